@@ -1,0 +1,482 @@
+"""Faults in data: each is put into real files, and must be named, counted or refused before training starts."""
+
+import io
+import json
+import os
+import resource
+import shutil
+import struct
+import zlib
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from absl import logging
+from PIL import Image, PngImagePlugin
+
+from tfvae.data import folder, framing, ingest, manifest, records
+from tfvae.data.sources import shards as source
+
+SHAPE = (6, 6, 1)
+SHARD = "train-labelled-00000-of-00001.tfrecord"
+NUM_RECORDS = 16
+
+_survived, _ran = set(), set()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def count_the_survived():
+    yield
+    print(f"\ndata faults survived: {len(_survived)} of {len(_ran)}")
+
+
+@pytest.fixture
+def survives():
+    """Counts a fault: `with survives("1 ..."):` around what must hold."""
+
+    class Counted:
+        def __init__(self, fault):
+            self.fault = fault
+
+        def __enter__(self):
+            _ran.add(self.fault)
+
+        def __exit__(self, kind, error, traceback):
+            if kind is None:
+                _survived.add(self.fault)
+
+    return Counted
+
+
+def png(pixels):
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, format="PNG")
+    return out.getvalue()
+
+
+def noise_png(seed, shape=SHAPE[:2]):
+    return png(np.random.default_rng(seed).integers(0, 256, shape, np.uint8))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Shards of 16 labelled and 6 bare training images, and 2 + 2 held out."""
+    root = tmp_path_factory.mktemp("made")
+    for i in range(20):
+        path = root / "photos" / ("cat" if i % 2 else "dog") / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(noise_png(i))
+    (root / "photos" / "unlabelled").mkdir()
+    for i in range(6):
+        (root / "photos" / "unlabelled" / f"{i}.png").write_bytes(noise_png(100 + i))
+    ingest.ingest(root / "photos", root / "shards", report=lambda text: None)
+    return root / "shards"
+
+
+@pytest.fixture
+def shards(made, tmp_path):
+    return shutil.copytree(made, tmp_path / "shards")
+
+
+@pytest.fixture
+def warnings(monkeypatch):
+    said = []
+    monkeypatch.setattr(logging, "warning", lambda text, *args: said.append(text % args))
+    return said
+
+
+def load(path, on_bad_record="stop", max_memory_bytes=1 << 30):
+    return source.load(SimpleNamespace(path=str(path), max_memory_bytes=max_memory_bytes, on_bad_record=on_bad_record))
+
+
+def flip(path, at):
+    content = bytearray(path.read_bytes())
+    content[at] ^= 0x10
+    path.write_bytes(content)
+
+
+def offsets(path):
+    return [frame.offset for frame in framing.frames(path)]
+
+
+def rewrite(folder_of_shards, payloads, **fields):
+    """Puts these records into the shard and describes them truthfully, as another program's shards would be."""
+    path = folder_of_shards / SHARD
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for payload in payloads:
+            writer.write(payload)
+    described = json.loads((folder_of_shards / manifest.NAME).read_text())
+    entry = next(shard for shard in described["shards"] if shard["name"] == SHARD)
+    entry.update(vars(manifest.describe(path, len(payloads))))
+    described["counts"]["train-labelled"] = len(payloads)
+    (folder_of_shards / manifest.NAME).write_text(json.dumps(described | fields))
+
+
+# Faults 1 to 5: bits that flipped.
+
+FLIPS = {"1 payload": 12 + 30, "2 length": 1, "3 checksum of the length": 9, "4 checksum of the payload": -2}
+
+
+@pytest.mark.parametrize("fault", FLIPS)
+@pytest.mark.parametrize("record", [0, 7, NUM_RECORDS - 1])
+def test_a_flipped_bit_is_named_by_shard_and_offset(shards, survives, fault, record):
+    path = shards / SHARD
+    starts = [*offsets(path), path.stat().st_size]
+    flip(path, (starts[record + 1] if FLIPS[fault] < 0 else starts[record]) + FLIPS[fault])
+    with survives(fault), pytest.raises(ValueError, match=f"{SHARD}, record at byte {starts[record]}: the") as error:
+        load(shards)
+    assert "1 of 16 records are bad" in str(error.value)
+    assert "run ingest again" in str(error.value)
+
+
+@pytest.mark.parametrize("fault", FLIPS)
+@pytest.mark.parametrize("record", [0, 7, NUM_RECORDS - 1])
+def test_quarantine_loses_the_flipped_record_alone_and_says_so(shards, made, survives, warnings, fault, record):
+    path = shards / SHARD
+    starts = [*offsets(path), path.stat().st_size]
+    flip(path, (starts[record + 1] if FLIPS[fault] < 0 else starts[record]) + FLIPS[fault])
+    whole = load(made).train
+    with survives("5 the rest of the shard is kept"):
+        rest = load(shards, "quarantine").train
+        np.testing.assert_array_equal(rest.image, np.delete(whole.image, record, axis=0))
+        np.testing.assert_array_equal(rest.label, np.delete(whole.label, record))
+        assert warnings == [f"Left out 1 of 16 records. The first: {SHARD}, record at byte {starts[record]}: "
+                            + warnings[0].split(": ")[-1]]  # fmt: skip
+
+
+def test_a_damaged_shard_is_not_streamed_but_kept_in_memory(shards, survives, warnings):
+    name = "train-unlabelled-00000-of-00001.tfrecord"
+    flip(shards / name, 50)
+    with survives("5 the rest of the shard is kept"):
+        loaded = load(shards, "quarantine", max_memory_bytes=1)
+        assert not loaded.streamed
+        assert (loaded.train.label == -1).sum() == 5
+        assert "Left out 1 of 6" in warnings[0]
+
+
+# Faults 6 to 10: files that are not what the manifest says.
+
+
+def cut_at_a_record(path):
+    os.truncate(path, offsets(path)[10])
+
+
+def cut_in_a_record(path):
+    os.truncate(path, offsets(path)[10] + 20)
+
+
+def compress(path):
+    with tf.io.TFRecordWriter(str(path.with_suffix(".gz")), "GZIP") as writer:
+        for frame in list(framing.frames(path)):
+            writer.write(frame.payload)
+    path.with_suffix(".gz").rename(path)
+
+
+def compress_and_cut(path):
+    compress(path)
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def empty(path):
+    os.truncate(path, 0)
+
+
+def exchange(path):
+    payloads = [frame.payload for frame in framing.frames(path)]
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for payload in payloads[::-1]:
+            writer.write(payload)
+
+
+FILES = {
+    "6 cut at a record": (cut_at_a_record, "holds 10 of its 16 records"),
+    "6 cut in a record": (cut_in_a_record, "holds 11 of its 16 records.*the file ends inside the record"),
+    "7 compressed and cut in half": (compress_and_cut, "compressed with gzip"),
+    "8 empty": (empty, "is empty, it should hold 16"),
+    "9 missing": (os.remove, "is missing"),
+    "10 compressed": (compress, "compressed with gzip"),
+    "10 other records": (exchange, "not those that were written"),
+}
+
+
+@pytest.mark.parametrize("policy", ["stop", "quarantine"])
+@pytest.mark.parametrize("fault", FILES)
+def test_a_file_that_lacks_records_is_refused_whatever_the_policy(shards, survives, fault, policy):
+    damage, message = FILES[fault]
+    damage(shards / SHARD)
+    with survives(fault), pytest.raises(ValueError, match=message) as error:
+        load(shards, policy)
+    if "ends inside" not in message or policy == "quarantine":
+        assert SHARD in str(error.value)
+
+
+# Faults 12 to 18: files that are no images, or too large.
+
+
+def truncated(format_name):
+    out = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)).save(out, format=format_name)
+    return out.getvalue()[: len(out.getvalue()) // 2]
+
+
+def tiff():
+    out = io.BytesIO()
+    Image.fromarray(np.zeros((6, 6), np.uint8)).save(out, format="TIFF")
+    return out.getvalue()
+
+
+def bomb(side, rows=None):
+    """A PNG of side x side black pixels, or at least its first rows, without ever holding them."""
+    packer = zlib.compressobj(1)
+    data = b"".join(packer.compress(bytes(1 + side) * 100) for _ in range((rows or side) // 100)) + packer.flush()
+    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+def bad_checksum():
+    content = bytearray(noise_png(0))
+    content[45] ^= 1
+    return bytes(content)
+
+
+IMAGES = {
+    "12 empty": (lambda: b"", "empty file"),
+    "13 text": (lambda: b"This is no image.\n", "text, not a PNG"),
+    "14 truncated PNG": (lambda: truncated("PNG"), "truncated image"),
+    "15 truncated JPEG": (lambda: truncated("JPEG"), "truncated image"),
+    "16 TIFF": (tiff, "a TIFF, not a PNG"),
+    "17 bomb of 15,000 x 15,000": (lambda: bomb(15_000), "15000 x 15000 pixels, more than the limit of 50,000,000"),
+    "18 bomb of 30,000 x 30,000": (lambda: bomb(30_000, rows=100), "30000 x 30000 pixels, more than the limit"),
+    "14 PNG with a flipped bit": (bad_checksum, "damaged image"),
+    "13 noise": (lambda: bytes(range(256)) * 4, "unknown content"),
+}
+
+
+@pytest.mark.parametrize("fault", IMAGES)
+def test_a_file_that_is_no_image_is_left_out_and_counted(tmp_path, survives, monkeypatch, fault):
+    write, reason = IMAGES[fault]
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for i in range(3):
+        (photos / f"{i}.png").write_bytes(noise_png(i))
+    (photos / "bad.png").write_bytes(write())
+    if "bomb" in fault:
+        decode = PngImagePlugin.PngImageFile.load
+
+        def load_small(image):
+            assert image.width * image.height < 1000, "a bomb was decoded"
+            return decode(image)
+
+        monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", load_small)
+    with survives(fault):
+        described = ingest.ingest(photos, tmp_path / "shards", report=lambda text: None)
+        assert sum(described.counts.values()) == 3
+        assert [file for file, _ in described.rejects] == ["bad.png"]
+        assert reason in described.rejects[0][1]
+
+
+def test_a_fifo_does_not_hang_and_a_lone_bad_file_is_an_error_with_its_reason(tmp_path, survives):
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "notes.txt").write_text("hello")
+    with (
+        survives("13 nothing but bad files"),
+        pytest.raises(ValueError, match="no usable image. 2 files were rejected"),
+    ):
+        folder.survey(tmp_path)
+
+
+def test_an_empty_folder_says_what_to_put_there(tmp_path, survives):
+    with survives("12 empty folder"), pytest.raises(ValueError, match="It is empty: put images there"):
+        folder.survey(tmp_path)
+
+
+# Faults 19 to 21: captions.
+
+CAPTIONS = {
+    "19 invalid UTF-8": (b"a \xff\xfe dog", "a \ufffd\ufffd dog", "caption repaired"),
+    "20 empty": (b"   ", None, "caption empty"),
+    "21 of 400 kB": (b"dog " * 100_000, "dog " * 1024, "caption cut"),
+}
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+@pytest.mark.parametrize("fault", CAPTIONS)
+def test_a_bad_caption_is_repaired_dropped_or_cut_and_counted(tmp_path, survives, fault, suffix):
+    caption, stored, repair = CAPTIONS[fault]
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "a.png").write_bytes(noise_png(0))
+    table = b"file_name,caption\na.png," + caption + b"\n"
+    if suffix == "jsonl":
+        table = b'{"file_name": "a.png", "caption": "' + caption + b'"}\n'
+    (photos / f"metadata.{suffix}").write_bytes(table)
+    with survives(fault):
+        described = ingest.ingest(photos, tmp_path / "shards", report=lambda text: None)
+        assert described.repairs == {repair: 1}
+        assert described.captions == (0 if stored is None else 1)
+        file = tmp_path / "shards" / described.shards[0].name
+        written = records.captions(tf.constant([frame.payload for frame in framing.frames(file)])).to_list()
+        assert [text.decode() for text in written[0]] == ([] if stored is None else [stored])
+
+
+# Faults 22 to 24: records that are not as they must be, in files that are whole.
+
+IMAGE = np.full(SHAPE, 9, np.uint8)
+
+
+def example(**features):
+    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+
+
+RAW = tf.train.Feature(bytes_list=tf.train.BytesList(value=[IMAGE.tobytes()]))
+SIZE = tf.train.Feature(int64_list=tf.train.Int64List(value=SHAPE))
+LABEL = tf.train.Feature(int64_list=tf.train.Int64List(value=[1]))
+TEXT = tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"cat"]))
+
+RECORDS = {
+    "22 no label": (records.serialise(IMAGE), "the feature `label` is missing"),
+    "22 no image": (example(shape=SIZE, label=LABEL), "the feature `image` is missing"),
+    "22 no shape": (example(image=RAW, label=LABEL), "`shape` must be"),
+    "23 label is text": (example(image=RAW, shape=SIZE, label=TEXT), "`label` must be one integer"),
+    "23 image is an integer": (example(image=LABEL, shape=SIZE, label=LABEL), "`image` must be one string"),
+    "23 no example": (b"\xff\xff\xff", "it is no tf.Example"),
+    "23 another size": (records.serialise(np.zeros((6, 7, 1), np.uint8), 1), "`shape` must be"),
+    "23 too few bytes": (example(image=TEXT, shape=SIZE, label=LABEL), "its image has 3 bytes, 36 are right"),
+    "24 label too large": (records.serialise(IMAGE, 2), "its label 2 is out of range, there are 2 classes"),
+    "24 negative label": (records.serialise(IMAGE, -2), "its label -2 is out of range"),
+}
+
+
+@pytest.mark.parametrize("fault", RECORDS)
+def test_a_record_against_the_schema_is_found_before_training(shards, survives, warnings, fault):
+    record, message = RECORDS[fault]
+    good = [records.serialise(IMAGE, label) for label in (0, 1, 0)]
+    rewrite(shards, [*good[:2], record, good[2]])
+    at = 2 * framing.size(good[0])
+    with survives(fault):
+        with pytest.raises(ValueError, match=f"{SHARD}, record at byte {at}: {message}"):
+            load(shards)
+        kept = load(shards, "quarantine").train
+        assert kept.label[kept.label >= 0].tolist() == [0, 1, 0]
+        assert warnings[0].startswith("Left out 1 of 4 records.")
+
+
+def test_a_png_that_claims_another_size_is_refused_by_its_header(survives):
+    shape = (80, 80, 3)
+    good = records.serialise(np.zeros(shape, np.uint8), 0)
+    lying = tf.train.Example.FromString(good)
+    lying.features.feature["image"].bytes_list.value[0] = bomb(15_000, rows=100)
+    lying = lying.SerializeToString()
+    with survives("17 bomb in a shard"):
+        assert "another size" in records.problem(lying, shape, 1, labelled=True)
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            records.parse(tf.constant([good, lying]), shape)
+
+
+# Fault 32 for shards: a full disk.
+
+
+@pytest.fixture
+def small_disk():
+    """Files of this process end at 3 kB, as on a disk without room."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (3000, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_is_a_clear_error_and_the_old_shards_survive(tmp_path, survives, small_disk):
+    photos, output = tmp_path / "photos", tmp_path / "shards"
+    photos.mkdir()
+    for i in range(8):
+        (photos / f"{i}.png").write_bytes(noise_png(i, (30, 30)))
+    ingest.ingest(photos, output, report=lambda text: None)
+    before = {file.name: file.read_bytes() for file in output.iterdir()}
+    with survives("32 full disk"):
+        small_disk()
+        with pytest.raises(OSError, match="could not be written: File too large. Make room"):
+            ingest.ingest(photos, output, overwrite=True, report=lambda text: None)
+        assert {file.name: file.read_bytes() for file in output.iterdir()} == before
+        assert sorted(file.name for file in tmp_path.iterdir()) == ["photos", "shards"]
+
+
+# Fault 50: names and links that lead out of the folder.
+
+
+@pytest.mark.parametrize("name", ["../secret.png", "/etc/passwd", "a/../../secret.png", "..\\secret.png"])
+def test_metadata_cannot_name_files_outside(tmp_path, survives, name):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (tmp_path / "secret.png").write_bytes(noise_png(0))
+    (photos / "a.png").write_bytes(noise_png(1))
+    (photos / "metadata.csv").write_text(f"file_name,label\n{name},cat\n")
+    with survives("50 path traversal in metadata"):
+        found = folder.survey(photos)
+        assert [item.file for item in found.items] == ["a.png"]
+        assert "names a file outside of the folder" in found.rejects[0].reason
+
+
+def test_links_out_of_the_folder_are_refused(tmp_path, survives):
+    photos, outside = tmp_path / "photos", tmp_path / "outside"
+    photos.mkdir()
+    outside.mkdir()
+    for path in (outside / "secret.png", photos / "a.png"):
+        path.write_bytes(noise_png(0))
+    (photos / "file.png").symlink_to(outside / "secret.png")
+    (photos / "class").symlink_to(outside)
+    (photos / "metadata.csv").symlink_to(outside / "secret.png")
+    (photos / "inside.png").symlink_to("a.png")
+    with survives("50 symbolic link out of the folder"):
+        found = folder.survey(photos)
+        assert [item.file for item in found.items] == ["a.png", "inside.png"]
+        assert {reject.file for reject in found.rejects} == {"file.png", "class", "metadata.csv"}
+
+
+@pytest.mark.parametrize("name", ["../photos/secret.tfrecord", "/etc/passwd", f"../{SHARD}", "sub/" + SHARD, 7])
+def test_a_manifest_cannot_name_files_outside(shards, survives, name):
+    described = json.loads((shards / manifest.NAME).read_text())
+    described["shards"][0]["name"] = name
+    (shards / manifest.NAME).write_text(json.dumps(described))
+    with survives("50 path traversal in a manifest"), pytest.raises(ValueError, match="no shard of this folder"):
+        load(shards)
+
+
+def test_a_shard_that_links_out_of_the_folder_is_refused(shards, tmp_path, survives):
+    (shards / SHARD).rename(tmp_path / "elsewhere")
+    (shards / SHARD).symlink_to(tmp_path / "elsewhere")
+    with survives("50 shard is a link"), pytest.raises(ValueError, match="symbolic link that leads out"):
+        load(shards)
+
+
+MANIFESTS = {
+    "not JSON": (lambda text: text[:100], "is not JSON"),
+    "another format": (lambda text: text.replace("tfvae shards 1", "tfvae shards 9"), "must have the format"),
+    "a missing field": (lambda text: text.replace('"image_shape"', '"shape"'), "lacks a field"),
+    "a wrong count": (lambda text: text.replace('"records": 16', '"records": 15'), "add up to"),
+    "a count that is text": (lambda text: text.replace('"records": 16', '"records": "16"'), "no count"),
+    "an unknown field": (lambda text: text.replace('"sha256"', '"sha1"'), "wrong type"),
+}
+
+
+@pytest.mark.parametrize("fault", MANIFESTS)
+def test_a_manifest_that_is_not_one_says_what_is_wrong(shards, survives, fault):
+    change, message = MANIFESTS[fault]
+    path = shards / manifest.NAME
+    path.write_text(change(path.read_text()))
+    with survives(f"manifest: {fault}"), pytest.raises(ValueError, match=message) as error:
+        load(shards)
+    assert "un ingest again" in str(error.value)
+
+
+def test_a_folder_without_a_manifest_is_no_folder_of_shards(tmp_path):
+    with pytest.raises(ValueError, match="give a folder that `ingest` wrote"):
+        load(tmp_path)
+
+
+def test_an_unknown_policy_is_refused(shards):
+    with pytest.raises(ValueError, match="`on_bad_record` must be one of"):
+        load(shards, "ignore")

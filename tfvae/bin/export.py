@@ -1,0 +1,34 @@
+"""A trained run -> a new version for TensorFlow Serving: `python -m tfvae.bin.export --workdir=... --output=...`."""
+
+import json
+import pathlib
+
+from absl import app, flags
+
+from tfvae.bin import errors
+from tfvae.serving import export, models_config
+from tfvae.training import run as runs
+
+_WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.", required=True)
+_OUTPUT = flags.DEFINE_string("output", None, "The model's base path, e.g. savedmodels/sdgm.", required=True)
+_BASE_PATH = flags.DEFINE_string("base_path", "/models", "Where the server sees the directory above --output.")
+
+
+@errors.friendly
+def main(argv):
+    if len(argv) > 1:
+        raise app.UsageError(f"Unexpected arguments: {argv[1:]}.")
+    run = runs.open_run(_WORKDIR.value)
+    origin = json.loads((run.workdir / "config.json").read_text())
+    version = export.export(run.model, run.data, _OUTPUT.value, origin=origin)
+    config = models_config.update(pathlib.Path(_OUTPUT.value).resolve().parent, _BASE_PATH.value)
+    print(f"{version} is ready to be served; {config} lists it.\n")
+    print(export.summary(version))
+
+
+def run():
+    app.run(main)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,50 @@
+"""Own images, labels and captions -> shards: `python -m tfvae.bin.ingest --input=photos/ --output=shards/`."""
+
+from absl import app, flags
+
+from tfvae.bin import errors
+from tfvae.data import folder, images, ingest
+
+_INPUT = flags.DEFINE_string("input", None, "Folder of images: photos/<class>/*.jpg, metadata.csv.", required=True)
+_OUTPUT = flags.DEFINE_string("output", None, "Folder of the shards, which is made.", required=True)
+_IMAGE_SIZE = flags.DEFINE_integer(
+    "image_size", 0, "N: resize the shorter side to N and cut N x N pixels; 0 keeps sizes.", lower_bound=0
+)
+_COLOR_MODE = flags.DEFINE_enum("color_mode", "auto", images.COLOR_MODES, "auto: gray if every image is.")
+_MAX_PIXELS = flags.DEFINE_integer("max_pixels", images.MAX_PIXELS, "Larger images are rejected.", lower_bound=1)
+_VALIDATION_FRACTION = flags.DEFINE_float(
+    "validation_fraction", 0.1, "Share of every class for validation, where the metadata name none.", 0.0, 1.0
+)
+_TEST_FRACTION = flags.DEFINE_float(
+    "test_fraction", 0.1, "Share of every class for the test, where the metadata name none.", 0.0, 1.0
+)
+_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Whether shards that are already there are replaced.")
+_RECORDS_PER_SHARD = flags.DEFINE_integer("records_per_shard", 10_000, "The most records in a file.", lower_bound=1)
+
+
+@errors.friendly
+def main(argv):
+    if len(argv) > 1:
+        raise app.UsageError(f"Unexpected arguments: {argv[1:]}.")
+    config = folder.Config(
+        image_size=_IMAGE_SIZE.value,
+        color_mode=_COLOR_MODE.value,
+        max_pixels=_MAX_PIXELS.value,
+        validation_fraction=_VALIDATION_FRACTION.value,
+        test_fraction=_TEST_FRACTION.value,
+    )
+    ingest.ingest(
+        _INPUT.value,
+        _OUTPUT.value,
+        config,
+        records_per_shard=_RECORDS_PER_SHARD.value,
+        overwrite=_OVERWRITE.value,
+    )
+
+
+def run():
+    app.run(main)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,24 @@
+"""SDGM on scikit-learn's 8×8 digits with 10 labels a class: what `tools/demo` trains."""
+
+from tfvae.data import load as data
+from tfvae.data import transforms
+from tfvae.experiment import Experiment
+from tfvae.models import auxiliary
+from tfvae.networks import mlp
+from tfvae.training import settings
+
+
+def get_config(size="full"):
+    """Maaløe et al. 2016, section 2.4, at the size of the data; `tiny` trains in seconds."""
+    tiny = size == "tiny"
+    return Experiment(
+        model=auxiliary.Config(
+            latent_dim=4 if tiny else 20,
+            auxiliary_dim=4 if tiny else 20,
+            network=mlp.Config(hidden=(16, 16) if tiny else (200, 200), batch_norm=True),
+            skip=True,
+            beta=0.1,
+        ),
+        data=data.Config(source="digits", transform=transforms.Config(noise="binarise")),
+        training=settings.Config(epochs=2 if tiny else 300),
+    )

@@ -1,0 +1,186 @@
+"""From a config to data that is ready to train on: source, split, transform, batches."""
+
+import dataclasses
+import importlib
+import pkgutil
+
+import numpy as np
+import tensorflow as tf
+
+from tfvae.batch import IMAGE, LABEL, LABELLED, UNLABELLED, DataInfo
+from tfvae.data import mixture, sources, split, transforms
+from tfvae.data.rows import NO_LABEL, Rows, Source
+from tfvae.probability import noise
+
+
+@dataclasses.dataclass
+class Config:
+    """Which data, which of it is labelled, and how it is batched.
+
+    Args:
+        source: `digits`, `tfds`, `folder`, `shards`, `moons` or `nothing`: a file of `tfvae/data/sources`.
+        name: of the set, for `tfds`; which labelled points, for `moons`.
+        data_dir: where TFDS keeps its sets; empty for its default.
+        path: of the folder or the shards.
+        extra_split: whether SVHN's `extra` images join the training rows.
+        moons_noise: standard deviation of the half-moons.
+        labels_per_class: labelled images of every class; 0 for all labels there are.
+        label_seed: of the draw of labelled images.
+        num_validation: training rows set apart for validation; training never sees them.
+        labelled_batch: labelled images in a batch; 0 to train without labels.
+        unlabelled_batch: bare images in a batch; 0 to train on the labelled ones alone.
+        labelled_stay_unlabelled: labelled images are among the bare ones too (as in the authors' code).
+        image_size: images are resized to this square; 0 leaves them.
+        color_mode: `auto`, `gray` or `rgb`, for folders.
+        max_memory_bytes: unlabelled shards larger than this are streamed rather than held in memory.
+        transform: from gray levels to observations.
+    """
+
+    source: str = "digits"
+    name: str = ""
+    data_dir: str = ""
+    path: str = ""
+    extra_split: bool = True
+    moons_noise: float = 0.2
+    labels_per_class: int = 10
+    label_seed: int = 0
+    num_validation: int = 100
+    labelled_batch: int = 100
+    unlabelled_batch: int = 100
+    labelled_stay_unlabelled: bool = True
+    image_size: int = 0
+    color_mode: str = "auto"
+    max_memory_bytes: int = 2 << 30
+    transform: transforms.Config = dataclasses.field(default_factory=transforms.Config)
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """Rows in their roles, and batches of them.
+
+    Attributes:
+        info: what a model is told.
+        transform: fitted on the training rows.
+        class_names: one for every label.
+        split: what `split.json` holds.
+        train: every training row, labelled or not, without validation.
+        labelled, unlabelled: those of each stream.
+        validation, test: held out.
+        streams: name -> `mixture.StreamSpec`.
+    """
+
+    info: DataInfo
+    transform: transforms.Transform
+    class_names: tuple[str, ...]
+    split: dict
+    train: Rows
+    labelled: Rows
+    unlabelled: Rows
+    validation: Rows
+    test: Rows
+    streams: dict
+    num_streamed: int = 0
+
+    @property
+    def steps_per_epoch(self):
+        """An epoch is one pass over the bare images, or over the labelled ones where these are trained on alone."""
+        spec = self.streams.get(UNLABELLED) or self.streams[LABELLED]
+        return max((self.num_streamed if spec.files else len(spec.rows)) // spec.batch_size, 1)
+
+    def training_batches(self, seed, start_step=0, num_replicas=1):
+        """An endless dataset whose batch t is a function of (seed, t); see `tfvae.data.mixture`."""
+        return mixture.training_batches(self.streams, self.transform, seed, start_step, num_replicas)
+
+    def observe(self, rows, seed=None):
+        """Observations of rows as NumPy, [N, *image_shape]; exact without a seed."""
+        return self.transform.observe(rows.image, None if seed is None else noise.seed(seed)).numpy()
+
+    def evaluation_batches(self, rows, seed=0, batch_size=200):
+        """A finite dataset of one stream with all rows once; the noise of a batch is a function of (seed, its number)."""
+        labelled = bool(len(rows)) and self.info.num_classes > 0 and bool((rows.label != NO_LABEL).all())
+        dataset = tf.data.Dataset.from_tensor_slices((rows.image, rows.label)).batch(batch_size).enumerate()
+
+        def observed(number, row):
+            x = self.transform.observe(row[0], noise.seed(seed, number))
+            return {LABELLED: {IMAGE: x, LABEL: row[1]}} if labelled else {UNLABELLED: {IMAGE: x}}
+
+        return dataset.map(observed).prefetch(2)
+
+
+def load(config, frozen_split=None):
+    """Loads, splits and fits.
+
+    Args:
+        config: `Config`.
+        frozen_split: the content of an existing `split.json`; then nothing is drawn anew.
+
+    Raises:
+        ValueError: for an unknown source, a split of other data, and whatever the source, the split or the transform
+            refuses.
+    """
+    source = _source(config)
+    if frozen_split is None:
+        frozen_split = split.draw(source, config)
+    else:
+        split.check(frozen_split, source)
+    parts = {name: source.train.take(np.asarray(frozen_split[name], np.int64)) for name in (LABELLED, UNLABELLED)}
+    validation = source.validation
+    if validation is None:
+        validation = source.train.take(np.asarray(frozen_split["validation"], np.int64))
+    kept = np.setdiff1d(np.arange(len(source.train)), frozen_split["validation"])
+    train = source.train.take(kept)
+    _check_labels(source)
+    if "transform" in frozen_split:
+        transform = transforms.Transform(config.transform, frozen_split["transform"])
+    else:
+        transform = transforms.Transform.fit(config.transform, train.image)
+        frozen_split = {**frozen_split, "transform": transform.state()}
+    num_classes = len(source.class_names) or int(source.train.label.max(initial=NO_LABEL)) + 1
+    info = DataInfo(transform.image_shape, num_classes, len(train) + source.num_streamed, len(parts[LABELLED]))
+    names = source.class_names or tuple(str(k) for k in range(num_classes))
+    streams = _streams(config, parts, source)
+    return Data(
+        info, transform, names, frozen_split, train, parts[LABELLED], parts[UNLABELLED], validation, source.test,
+        streams, source.num_streamed,
+    )  # fmt: skip
+
+
+def _source(config) -> Source:
+    known = sorted(module.name for module in pkgutil.iter_modules(sources.__path__))
+    if config.source not in known:
+        raise ValueError(f"`data.source` must be one of {known}, got {config.source!r}.")
+    return importlib.import_module(f"{sources.__name__}.{config.source}").load(config)
+
+
+def _streams(config, parts, source):
+    """The streams whose batch size is not 0."""
+    streams = {}
+    if config.labelled_batch:
+        if not len(parts[LABELLED]):
+            raise ValueError(
+                "There are no labelled images. To train without labels set `data.labelled_batch=0` (a `vae` preset does)."
+            )
+        streams[LABELLED] = mixture.StreamSpec(parts[LABELLED], config.labelled_batch, labelled=True)
+    if config.unlabelled_batch:
+        if not len(parts[UNLABELLED]) and not source.streamed:
+            raise ValueError("There are no unlabelled images; set `data.unlabelled_batch=0` to train on labels alone.")
+        rows = parts[UNLABELLED] if len(parts[UNLABELLED]) else parts[LABELLED]
+        spec = mixture.StreamSpec(rows, config.unlabelled_batch, labelled=False, files=source.streamed)
+        streams[UNLABELLED] = spec
+    if not streams:
+        raise ValueError("`data.labelled_batch` and `data.unlabelled_batch` are both 0: there is nothing to train on.")
+    return streams
+
+
+def _check_labels(source):
+    """Labels are NO_LABEL, or a class."""
+    num_classes = len(source.class_names)
+    for role, rows in (("training", source.train), ("test", source.test)):
+        label = rows.label
+        wrong = (label < NO_LABEL) | ((label >= num_classes) if num_classes else False)
+        if wrong.any():
+            row = int(np.flatnonzero(wrong)[0])
+            raise ValueError(
+                f"The label of {role} row {row} is {int(label[row])}, labels are 0 to {num_classes - 1} "
+                f"({int(wrong.sum())} rows are out of range)."
+            )

@@ -1,0 +1,239 @@
+"""`manifest.json`: what `ingest` wrote, so that a shard that is missing, short or damaged is found before training."""
+
+import dataclasses
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from tfvae.data import framing, records
+
+NAME = "manifest.json"
+FORMAT = "tfvae shards 1"
+POLICIES = ("stop", "quarantine")
+
+_SHARD_NAME = re.compile(r"(train|validation|test)-(labelled|unlabelled)-\d{5}-of-\d{5}\.tfrecord")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_AGAIN = "Copy the shards again from where they came, or run ingest again."
+
+
+class DamagedShards(ValueError):
+    """Shards that are not what their manifest says."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """One file: its name, how many records and bytes it holds, and the sha256 of its bytes."""
+
+    name: str
+    records: int
+    bytes: int
+    sha256: str
+
+    @property
+    def split(self):
+        """`train`, `validation` or `test`."""
+        return self.name.split("-")[0]
+
+    @property
+    def stream(self):
+        """`labelled` or `unlabelled`."""
+        return self.name.split("-")[1]
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """What a folder of shards holds.
+
+    Args:
+        image_shape: (H, W, C) of every image.
+        class_names: a name for every label.
+        shards: every file.
+        counts: "<split>-<stream>" -> records.
+        class_counts: class name -> split -> records.
+        captions: how many there are.
+        repairs: what was done to captions -> how often.
+        rejects: files that were not used, as [file, reason].
+        settings: the fields of `tfvae.data.folder.Config` it was made with.
+    """
+
+    image_shape: tuple[int, int, int]
+    class_names: tuple[str, ...]
+    shards: tuple[Shard, ...]
+    counts: dict[str, int]
+    class_counts: dict[str, dict[str, int]] = dataclasses.field(default_factory=dict)
+    captions: int = 0
+    repairs: dict[str, int] = dataclasses.field(default_factory=dict)
+    rejects: tuple[tuple[str, str], ...] = ()
+    settings: dict = dataclasses.field(default_factory=dict)
+
+    @property
+    def storage(self):
+        """`raw` or `png`: how the images are stored."""
+        return records.storage(self.image_shape)
+
+    def of(self, split, stream):
+        """The shards of one split and stream."""
+        return [shard for shard in self.shards if (shard.split, shard.stream) == (split, stream)]
+
+    def to_json(self):
+        """The text of `manifest.json`."""
+        fields = dataclasses.asdict(self)
+        return json.dumps({"format": FORMAT, "storage": self.storage, **fields}, indent=1) + "\n"
+
+
+class Damage(NamedTuple):
+    """One damaged record: the shard it stands in, its first byte there, and what is wrong."""
+
+    shard: str
+    offset: int
+    problem: str
+
+    def __str__(self):
+        return f"{self.shard}, record at byte {self.offset}: {self.problem}"
+
+
+def read(folder):
+    """The manifest of a folder of shards.
+
+    Raises:
+        ValueError: for a folder without one, and for a manifest that does not say what it must, or names files that
+            are no shards of this folder.
+    """
+    path = Path(folder) / NAME
+    if not path.is_file():
+        raise ValueError(f"{folder} has no {NAME}; give a folder that `ingest` wrote.")
+    try:
+        fields = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not JSON ({error}); run ingest again.") from error
+    if not isinstance(fields, dict) or fields.get("format") != FORMAT:
+        found = fields.get("format") if isinstance(fields, dict) else fields
+        raise ValueError(f"{path} must have the format {FORMAT!r}, got {str(found)[:80]!r}; run ingest again.")
+    try:
+        return _typed(fields)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} lacks a field or has one of a wrong type: {error!r}; run ingest again.") from error
+    except ValueError as error:
+        raise ValueError(f"{path}: {error} Run ingest again.") from error
+
+
+def verify(folder, manifest, on_bad_record="stop"):
+    """Compares every shard with its manifest.
+
+    Args:
+        folder: where the shards lie.
+        manifest: `Manifest`.
+        on_bad_record: `stop`, or `quarantine` to go on without damaged records.
+
+    Returns:
+        {name of a shard: [`Damage`]} of shards with damaged records; always empty for `stop`.
+
+    Raises:
+        DamagedShards: names the shard, and the byte at which a damaged record begins. Missing files and missing records
+            are refused whatever the policy is.
+    """
+    if on_bad_record not in POLICIES:
+        raise ValueError(f"`on_bad_record` must be one of {POLICIES}, got {on_bad_record!r}.")
+    damaged = {}
+    for shard in manifest.shards:
+        path = _checked_path(Path(folder), shard)
+        if path.stat().st_size == shard.bytes and _sha256(path) == shard.sha256:
+            continue
+        damage = _diagnose(path, shard)
+        if on_bad_record == "stop":
+            raise DamagedShards(
+                f"{path} is damaged. {damage[0]} ({len(damage)} of {shard.records} records are bad). {_AGAIN} "
+                "To go on without such records, set `on_bad_record` to 'quarantine'."
+            )
+        damaged[shard.name] = damage
+    return damaged
+
+
+def describe(path, num_records):
+    """The `Shard` of a file that was just written."""
+    path = Path(path)
+    return Shard(path.name, num_records, path.stat().st_size, _sha256(path))
+
+
+def is_shard_name(name):
+    """Whether a file name is one that `ingest` gives."""
+    return bool(_SHARD_NAME.fullmatch(name))
+
+
+def _typed(fields):
+    shards = tuple(Shard(**shard) for shard in fields["shards"])
+    for shard in shards:
+        if not isinstance(shard.name, str) or not is_shard_name(shard.name):
+            raise ValueError(f"it names {shard.name!r}, which is no shard of this folder.")
+        if not _is_count(shard.records) or not _is_count(shard.bytes) or not _SHA256.fullmatch(shard.sha256):
+            raise ValueError(f"what it says of {shard.name} is no count, size and sha256.")
+    if len({shard.name for shard in shards}) < len(shards):
+        raise ValueError("it names a shard twice.")
+    image_shape, class_names = tuple(fields["image_shape"]), tuple(fields["class_names"])
+    if len(image_shape) != 3 or not all(_is_count(n) and n for n in image_shape) or image_shape[2] not in (1, 3):
+        raise ValueError(f"`image_shape` must be [height, width, 1 or 3], got {list(image_shape)}.")
+    if not all(isinstance(name, str) for name in class_names):
+        raise ValueError("`class_names` must be strings.")
+    counts = {key: int(num) for key, num in fields["counts"].items()}
+    if counts != count(shards):
+        raise ValueError(f"`counts` are {counts}, but the shards add up to {count(shards)}.")
+    rest = {field.name: fields[field.name] for field in dataclasses.fields(Manifest) if field.name in fields}
+    rejects = tuple((file, reason) for file, reason in fields.get("rejects", ()))
+    return Manifest(**rest | {"image_shape": image_shape, "class_names": class_names, "shards": shards,
+                              "counts": counts, "rejects": rejects})  # fmt: skip
+
+
+def count(shards):
+    """{"<split>-<stream>": records} of shards."""
+    counts = {}
+    for shard in shards:
+        key = f"{shard.split}-{shard.stream}"
+        counts[key] = counts.get(key, 0) + shard.records
+    return counts
+
+
+def _is_count(value):
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _checked_path(folder, shard):
+    """The path of a shard that is there, in this folder, and not empty."""
+    path = folder / shard.name
+    if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+        raise DamagedShards(f"{path} is a symbolic link that leads out of the folder; shards must lie in it. {_AGAIN}")
+    if not path.is_file():
+        raise DamagedShards(f"The shard {path} is missing. {_AGAIN}")
+    if not path.stat().st_size:
+        raise DamagedShards(f"The shard {path} is empty, it should hold {shard.records} records. {_AGAIN}")
+    return path
+
+
+def _diagnose(path, shard):
+    """The damaged records of a file whose bytes are not what they were: [`Damage`].
+
+    Raises:
+        DamagedShards: if it is not a matter of single records.
+    """
+    with open(path, "rb") as file:
+        if file.read(2) == b"\x1f\x8b":
+            raise DamagedShards(f"The shard {path} is compressed with gzip, shards are not; unpack it. {_AGAIN}")
+    found, damage = 0, []
+    for frame in framing.frames(path):
+        found += 1
+        if frame.payload is None:
+            damage.append(Damage(shard.name, frame.offset, frame.problem))
+    if found != shard.records:
+        first = f" {damage[0]}." if damage else ""
+        raise DamagedShards(f"The shard {path} holds {found} of its {shard.records} records.{first} {_AGAIN}")
+    if not damage:
+        raise DamagedShards(
+            f"The records of {path} are intact but not those that were written (other sha256). {_AGAIN}"
+        )
+    return damage
+
+
+def _sha256(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,103 @@
+"""Which rows are labelled and which validate: drawn once, balanced by class, frozen in `split.json`."""
+
+import hashlib
+import json
+
+import numpy as np
+
+from tfvae.data.rows import NO_LABEL
+
+
+def draw(source, config):
+    """Draws validation and labelled rows of `source.train`.
+
+    Args:
+        source: `tfvae.data.rows.Source`.
+        config: has `labels_per_class` (0 for all labels), `label_seed`, `num_validation` and `labelled_batch`.
+
+    Returns:
+        {"labelled": [indices], "unlabelled": [indices], "validation": [indices]} into `source.train`, and what they
+        came from: "label_seed", "labels_per_class", "data" (the source's digest), "hash" (of the indices).
+
+    Raises:
+        ValueError: where a class has fewer images than labels asked for, or nothing is left to train on.
+    """
+    label = source.train.label
+    rng = np.random.default_rng([config.label_seed, 20160214])
+    fixed = source.labelled if source.labelled is not None else np.array([], np.int64)
+    validation = np.array([], np.int64)
+    if source.validation is None and config.num_validation:
+        # A seed of its own: label draws 0, 1, 2, ... are compared on one validation set.
+        candidates = np.setdiff1d(np.arange(len(label)), fixed)
+        validation = _validation(label, candidates, config.num_validation)
+    rest = np.setdiff1d(np.arange(len(label)), validation)
+    if source.labelled is not None:
+        labelled = fixed
+    else:
+        labelled = _balanced(label, rest, config.labels_per_class, rng, source.class_names)
+    unlabelled = rest if config.labelled_stay_unlabelled else np.setdiff1d(rest, labelled)
+    if not len(rest):
+        raise ValueError(
+            f"All {len(label)} training rows went to validation: lower `data.num_validation`={config.num_validation}."
+        )
+    split = {"labelled": labelled.tolist(), "unlabelled": unlabelled.tolist(), "validation": validation.tolist()}
+    return {
+        **split,
+        "label_seed": config.label_seed,
+        "labels_per_class": config.labels_per_class,
+        "data": source.digest(),
+        "hash": hash_of(split),
+    }
+
+
+def hash_of(split):
+    """A sha256 over the three lists of indices."""
+    indices = {name: split[name] for name in ("labelled", "unlabelled", "validation")}
+    return hashlib.sha256(json.dumps(indices, sort_keys=True).encode()).hexdigest()
+
+
+def check(split, source):
+    """Refuses a split that was altered or that belongs to other data.
+
+    Raises:
+        ValueError: saying which.
+    """
+    if split["hash"] != hash_of(split):
+        raise ValueError("split.json was altered: its indices do not have its hash. Restore it, or use a new --workdir.")
+    digest = source.digest()
+    if split["data"] != digest:
+        raise ValueError(
+            f"split.json belongs to other data: its digest is {split['data'][:12]}…, this data's is {digest[:12]}…. "
+            "Point the config at the data the run was started with, or use a new --workdir."
+        )
+
+
+def _validation(label, candidates, num):
+    """`num` of the candidates, labelled rows first (only these can be validated on), in the classes' proportions."""
+    if num >= len(candidates):
+        raise ValueError(f"`data.num_validation`={num} leaves none of the {len(candidates)} training rows; lower it.")
+    rng = np.random.default_rng(20160214)
+    shuffled = rng.permutation(candidates)
+    labelled = shuffled[label[shuffled] != NO_LABEL]
+    chosen = labelled if len(labelled) > num else shuffled
+    # Sorted by class, every (n / num)-th row: each class gets its share to within one row.
+    by_class = chosen[np.argsort(label[chosen], kind="stable")]
+    return np.sort(by_class[np.linspace(0, len(by_class), num, endpoint=False).astype(int)])
+
+
+def _balanced(label, rest, labels_per_class, rng, class_names):
+    """The same number of rows of every class, in shuffled order; all labelled rows for 0."""
+    if labels_per_class == 0:
+        return rest[label[rest] != NO_LABEL]
+    num_classes = max(len(class_names), int(label.max(initial=NO_LABEL)) + 1)
+    chosen = []
+    for k in range(num_classes):
+        rows = rest[label[rest] == k]
+        if len(rows) < labels_per_class:
+            name = class_names[k] if k < len(class_names) else k
+            raise ValueError(
+                f"Class {name!r} has {len(rows)} training images, `data.labels_per_class`={labels_per_class} asks for "
+                "more. Lower it (0 takes all labels), or lower `data.num_validation`."
+            )
+        chosen.append(rng.choice(rows, labels_per_class, replace=False))
+    return rng.permutation(np.concatenate(chosen)) if chosen else np.array([], np.int64)

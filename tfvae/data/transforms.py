@@ -1,0 +1,147 @@
+"""From rows as they are stored to observations as a model sees them, and back to pictures.
+
+One function for training and serving: `Transform.observe` draws noise when it is given a seed and is exact without one.
+"""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from tfvae.probability import noise
+
+NOISES = ("none", "binarise", "dequantise")
+SCALES = ("unit", "channel_std", "standardise", "raw")
+
+
+@dataclasses.dataclass
+class Config:
+    """How gray levels become observations.
+
+    Args:
+        noise: `binarise` draws each pixel from a Bernoulli of its intensity, anew each time it is seen; `dequantise`
+            adds uniform noise of one gray level; `none`.
+        scale: `unit` divides by 255 (256 when dequantised); `channel_std` divides gray levels by each channel's
+            standard deviation; `standardise` subtracts the mean too; `raw` leaves points as they are.
+        min_pixel_std: pixels whose intensity (0..1) varies less over the training rows are dropped; 0 keeps all.
+        flatten: observations are vectors [D] rather than [H, W, C].
+    """
+
+    noise: str = "none"
+    scale: str = "unit"
+    min_pixel_std: float = 0.0
+    flatten: bool = True
+
+    def validate(self):
+        """Raises ValueError for what no transform can do."""
+        if self.noise not in NOISES:
+            raise ValueError(f"`transform.noise` must be one of {NOISES}, got {self.noise!r}.")
+        if self.scale not in SCALES:
+            raise ValueError(f"`transform.scale` must be one of {SCALES}, got {self.scale!r}.")
+        if self.noise == "binarise" and self.scale != "unit":
+            raise ValueError(f"Binarised images have scale 'unit', got `transform.scale={self.scale}`.")
+        if self.min_pixel_std and not self.flatten:
+            raise ValueError("Dropping pixels leaves vectors: set `transform.flatten=True` or `min_pixel_std=0`.")
+
+
+class Transform:
+    """A transform fitted on training rows.
+
+    Attributes:
+        raw_shape: shape of one stored row, (H, W, C) or (D,).
+        image_shape: shape of one observation.
+    """
+
+    def __init__(self, config, state):
+        config.validate()
+        self.config = config
+        self.raw_shape = tuple(int(n) for n in state["raw_shape"])
+        self.kept = np.asarray(state["kept"], np.int32)
+        self.offset = np.asarray(state["offset"], np.float32)
+        self.divisor = np.asarray(state["divisor"], np.float32)
+        self.background = np.asarray(state["background"], np.float32)
+        self.drops = len(self.kept) < np.prod(self.raw_shape)
+        self.image_shape = (len(self.kept),) if config.flatten else self.raw_shape
+
+    @classmethod
+    def fit(cls, config, image):
+        """Fits on stored training rows [N, ...]: statistics of the training set alone, whatever is transformed later."""
+        config.validate()
+        raw_shape = image.shape[1:]
+        flat = image.reshape(len(image), -1)
+        kept = np.arange(flat.shape[1])
+        background = np.zeros(flat.shape[1], np.float32)
+        if config.min_pixel_std:
+            intensity_std = _in_chunks(np.std, flat) / 255.0
+            kept = np.flatnonzero(intensity_std >= config.min_pixel_std)
+            background = _in_chunks(np.mean, flat) / 255.0
+            if not len(kept):
+                raise ValueError(
+                    f"No pixel varies by `transform.min_pixel_std={config.min_pixel_std}` (intensities 0 to 1); lower it."
+                )
+        levels = 256.0 if config.noise == "dequantise" else 255.0
+        offset, divisor = np.zeros(raw_shape[-1:]), np.full(raw_shape[-1:], levels)
+        if config.scale == "raw":
+            divisor = np.ones(raw_shape[-1:])
+        elif config.scale in ("channel_std", "standardise"):
+            channels = image.reshape(-1, raw_shape[-1])
+            divisor = np.maximum(_channel(np.std, channels), 1e-6)
+            offset = _channel(np.mean, channels) if config.scale == "standardise" else offset
+        state = {
+            "raw_shape": list(raw_shape), "kept": kept.tolist(), "offset": offset.tolist(),
+            "divisor": divisor.tolist(), "background": background.tolist(),
+        }  # fmt: skip
+        return cls(config, state)
+
+    def state(self):
+        """JSON values from which `Transform(config, state)` is made again."""
+        return {
+            "raw_shape": list(self.raw_shape), "kept": self.kept.tolist(), "offset": self.offset.tolist(),
+            "divisor": self.divisor.tolist(), "background": self.background.tolist(),
+        }  # fmt: skip
+
+    def observe(self, raw, seed=None):
+        """Observations of stored rows.
+
+        Args:
+            raw: [B, *raw_shape], gray levels 0..255 of any dtype (points for `raw`).
+            seed: int32 [2] for the noise; None for the expected observation, which is exact and repeatable.
+
+        Returns:
+            float32 [B, *image_shape].
+        """
+        x = tf.cast(raw, tf.float32)
+        if self.config.noise == "dequantise":
+            x += 0.5 if seed is None else noise.uniform(tf.shape(x), seed)
+        x = (x - self.offset) / self.divisor
+        if self.config.flatten:
+            x = tf.reshape(x, [-1, int(np.prod(self.raw_shape))])
+        if self.drops:
+            x = tf.gather(x, self.kept, axis=1)
+        if self.config.noise == "binarise" and seed is not None:
+            x = tf.cast(noise.uniform(tf.shape(x), seed) < x, tf.float32)
+        return x
+
+    def picture(self, x):
+        """Pictures of observations or of a model's means, dropped pixels put back: float32 [B, H, W, C] in [0, 1]."""
+        x = tf.cast(x, tf.float32)
+        if self.drops:
+            where = np.zeros(int(np.prod(self.raw_shape)), np.int32)
+            where[self.kept] = np.arange(len(self.kept))
+            is_kept = np.zeros(len(where), bool)
+            is_kept[self.kept] = True
+            x = tf.where(is_kept, tf.gather(x, where, axis=1), self.background)
+        x = tf.reshape(x, [-1, *self.raw_shape])
+        if self.config.scale == "raw":
+            return x
+        levels = 256.0 if self.config.noise == "dequantise" else 255.0
+        return tf.clip_by_value((x * self.divisor + self.offset) / levels, 0.0, 1.0)
+
+
+def _in_chunks(statistic, flat, columns=64):
+    """A statistic a column without a float64 copy of all rows."""
+    return np.concatenate([statistic(flat[:, i : i + columns], axis=0) for i in range(0, flat.shape[1], columns)])
+
+
+def _channel(statistic, channels):
+    return np.array([statistic(channels[:, c].astype(np.float32), dtype=np.float64) for c in range(channels.shape[1])])

@@ -1,0 +1,69 @@
+"""Whatever a model can do, measured on test rows."""
+
+import math
+
+import numpy as np
+
+from tfvae.data.rows import NO_LABEL
+from tfvae.evaluation import baselines as rivals
+from tfvae.evaluation import classification, likelihood, representation
+
+
+def evaluate(model, data, rows=None, num_samples=1, iw_samples=100, rows_limit=0, baselines=False, seed=0):
+    """Measures a model on test rows.
+
+    Args:
+        model, data: the model and `tfvae.data.load.Data`.
+        rows: `Rows`, by default `data.test`.
+        num_samples: S, draws of the auxiliary variable behind `error_s<S>`; 1 for the deterministic `error` alone.
+        iw_samples: k of the importance-weighted bound; 0 for none.
+        rows_limit: the bounds are taken on a seeded random subset of that many rows, because they cost k times what
+            the error does; 0 for all rows.
+        baselines: whether scikit-learn's rivals are trained on the same labels.
+        seed: of every draw.
+
+    Returns:
+        plain keys (see `classification`, `likelihood`, `representation` and `baselines`): JSON values, None where a
+        number is not finite. `log_normaliser` is the exact value that the bound of a potential stays below.
+    """
+    rows = data.test if rows is None else rows
+    results = {}
+    if len(rows):
+        results |= likelihood.evaluate(model, data, rows, iw_samples, rows_limit, seed)
+    if getattr(model, "is_potential", False):
+        results["log_normaliser"] = model.p_z.log_normaliser()
+    if can_compare_labels(data, rows):
+        if hasattr(model, "classify"):
+            results |= classification.evaluate(model, data, rows, num_samples, seed)
+        else:
+            results |= representation.evaluate(model, data, rows, seed=seed)
+        if baselines:
+            results |= rivals.evaluate(data, rows, hidden=_hidden(model), seed=seed)
+    return plain(results)
+
+
+def can_compare_labels(data, rows):
+    """Whether there are labels to learn from, of two classes at least, and labelled rows to be measured on."""
+    return len(np.unique(data.labelled.label)) > 1 and bool((rows.label != NO_LABEL).any())
+
+
+def scalars(metrics):
+    """The entries that fit on one line: no table, no bins."""
+    return {name: value for name, value in metrics.items() if not isinstance(value, list | dict)}
+
+
+def plain(value):
+    """JSON values: NumPy scalars and arrays become Python's, and what is not finite becomes None."""
+    if isinstance(value, dict):
+        return {str(name): plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _hidden(model):
+    """The widths of the model's own networks, so that the supervised rival is of the same size."""
+    network = getattr(getattr(model, "config", None), "network", None)
+    return tuple(getattr(network, "hidden", (500, 500)))

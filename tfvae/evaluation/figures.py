@@ -1,0 +1,259 @@
+"""Figures as PNG bytes, in one style. pyplot and its state are never touched, so no figure outlives its function."""
+
+import io
+
+import matplotlib
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+
+# Okabe & Ito 2008: told apart by colour-blind readers too; then matplotlib's own for more than eight classes.
+_COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F3C8D", "#8C8C8C", "#B8A800", "#4B2E1E"]
+_INK = "#1f2933"
+_MUTED = "#7b8794"
+_STYLE = {
+    "font.size": 10.0, "font.family": "DejaVu Sans", "text.color": _INK, "axes.labelcolor": _INK,
+    "axes.edgecolor": _MUTED, "axes.titlesize": 11.0, "axes.titleweight": "bold", "axes.titlelocation": "left",
+    "axes.spines.top": False, "axes.spines.right": False, "xtick.color": _MUTED, "ytick.color": _MUTED,
+    "xtick.labelcolor": _INK, "ytick.labelcolor": _INK, "axes.grid": True, "axes.axisbelow": True,
+    "grid.color": "#e4e7eb", "grid.linewidth": 0.8, "legend.frameon": False, "figure.facecolor": "white",
+    "lines.linewidth": 1.8, "figure.dpi": 150,
+}  # fmt: skip
+
+
+def colour(index):
+    """The colour of a class or a run."""
+    return _COLOURS[index % len(_COLOURS)]
+
+
+def decision_regions(probabilities, points, labelled, labelled_label, class_names=()):
+    """The plane coloured by class, the labelled points on it (Maaløe et al. 2016, figure 2c).
+
+    Args:
+        probabilities: function from points [N, 2] to [N, K].
+        points: [N, 2] to draw as a faint cloud; they set the window.
+        labelled: [L, 2].
+        labelled_label: [L].
+        class_names: K names for the legend.
+    """
+    with matplotlib.rc_context(_STYLE):
+        figure, axes = _axes(5.2, 4.0, "Decision regions")
+        low, high = points.min(axis=0) - 0.3, points.max(axis=0) + 0.3
+        horizontal, vertical = (np.linspace(low[i], high[i], 200, dtype=np.float32) for i in (0, 1))
+        plane = np.stack(np.meshgrid(horizontal, vertical), axis=-1)
+        probs = np.nan_to_num(probabilities(plane.reshape(-1, 2)))
+        num_classes = probs.shape[1]
+        which = probs.argmax(axis=1).reshape(plane.shape[:2])
+        axes.pcolormesh(
+            horizontal, vertical, which, cmap=ListedColormap([colour(k) for k in range(num_classes)]),
+            vmin=-0.5, vmax=num_classes - 0.5, alpha=0.28, shading="nearest", rasterized=True,
+        )  # fmt: skip
+        axes.scatter(*points[:3000].T, s=2, color=_MUTED, alpha=0.5, linewidths=0)
+        for k in range(num_classes):
+            name = class_names[k] if k < len(class_names) else f"class {k}"
+            axes.scatter(
+                *labelled[labelled_label == k].T, s=70, color=colour(k), edgecolor="black", linewidth=1.5,
+                label=f"labelled: {name}", zorder=3,
+            )  # fmt: skip
+        axes.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
+        _legend_outside(axes, num_classes)
+        return _png(figure)
+
+
+def codes_pca(codes, label, class_names, title="Codes"):
+    """The first two principal components of codes, coloured by class (figures 2d and 4b).
+
+    Args:
+        codes: [N, Z].
+        label: [N], negative where unknown.
+        class_names: K names.
+        title: above the axes.
+    """
+    with matplotlib.rc_context(_STYLE):
+        figure, axes = _axes(5.2, 4.2, title)
+        projected, share = principal_components(codes)
+        classes = [k for k in np.unique(label) if k >= 0]
+        size = 14 if len(codes) < 1500 else 6
+        if (label < 0).any():
+            axes.scatter(*projected[label < 0].T, s=size, color=_MUTED, alpha=0.5, linewidths=0, label="no label")
+        for k in classes:
+            name = class_names[k] if k < len(class_names) else str(k)
+            axes.scatter(*projected[label == k].T, s=size, color=colour(k), alpha=0.7, linewidths=0, label=name)
+        axes.set(xlabel=f"first component ({share[0]:.0%} of the variance)", ylabel=f"second component ({share[1]:.0%})")
+        _legend_outside(axes, len(classes))
+        return _png(figure)
+
+
+def principal_components(codes):
+    """Projections [N, 2] on the first two principal components, and their shares of the variance [2]."""
+    centred = np.nan_to_num(codes - codes.mean(axis=0))
+    _, singular, directions = np.linalg.svd(centred, full_matrices=False)
+    projected, power = centred @ directions[:2].T, singular**2
+    if projected.shape[1] < 2:
+        projected, power = np.pad(projected, [(0, 0), (0, 1)]), np.pad(power, (0, 1))
+    return projected, power[:2] / max(power.sum(), 1e-12)
+
+
+def potential(log_density, samples, edge=4.0, title=""):
+    """A true density beside the one that was fitted (figures 2a and 2b).
+
+    Args:
+        log_density: function from points [N, 2] to unnormalised log densities [N].
+        samples: [N, 2] draws of z from the fitted q.
+        edge: half the width of the window.
+        title: of the target, before "true".
+    """
+    with matplotlib.rc_context({**_STYLE, "axes.grid": False}):
+        figure = Figure((7.6, 3.8), layout="constrained")
+        true_axes, fitted_axes = figure.subplots(1, 2, sharex=True, sharey=True)
+        line = np.linspace(-edge, edge, 240, dtype=np.float32)
+        plane = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
+        logs = np.asarray(log_density(plane), np.float64)
+        extent = (-edge, edge, -edge, edge)
+        true = np.exp(logs - logs.max()).reshape(240, 240)
+        true_axes.imshow(true, origin="lower", extent=extent, cmap="magma", interpolation="bilinear")
+        window = [[-edge, edge], [-edge, edge]]
+        fitted, *_ = np.histogram2d(samples[:, 1], samples[:, 0], bins=80, range=window)
+        fitted_axes.imshow(fitted, origin="lower", extent=extent, cmap="magma", interpolation="bilinear")
+        true_axes.set_title(f"{title} true density".strip())
+        fitted_axes.set_title(f"fitted: {len(samples):,} draws of z")
+        for axes in (true_axes, fitted_axes):
+            axes.set(xlabel="$z_1$")
+        true_axes.set(ylabel="$z_2$")
+        return _png(figure)
+
+
+def kl_per_unit(units):
+    """Units of every latent variable by their KL from the prior, largest first (figure 4a).
+
+    Args:
+        units: variable -> [units], mean over rows, in nats.
+    """
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure((7.0, 2.6 * len(units) + 0.2), layout="constrained")
+        for index, (name, values) in enumerate(units.items()):
+            axes = figure.add_subplot(len(units), 1, index + 1)
+            ordered = np.sort(np.asarray(values))[::-1]
+            axes.bar(np.arange(1, len(ordered) + 1), ordered, color=colour(index), width=0.85)
+            active = int(np.sum(ordered > 0.01))
+            axes.set(title=f"Variable {name}: {active} of {len(ordered)} units carry more than 0.01 nats")
+            axes.set(xlabel="unit, by rank", ylabel="KL from the prior [nats]", xlim=(0.3, len(ordered) + 0.7))
+            axes.grid(axis="x", visible=False)
+        return _png(figure)
+
+
+def curves(runs, metric, label=None, percent=False, title=None):
+    """A metric against epochs, a line for every run (figure 5).
+
+    Args:
+        runs: name -> (epochs, values), equally long.
+        metric: its name, for the title.
+        label: of the vertical axis; the metric by default.
+        percent: values are fractions, shown times 100.
+        title: above the axes.
+    """
+    with matplotlib.rc_context(_STYLE):
+        figure, axes = _axes(6.4, 3.4, title or metric)
+        for index, (name, (epochs, values)) in enumerate(runs.items()):
+            shown = np.asarray(values, np.float64) * (100.0 if percent else 1.0)
+            marker = "o" if len(shown) < 4 else None
+            axes.plot(epochs, shown, color=colour(index), label=name, marker=marker, markersize=4)
+        axes.set(xlabel="epoch", ylabel=label or (f"{metric} [%]" if percent else metric))
+        if percent:
+            axes.set_ylim(bottom=0.0)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        if len(runs) > 1:
+            axes.legend()
+        return _png(figure)
+
+
+def reliability(bins):
+    """Accuracy against confidence, beside how many rows have that confidence.
+
+    Args:
+        bins: `tfvae.evaluation.classification.calibration`.
+    """
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure((4.6, 4.4), layout="constrained")
+        axes, counts = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+        edges, count = np.asarray(bins["edges"]), np.asarray(bins["count"])
+        accuracy, confidence = (np.asarray(bins[name], np.float64) for name in ("accuracy", "confidence"))
+        centres, width, used = (edges[:-1] + edges[1:]) / 2, np.diff(edges)[0], count > 0
+        axes.bar(centres[used], accuracy[used], width=0.92 * width, color=colour(0), label="accuracy")
+        axes.plot(confidence[used], confidence[used], "o", color=colour(1), markersize=4, label="confidence")
+        axes.plot([0, 1], [0, 1], color=_MUTED, linewidth=1.0, linestyle="--")
+        axes.set(title="Reliability", ylabel="accuracy", xlim=(0, 1), ylim=(0, 1.02))
+        axes.legend(loc="upper left")
+        counts.bar(centres, count, width=0.92 * width, color=_MUTED)
+        counts.set(xlabel="confidence of the prediction", ylabel="rows", yscale="symlog")
+        return _png(figure)
+
+
+def confusion(counts, class_names):
+    """Counts of true against predicted classes; the shade is the share of the true class.
+
+    Args:
+        counts: [K, K], rows are true classes.
+        class_names: K names.
+    """
+    counts = np.asarray(counts)
+    num = len(counts)
+    with matplotlib.rc_context({**_STYLE, "axes.grid": False}):
+        side = min(9.0, 2.2 + 0.36 * num)
+        figure, axes = _axes(side + 0.4, side, "Confusion")
+        share = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
+        axes.imshow(share, cmap="Blues", vmin=0.0, vmax=1.0)
+        if num <= 20:
+            for i, j in np.argwhere(counts > 0):
+                ink = "white" if share[i, j] > 0.55 else _INK
+                axes.text(j, i, counts[i, j], ha="center", va="center", color=ink, fontsize=8)
+        names = [str(name)[:14] for name in class_names] if num <= 40 else [""] * num
+        upright = max((len(name) for name in names), default=0) > 3
+        axes.set_xticks(range(num), names, rotation=90 if upright else 0)
+        axes.set_yticks(range(num), names)
+        axes.tick_params(length=0)
+        axes.set(xlabel="predicted class", ylabel="true class")
+        return _png(figure)
+
+
+def errors(rivals, ours):
+    """Test errors as bars, ours in another colour, the spread over label draws as whiskers.
+
+    Args:
+        rivals: name -> (mean, standard deviation or None), fractions; ours included.
+        ours: the name to point out.
+    """
+    with matplotlib.rc_context(_STYLE):
+        figure, axes = _axes(6.4, 0.9 + 0.42 * len(rivals), "Test error on the same labels")
+        names = sorted(rivals, key=lambda name: rivals[name][0], reverse=True)
+        means = [100.0 * rivals[name][0] for name in names]
+        spread = [100.0 * (rivals[name][1] or 0.0) for name in names]
+        shades = [colour(0) if name == ours else "#cbd2d9" for name in names]
+        axes.barh(names, means, xerr=spread if any(spread) else None, color=shades, ecolor=_INK, capsize=3)
+        for row, (mean, deviation) in enumerate(zip(means, spread, strict=True)):
+            axes.annotate(
+                f"{mean:.1f} %", (mean + deviation, row), xytext=(6, 0), textcoords="offset points", va="center"
+            )
+        axes.set(xlabel="error [%]", xlim=(0, 1.18 * max(m + s for m, s in zip(means, spread, strict=True)) or 1.0))
+        axes.grid(axis="y", visible=False)
+        return _png(figure)
+
+
+def _axes(width, height, title):
+    """A figure of that size in inches and its only axes."""
+    figure = Figure((width, height), layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_title(title)
+    return figure, axes
+
+
+def _legend_outside(axes, num_entries):
+    if num_entries <= 20:
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=1.0, handletextpad=0.3)
+
+
+def _png(figure):
+    buffer = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(buffer)
+    return buffer.getvalue()

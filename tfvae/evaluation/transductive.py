@@ -1,0 +1,167 @@
+"""A transductive support vector machine: the boundary avoids the unlabelled points as well.
+
+∇TSVM of Chapelle & Zien 2005, "Semi-supervised classification by low density separation", section 3, one class against
+the rest, with f(x) = w·(φ(x) − mean of φ over the unlabelled) + b:
+
+    ½ ‖w‖² + C mean_l max(0, 1 − y_l f(x_l))² + C* mean_u exp(−3 f(x_u)²),    b = 2 π − 1,
+
+where π is the class's share. Because the features are centred on the unlabelled points, this b is the balance constraint
+mean_u f(x_u) = mean of y (their eq. 4) exactly. C* rises from near 0 to C in steps, each started from the last solution.
+"""
+
+import dataclasses
+
+import numpy as np
+from scipy import optimize
+from sklearn.kernel_approximation import Nystroem
+from sklearn.preprocessing import StandardScaler
+
+_STEEPNESS = 3.0
+
+
+@dataclasses.dataclass
+class Config:
+    """Settings of a `TransductiveSVM`.
+
+    Args:
+        kernel: `linear` on standardised inputs, or `rbf` by Nyström features of them.
+        cost: C, weight of the labelled points.
+        unlabelled_cost: C* at the end of the annealing, as a multiple of C; 0 leaves an inductive SVM.
+        anneal_steps: C* doubles in each step until it reaches its end.
+        gamma: of the RBF kernel on standardised inputs, as a multiple of 1 / (number of inputs).
+        components: Nyström features.
+        max_iter: iterations of L-BFGS a step.
+        seed: of the Nyström landmarks.
+    """
+
+    kernel: str = "rbf"
+    cost: float = 100.0
+    unlabelled_cost: float = 1.0
+    anneal_steps: int = 10
+    gamma: float = 1.0
+    components: int = 300
+    max_iter: int = 50
+    seed: int = 0
+
+    def validate(self):
+        """Raises ValueError for settings that are none."""
+        if self.kernel not in ("linear", "rbf"):
+            raise ValueError(f"`kernel` must be 'linear' or 'rbf', got {self.kernel!r}.")
+        if self.cost <= 0 or self.gamma <= 0 or self.unlabelled_cost < 0:
+            raise ValueError(
+                "`cost` and `gamma` must be above 0 and `unlabelled_cost` at least 0, got "
+                f"{self.cost}, {self.gamma} and {self.unlabelled_cost}."
+            )
+
+
+def objective(w, labelled, sign, unlabelled, bias, cost, unlabelled_cost):
+    """Value and gradient of the one-against-rest objective (see the head of this file).
+
+    Args:
+        w: [D].
+        labelled: [L, D], features, centred on the unlabelled points.
+        sign: [L], +1 or −1.
+        unlabelled: [U, D], centred.
+        bias: b.
+        cost, unlabelled_cost: C and C*.
+
+    Returns:
+        (scalar, [D]).
+    """
+    margin = np.maximum(0.0, 1.0 - sign * (labelled @ w + bias))  # [L]
+    f = unlabelled @ w + bias  # [U]
+    bump = np.exp(-_STEEPNESS * f**2)
+    value = 0.5 * w @ w + cost * np.mean(margin**2) + unlabelled_cost * np.mean(bump)
+    gradient = (
+        w
+        - 2.0 * cost / len(sign) * (labelled.T @ (sign * margin))
+        - 2.0 * _STEEPNESS * unlabelled_cost / len(f) * (unlabelled.T @ (f * bump))
+    )
+    return value, gradient
+
+
+class TransductiveSVM:
+    """One `objective` a class; the class with the largest f(x) is predicted.
+
+    Args:
+        config: `Config`.
+    """
+
+    def __init__(self, config=None):
+        self.config = config or Config()
+        self.config.validate()
+
+    def fit(self, labelled, label, unlabelled):
+        """Fits all classes.
+
+        Args:
+            labelled: [L, D].
+            label: [L], integers; every class at least once.
+            unlabelled: [U, D]; these are the points the boundary avoids.
+
+        Returns:
+            self.
+
+        Raises:
+            ValueError: for fewer than two classes or no unlabelled points.
+        """
+        self.classes, counts = np.unique(label, return_counts=True)
+        if len(self.classes) < 2 or not len(unlabelled):
+            raise ValueError(
+                f"A transductive SVM needs labels of two classes and unlabelled points, got {len(self.classes)} classes "
+                f"and {len(unlabelled)} points."
+            )
+        self._fit_features(np.concatenate([labelled, unlabelled]))
+        features = self._raw_features(unlabelled)
+        self._centre = features.mean(axis=0)
+        share = counts / counts.sum()
+        # Two classes are one problem seen from both sides.
+        wanted = self.classes[1:] if len(self.classes) == 2 else self.classes
+        self._bias = 2.0 * share[-len(wanted) :] - 1.0
+        phi_l, phi_u = self._features(labelled), features - self._centre
+        signs = [np.where(label == name, 1.0, -1.0) for name in wanted]
+        self._weights = np.stack(
+            [self._anneal(phi_l, sign, phi_u, bias) for sign, bias in zip(signs, self._bias, strict=True)], axis=1
+        )
+        return self
+
+    def decision(self, points):
+        """f(x) of every class: [N, K]."""
+        f = self._features(points) @ self._weights + self._bias
+        return np.concatenate([-f, f], axis=1) if len(self.classes) == 2 else f
+
+    def predict(self, points):
+        """The class of every point: [N]."""
+        return self.classes[self.decision(points).argmax(axis=1)]
+
+    def _anneal(self, labelled, sign, unlabelled, bias):
+        """w [D] after C* has risen from 0 (the inductive SVM) to its end."""
+        config = self.config
+        w = np.zeros(labelled.shape[1])
+        ends = config.cost * config.unlabelled_cost * 2.0 ** np.arange(1 - config.anneal_steps, 1)
+        for unlabelled_cost in (0.0, *ends) if config.unlabelled_cost else (0.0,):
+            w = optimize.minimize(
+                objective,
+                w,
+                args=(labelled, sign, unlabelled, bias, config.cost, unlabelled_cost),
+                jac=True,
+                method="L-BFGS-B",
+                options={"maxiter": config.max_iter},
+            ).x
+        return w
+
+    def _fit_features(self, points):
+        self._scaler = StandardScaler().fit(points)
+        self._nystroem = None
+        if self.config.kernel == "rbf":
+            gamma = self.config.gamma / points.shape[1]
+            components = min(self.config.components, len(points))
+            self._nystroem = Nystroem(gamma=gamma, n_components=components, random_state=self.config.seed)
+            self._nystroem.fit(self._scaler.transform(points))
+
+    def _raw_features(self, points):
+        scaled = self._scaler.transform(points)
+        return np.asarray(self._nystroem.transform(scaled) if self._nystroem else scaled, np.float64)
+
+    def _features(self, points):
+        return self._raw_features(points) - self._centre

@@ -1,0 +1,43 @@
+"""Bounds on log-likelihoods from log importance weights.
+
+The log weight of a draw (a, z, ...) ~ q is  log p(x, z, ...) − log q(z, ... | x);  it is kept in two parts because a KL
+temperature scales only one of them.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+
+class Bound(NamedTuple):
+    """A lower bound on a log-likelihood: `value` is reported, `surrogate` has its gradient.
+
+    value:     [...], nats.
+    surrogate: [...], equal to `value` for reparameterised estimators without a temperature.
+    """
+
+    value: tf.Tensor
+    surrogate: tf.Tensor
+
+
+class LogWeights(NamedTuple):
+    """log p(x, z) − log q(z | x) of S draws, in two parts.
+
+    log_likelihood: [S, ...], log p(x | z), with log p(y) where there is a label.
+    divergence:     [S, ...], log q(z | x) − log p(z), summed over all latent variables: a one-draw estimate of the KL.
+    """
+
+    log_likelihood: tf.Tensor
+    divergence: tf.Tensor
+
+    def value(self, kl_weight=1.0):
+        """[S, ...], nats; the log weight itself at `kl_weight` 1."""
+        return self.log_likelihood - kl_weight * self.divergence
+
+
+def bound(estimator, log_weights, kl_weight=1.0):
+    """An estimator of a bound applied to log weights: `value` at temperature 1, `surrogate` at `kl_weight`."""
+    value = estimator(log_weights.value())
+    if isinstance(kl_weight, float) and kl_weight == 1.0:
+        return Bound(value, value)
+    return Bound(value, estimator(log_weights.value(kl_weight)))

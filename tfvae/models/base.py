@@ -1,0 +1,180 @@
+"""The contract every model answers, and the only training step in the package."""
+
+import abc
+from collections.abc import Callable
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+from tfvae import batch as batches
+from tfvae.probability import noise
+
+
+class Objective(NamedTuple):
+    """What one batch is worth.
+
+    loss:  scalar to minimise. A surrogate where the gradient estimator needs one, so never reported as a bound.
+    terms: name -> [rows of its stream] values to report, in nats, signed as in the paper: a bound rises.
+    """
+
+    loss: tf.Tensor
+    terms: dict[str, tf.Tensor]
+
+
+class Endpoint(NamedTuple):
+    """One thing a model can be asked for when it is served.
+
+    function:  named tensors -> dict of tensors whose first axis is the batch.
+    signature: the TensorSpecs of its arguments, in order; every one has `None` as its first axis.
+    """
+
+    function: Callable
+    signature: list[tf.TensorSpec]
+
+
+class GenerativeModel(keras.Model, abc.ABC):
+    """A model that states its objective; the base trains, evaluates and reports it.
+
+    Args:
+        info: `tfvae.batch.DataInfo`.
+        seed: of all noise in training; equal seeds give equal runs.
+        kl_warmup_steps: training steps over which the KL terms' weight rises from 0 to 1; 0 for none.
+        compile_step: whether XLA compiles loss and gradients (the optimiser stays outside, where it is faster).
+    """
+
+    def __init__(self, info, *, seed=0, kl_warmup_steps=0, compile_step=False, **kwargs):
+        super().__init__(**kwargs)
+        self.info = info
+        self.image_shape = tuple(info.image_shape)
+        self.num_classes = info.num_classes
+        self.seed = seed
+        self.kl_warmup_steps = kl_warmup_steps
+        self.compile_step = compile_step
+        self._trackers = {}
+
+    # What a family states.
+
+    @abc.abstractmethod
+    def objective(self, batch, seed, training=False) -> Objective:
+        """The family's equation on one batch of streams; `seed` is an int32 [2] tensor."""
+
+    @abc.abstractmethod
+    def encode(self, image):
+        """q(z | x) as a distribution with batch shape [B] for images [B, ...]."""
+
+    @abc.abstractmethod
+    def decode(self, z, **parents):
+        """p(x | z, ...) as a distribution over images."""
+
+    @abc.abstractmethod
+    def sample(self, num, seed):
+        """Means of p(x | z) at draws from the prior: [num, ...]."""
+
+    @abc.abstractmethod
+    def log_prob_bound(self, image, num_samples, seed):
+        """Importance-weighted bound on log p(x): [B], nats."""
+
+    def reconstruct(self, image):
+        """The mean of p(x | z) at the mean of q(z | x): [B, ...]."""
+        return self.decode(self.encode(image).mean()).mean()
+
+    def kl_per_unit(self, image, seed):
+        """How far each latent unit is from its prior, {"z": [B, Z], ...} in nats (Maaløe et al. 2016, figure 4a)."""
+        raise NotImplementedError(f"{type(self).__name__} does not state its KL a unit.")
+
+    def endpoints(self) -> dict[str, Endpoint]:
+        """What can be served; all functions take observations as the model sees them."""
+        image = tf.TensorSpec([None, *self.image_shape], tf.float32, name="image")
+        seed = tf.TensorSpec([None], tf.int64, name="seed")
+        return {
+            "encode": Endpoint(self._serve_encode, [image]),
+            "reconstruct": Endpoint(lambda image: {"image": self.reconstruct(image)}, [image]),
+            "sample": Endpoint(lambda seed: {"image": by_row(lambda s: self.sample(1, s)[0], seed)}, [seed]),
+            "score": Endpoint(self._serve_score, [image, seed]),
+        }
+
+    # What the base gives.
+
+    def prepare(self, batch):
+        """Runs the objective once, eagerly: shape errors surface here, and every metric gets its name."""
+        terms = self.objective(batch, noise.seed(self.seed)).terms
+        self._trackers = {name: keras.metrics.Mean(name) for name in ("loss", *terms)}
+        self.built = True
+        return self
+
+    @property
+    def metrics(self):
+        return list(self._trackers.values())
+
+    def call(self, batch, training=False):
+        return self.objective(batch, noise.seed(self.seed), training).terms
+
+    def kl_weight(self, training):
+        """The temperature of the KL terms at this step (Maaløe et al. 2016, section 5); always 1 out of training."""
+        if not (training and self.kl_warmup_steps and getattr(self, "optimizer", None)):
+            return 1.0
+        step = tf.cast(tf.convert_to_tensor(self.optimizer.iterations), tf.float32)
+        return tf.minimum(1.0, step / self.kl_warmup_steps)
+
+    def step_seed(self):
+        """Noise of this training step on this replica; a function of the step alone, so a resumed run repeats it."""
+        context = tf.distribute.get_replica_context()
+        replica = context.replica_id_in_sync_group if context else 0
+        return noise.seed(self.seed, tf.convert_to_tensor(self.optimizer.iterations), replica)
+
+    def train_step(self, batch):
+        return self.minimise(lambda seed: self.objective(batch, seed, training=True), self.trainable_variables)
+
+    def minimise(self, objective_of, variables):
+        """One optimiser step on `variables` down the loss of `objective_of(seed)`; returns the metrics."""
+
+        def loss_and_gradients(seed):
+            with tf.GradientTape() as tape:
+                objective = objective_of(seed)
+                # Replicas sum their gradients, so each contributes its share of the mean.
+                loss = objective.loss / tf.distribute.get_strategy().num_replicas_in_sync
+                scaled_loss = self.optimizer.scale_loss(loss)
+            return objective, tape.gradient(scaled_loss, variables)
+
+        if self.compile_step:
+            loss_and_gradients = tf.function(loss_and_gradients, jit_compile=True)
+        objective, gradients = loss_and_gradients(self.step_seed())
+        self.optimizer.apply(gradients, variables)
+        return self._report(objective)
+
+    def test_step(self, batch):
+        return self._report(self.objective(batch, noise.seed(self.seed)))
+
+    def _report(self, objective):
+        for name, value in {"loss": objective.loss, **objective.terms}.items():
+            self._trackers[name].update_state(value)
+        return {name: tracker.result() for name, tracker in self._trackers.items()}
+
+    def _serve_encode(self, image):
+        q_z = self.encode(image)
+        return {"mean": q_z.mean(), "stddev": q_z.stddev()}
+
+    def _serve_score(self, image, seed):
+        bound = by_row(lambda row: self.log_prob_bound(row[0][None], num_samples=50, seed=row[1])[0], (image, seed))
+        return {"bound": bound}
+
+
+def by_row(function, rows):
+    """Maps over rows, each with the noise of its own int64 seed, so that no answer depends on its batch mates."""
+    if isinstance(rows, tuple):
+        *entries, seeds = rows
+        return tf.map_fn(
+            lambda row: function((*row[:-1], row[-1])), (*entries, row_seeds(seeds)), fn_output_signature=tf.float32
+        )
+    return tf.map_fn(function, row_seeds(rows), fn_output_signature=tf.float32)
+
+
+def row_seeds(seeds):
+    """int64 [B] -> int32 [B, 2]."""
+    return tf.bitcast(seeds, tf.int32)
+
+
+def all_images(batch):
+    """Images of every stream in one tensor, for an objective that has no use for labels: [sum B_i, ...]."""
+    return tf.concat(batches.images(batch), axis=0)

@@ -1,0 +1,96 @@
+"""p(z) p(x | z) with q(z | x): the variational auto-encoder (M1), and IWAE by its bound."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from tfvae import inference
+from tfvae.inference.bound import LogWeights, bound
+from tfvae.models.base import GenerativeModel, Objective, all_images
+from tfvae.networks import mlp
+from tfvae.probability import families
+
+
+@dataclasses.dataclass
+class Config:
+    """VAE of Kingma & Welling 2013; IWAE of Burda et al. 2016 with `bound="importance"`.
+
+    Args:
+        latent_dim: Z.
+        network: of encoder and decoder alike.
+        likelihood: `bernoulli`, `gaussian` or `discretised_logistic`.
+        bound: `elbo` or `importance`.
+        num_samples: S, draws of z an image in training.
+        kl_warmup_steps: steps over which the weight of the KL rises to 1; 0 for none.
+        compile_step: loss and gradients compiled by XLA.
+    """
+
+    latent_dim: int = 50
+    network: mlp.Config = dataclasses.field(default_factory=mlp.Config)
+    likelihood: str = "bernoulli"
+    bound: str = "elbo"
+    num_samples: int = 1
+    kl_warmup_steps: int = 0
+    compile_step: bool = False
+
+    def build(self, info, seed=0):
+        return VAE(self, info, seed)
+
+
+class VAE(GenerativeModel):
+    """p(x, z) = p(z) p(x | z), approximated by q(z | x)."""
+
+    def __init__(self, config, info, seed=0, **kwargs):
+        super().__init__(
+            info, seed=seed, kl_warmup_steps=config.kl_warmup_steps, compile_step=config.compile_step, **kwargs
+        )
+        self.config = config
+        self.estimator = inference.estimator(config.bound)
+        x_dim = int(np.prod(info.image_shape))
+        self.p_z = families.standard_normal(config.latent_dim)
+        likelihood = families.likelihood(config.likelihood)
+        self.p_x_given_z = mlp.conditional("p_x", {"z": config.latent_dim}, likelihood, x_dim, config.network)
+        self.q_z_given_x = mlp.conditional("q_z", {"x": x_dim}, families.GAUSSIAN, config.latent_dim, config.network)
+
+    def log_weights(self, x, seed, num_samples, training=False):
+        """`LogWeights` [S, B] of S draws z ~ q(z | x) for images x [B, D]."""
+        q_z = self.q_z_given_x(x, training=training)
+        z = q_z.sample(num_samples, seed=seed)
+        p_x = self.p_x_given_z(z, training=training)
+        return LogWeights(p_x.log_prob(x), q_z.log_prob(z) - self.p_z.log_prob(z))
+
+    def objective(self, batch, seed, training=False):
+        weights = self.log_weights(all_images(batch), seed, self.config.num_samples, training)
+        log_p_x = bound(self.estimator, weights, self.kl_weight(training))
+        return Objective(
+            loss=-tf.reduce_mean(log_p_x.surrogate),
+            terms={
+                "bound": log_p_x.value,
+                "log_likelihood": tf.reduce_mean(weights.log_likelihood, axis=0),
+                "kl": tf.reduce_mean(weights.divergence, axis=0),
+            },
+        )
+
+    def encode(self, image):
+        return self.q_z_given_x(image)
+
+    def decode(self, z):
+        return self.p_x_given_z(z)
+
+    def sample(self, num, seed):
+        return self.decode(self.p_z.sample(num, seed=seed)).mean()
+
+    def log_prob_bound(self, image, num_samples, seed):
+        return inference.importance_weighted(self.log_weights(image, seed, num_samples).value())
+
+    def kl_per_unit(self, image, seed):
+        del seed  # In closed form.
+        return {"z": gaussian_kl_per_unit(self.encode(image))}
+
+
+def gaussian_kl_per_unit(q_z):
+    """KL(q(z_i | x) ‖ N(0, 1)) of every unit of a diagonal Gaussian: [..., Z], nats."""
+    variance = q_z.variance()
+    return 0.5 * (variance + q_z.mean() ** 2 - 1.0 - tf.math.log(variance))
+

@@ -1,0 +1,71 @@
+"""Fully connected networks."""
+
+import dataclasses
+
+import keras
+
+from tfvae.layers.conditional import Conditional
+from tfvae.layers.merge import LinearMerge
+
+
+@dataclasses.dataclass
+class Config:
+    """Shape of the fully connected networks of a model.
+
+    Args:
+        hidden: widths of the hidden layers.
+        activation: of the hidden layers.
+        batch_norm: dense → batch norm → activation in hidden layers; never on the output.
+        momentum: of the batch normalisation's running averages.
+        output_init: initialisation of the output layer: `glorot` (paper), or `small`, N(0, 1e-3) (the authors' code).
+    """
+
+    hidden: tuple[int, ...] = (500, 500)
+    activation: str = "relu"
+    batch_norm: bool = False
+    momentum: float = 0.9
+    output_init: str = "glorot"
+
+
+_OUTPUT_INITS = {
+    "glorot": ("glorot_uniform", "zeros"),
+    "small": (keras.initializers.RandomNormal(stddev=1e-3), keras.initializers.RandomNormal(stddev=1e-3)),
+}
+
+
+def conditional(name, parents, family, dim, config):
+    """p(child | parents) as a fully connected network, built.
+
+    Args:
+        name: of the layer, unique in its model.
+        parents: parent name -> width, in the order of the call.
+        family: of the child.
+        dim: dimensions of the child.
+        config: `Config`.
+
+    Raises:
+        ValueError: for a network without hidden layers or an unknown `output_init`.
+    """
+    if not config.hidden:
+        raise ValueError("`network.hidden` needs at least one hidden layer, got ().")
+    merge = LinearMerge(parents, config.hidden[0], name=f"{name}_merge")
+    return Conditional(merge, _trunk(name, family.num_params(dim), config), family, name=name)
+
+
+def _trunk(name, num_params, config):
+    """From the merged pre-activation [N, hidden[0]] to parameters [N, num_params]."""
+    if config.output_init not in _OUTPUT_INITS:
+        raise ValueError(f"`network.output_init` must be one of {sorted(_OUTPUT_INITS)}, got {config.output_init!r}.")
+    kernel, bias = _OUTPUT_INITS[config.output_init]
+    inputs = h = keras.Input([config.hidden[0]], name=f"{name}_input")
+    for i, width in enumerate(config.hidden):
+        if i:
+            h = keras.layers.Dense(width, use_bias=not config.batch_norm, name=f"{name}_dense{i}")(h)
+        if config.batch_norm:
+            h = keras.layers.BatchNormalization(momentum=config.momentum, name=f"{name}_norm{i}")(h)
+        h = keras.layers.Activation(config.activation, name=f"{name}_{config.activation}{i}")(h)
+    # Parameters of distributions are float32 in every precision policy.
+    params = keras.layers.Dense(
+        num_params, kernel_initializer=kernel, bias_initializer=bias, dtype="float32", name=f"{name}_params"
+    )(h)
+    return keras.Model(inputs, params, name=f"{name}_trunk")

@@ -1,0 +1,132 @@
+"""A model -> a new version under TensorFlow Serving's base path, all of it or nothing."""
+
+import json
+import os
+import pathlib
+import secrets
+import shutil
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import tfvae
+from tfvae.serving import gate, requests, signatures
+from tfvae.serving.graph import MetaGraph
+
+DESCRIPTION = "tfvae.json"
+INCOMING = ".incoming-"  # A server looks at integers only.
+_NUM_ROWS = 4
+
+
+def export(model, data, output, name=None, origin=None):
+    """Exports a model as the next integer version of `output`, if it passes the gate.
+
+    The version is written and checked in a directory beside the others that no server looks at, and appears by one
+    rename. Old versions stay.
+
+    Args:
+        model: a built `tfvae.models.base.GenerativeModel`.
+        data: its `tfvae.data.load.Data`, for the transform, the class names and a few rows to ask about.
+        output: the model's base path, e.g. `savedmodels/sdgm`.
+        name: under which it is served, the last part of `output` by default.
+        origin: JSON values that say where the model comes from, such as the run's config.json; kept in `tfvae.json`.
+
+    Returns:
+        pathlib.Path of the version.
+
+    Raises:
+        tfvae.serving.gate.GateError: names the point of the gate that failed; nothing is left behind.
+    """
+    output = pathlib.Path(output)
+    output.mkdir(parents=True, exist_ok=True)
+    name = name or output.resolve().name
+    incoming = output / f"{INCOMING}{secrets.token_hex(8)}"
+    try:
+        served = write(model, data, incoming)
+        questions = requests.example_requests(served, _rows(data))
+        alone = requests.example_requests(served, _rows(data)[:1])
+        requests.write_warmup(incoming, [*alone, *questions], name)
+        report = gate.check(incoming, questions, gate.in_memory(served, questions), name)
+        _describe(incoming, model, data, name, report, origin)
+        _sync(incoming)
+        return _publish(incoming, output)
+    finally:
+        shutil.rmtree(incoming, ignore_errors=True)
+
+
+def write(model, data, directory):
+    """Writes the SavedModel alone; returns {name: Endpoint} of what it serves."""
+    served = signatures.served_endpoints(model, data.transform, data.class_names)
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    for name, endpoint in served.items():
+        archive.add_endpoint(name, endpoint.function, input_signature=endpoint.signature)
+    archive.write_out(str(directory), verbose=False)
+    return served
+
+
+def describe(version):
+    """What a version says of itself: name, signatures with shapes, class names, versions and the gate's report."""
+    return json.loads((pathlib.Path(version) / "assets.extra" / DESCRIPTION).read_text())
+
+
+def summary(version):
+    """The signatures with shapes and the gate's report, for people."""
+    described = describe(version)
+    lines = []
+    for name, signature in described["signatures"].items():
+        inputs, outputs = (
+            ", ".join(f"{argument}: {shape}" for argument, shape in signature[kind].items())
+            for kind in ("inputs", "outputs")
+        )
+        lines.append(f"{name}({inputs})\n    -> {outputs}")
+    lines.append("\nThe gate:")
+    lines += [f"  {point:13}{outcome}" for point, outcome in described["gate"].items()]
+    return "\n".join(lines)
+
+
+def _rows(data):
+    """A few rows to ask about: of the validation set, which may be empty, or of the training set."""
+    image = data.validation.image if len(data.validation) else data.train.image
+    return np.asarray(image[:_NUM_ROWS])
+
+
+def _describe(directory, model, data, name, report, origin):
+    described = {
+        "name": name,
+        "model": type(model).__name__,
+        "signatures": MetaGraph(directory).shapes(),
+        "class_names": list(data.class_names),
+        "image": {
+            "shape": list(data.transform.raw_shape),
+            "range": "as stored" if len(data.transform.raw_shape) < 3 else [0.0, 1.0],
+        },
+        "versions": {"tfvae": tfvae.__version__, "tensorflow": tf.__version__, "keras": keras.__version__},
+        "gate": report._asdict(),
+        "origin": origin,
+    }
+    (directory / "assets.extra" / DESCRIPTION).write_text(json.dumps(described, indent=2) + "\n")
+
+
+def _sync(directory):
+    """Everything on the disk before the rename says that it is there."""
+    for path in (*directory.rglob("*"), directory):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _publish(incoming, output):
+    """Renames to the next free integer; another export that takes it first is stepped over."""
+    while True:
+        version = output / str(1 + max((int(p.name) for p in output.iterdir() if p.name.isdigit()), default=0))
+        try:
+            os.rename(incoming, version)
+        except OSError:
+            if version.exists():
+                continue
+            raise
+        return version

@@ -1,0 +1,262 @@
+"""The gate: what every export passes before a server can see it.
+
+1. reload        Python's TensorFlow alone, in a process that cannot import tfvae, gives the in-memory answers.
+2. cpp_loader    So does TensorFlow's C++ loader, which the server uses, in a process without Python's TensorFlow. It
+                 refuses exports that Python accepts, such as those with a variable that is not tracked.
+3. ops           No function that must be compiled by XLA, every batch axis open, and only ops a plain server can run.
+4. warmup        The warm-up requests run; a server does not load a version in which one fails.
+5. model_server  `tensorflow_model_server` answers as the model does, where it is on the PATH.
+"""
+
+import importlib.util
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.framework import kernel_def_pb2
+
+from tfvae.serving import model_server, requests
+from tfvae.serving.graph import MetaGraph
+from tfvae.serving.isolated import wire
+
+PASSED = "passed"
+TIMEOUT_SECONDS = 600
+
+# The list of ops is asked of TensorFlow itself: those with a CPU kernel in its C++ library, which is what a server
+# links. Python's own ops and those of add-ons such as tensorflow-text have none there. Some that have one still do not
+# belong into a served graph, because they need XLA or touch the server's files.
+FORBIDDEN_OPS = ("ReadFile", "WriteFile", "MatchingFiles")
+FORBIDDEN_PREFIXES = ("Xla", "_Xla", "TPU")
+
+_RTOL, _ATOL = 1e-4, 1e-4  # Other fusions in graph mode round differently; a wrong weight differs by far more.
+_ISOLATED = pathlib.Path(__file__).parent / "isolated"
+
+
+class Report(NamedTuple):
+    """What became of each point: "passed" or "not verified: <why>"."""
+
+    ops: str
+    cpp_loader: str
+    reload: str
+    warmup: str
+    model_server: str
+
+
+class GateError(ValueError):
+    """An export that must not be served.
+
+    Attributes:
+        point: the point of the gate that failed.
+    """
+
+    def __init__(self, point, reason):
+        super().__init__(f"The export failed the gate at point `{point}`: {reason}")
+        self.point = point
+
+
+def check(directory, questions, expected, model_name="model"):
+    """Checks a SavedModel.
+
+    Args:
+        directory: of the version.
+        questions: list of `requests.Request`.
+        expected: their in-memory answers, {output name: array} each, in the same order.
+        model_name: under which the server would know it.
+
+    Returns:
+        `Report`.
+
+    Raises:
+        GateError: names the point and the reason.
+    """
+    graph = MetaGraph(directory)
+    _check_compilation(graph)
+    _check_batch_axes(graph)
+    try:
+        replayed = requests.read_warmup(directory / "assets.extra" / requests.WARMUP_FILE)
+    except requests.WarmupError as error:
+        raise GateError("warmup", str(error)) from error
+    ops, cpp_loader, replay = _through_cpp(directory, graph, questions, expected, replayed)
+    answers = _run_isolated("reload.py", {"path": str(directory), "requests": [_by_name(q) for q in questions]})
+    _compare("reload", questions, expected, answers)
+    try:
+        server = model_server.verify(directory, model_name, questions, expected, differs)
+    except model_server.ServerError as error:
+        raise GateError("model_server", str(error)) from error
+    return Report(ops=ops, cpp_loader=cpp_loader, reload=PASSED, warmup=replay, model_server=server)
+
+
+def _through_cpp(directory, graph, questions, expected, replayed):
+    """Points 2 to 4 in one process of TensorFlow's C++ library."""
+    libraries = _libraries()
+    if not libraries:
+        reason = "not verified: this TensorFlow brings no libtensorflow_cc"
+        return reason, reason, reason
+    for index, request in enumerate(replayed):
+        wrong = graph.misfit(request)
+        if wrong:
+            raise GateError("warmup", f"record {index}: {wrong}")
+    job = {
+        "path": str(directory), "libraries": libraries, "ops": sorted(graph.ops),
+        "requests": [_by_tensor(graph, request) for request in (*questions, *replayed)],
+    }  # fmt: skip
+    answers = _run_isolated("cpp.py", job)
+    _check_ops(graph.ops, answers["kernels"])
+    asked, warmed = answers["answers"][: len(questions)], answers["answers"][len(questions) :]
+    _compare("cpp_loader", questions, expected, {"error": answers["error"], "answers": asked})
+    for index, answer in enumerate(warmed):
+        if "error" in answer:
+            raise GateError("warmup", f"record {index} ({replayed[index].signature}) fails: {_short(answer['error'])}")
+    return PASSED, PASSED, PASSED
+
+
+def _check_compilation(graph):
+    compiled = graph.compiled()
+    if compiled:
+        raise GateError(
+            "ops",
+            f"{compiled[0]!r} must be compiled by XLA (`_XlaMustCompile`), which a plain server cannot do. "
+            "Remove `jit_compile=True` from what the endpoint calls.",
+        )
+
+
+def _check_batch_axes(graph):
+    for name, kind, argument, info in graph.tensors():
+        shape = info.tensor_shape
+        if shape.unknown_rank or not shape.dim or shape.dim[0].size != -1:
+            raise GateError(
+                "ops",
+                f"the {kind} {argument!r} of {name!r} has no open batch axis (`None` first), so the server cannot "
+                "batch requests.",
+            )
+
+
+def _check_ops(ops, kernels):
+    """Only ops with a CPU kernel in TensorFlow's own C++ library: that is what a server links."""
+    for op in sorted(ops):
+        found = kernel_def_pb2.KernelList.FromString(wire.payload({"dtype": 0, "data": kernels[op]})).kernel
+        if op in FORBIDDEN_OPS or op.startswith(FORBIDDEN_PREFIXES):
+            raise GateError("ops", f"the op {op!r} does not belong into a served graph.")
+        if not any(kernel.device_type in ("CPU", "DEFAULT") for kernel in found):
+            raise GateError("ops", f"the op {op!r} is not one of core TensorFlow, so a plain server cannot run it.")
+
+
+def _compare(point, questions, expected, answers):
+    if answers["error"]:
+        raise GateError(point, _short(answers["error"]))
+    for question, wanted, answer in zip(questions, expected, answers["answers"], strict=True):
+        if "error" in answer:
+            raise GateError(point, f"the signature {question.signature!r} fails: {_short(answer['error'])}")
+        got = {name: _unpack(tensor) for name, tensor in answer["outputs"].items()}
+        reason = differs(got, wanted)
+        if reason:
+            raise GateError(point, f"the signature {question.signature!r} answers otherwise than the model: {reason}")
+
+
+def differs(got, wanted):
+    """Why two answers are not the same, or an empty string."""
+    if sorted(got) != sorted(wanted):
+        return f"outputs {sorted(got)} instead of {sorted(wanted)}."
+    for name, want in wanted.items():
+        have = got[name]
+        if have.shape != want.shape:
+            return f"{name!r} has shape {list(have.shape)} instead of {list(want.shape)}."
+        if name.endswith("_bytes"):
+            # The same picture: intensities that differ in the last bit may round to neighbouring gray levels.
+            have, want = _pixels(have), _pixels(want)
+            same, unit = np.abs(have - want).max(initial=0) <= 1, "gray levels"
+        elif want.dtype == object or not np.issubdtype(want.dtype, np.floating):
+            same, unit = np.array_equal(have, want), ""
+        else:
+            same, unit = np.allclose(have, want, rtol=_RTOL, atol=_ATOL), ""
+        if not same:
+            return f"{name!r} is {_first(have)} where it should be {_first(want)} {unit}".strip() + "."
+    return ""
+
+
+def _pixels(encoded):
+    return np.stack([tf.io.decode_png(image).numpy().astype(np.int32) for image in encoded.reshape(-1)])
+
+
+def _first(array):
+    return np.array2string(np.asarray(array).reshape(-1)[:4], precision=5, separator=", ")
+
+
+def in_memory(served, questions):
+    """The answers of the model itself, eagerly and on the CPU: {name: array} for each question."""
+    with tf.device("CPU:0"):
+        answers = [
+            served[question.signature].function(
+                *(tf.constant(question.inputs[spec.name]) for spec in served[question.signature].signature)
+            )
+            for question in questions
+        ]
+    return [{name: value.numpy() for name, value in answer.items()} for answer in answers]
+
+
+def _by_tensor(graph, request):
+    """A request as the C++ session takes it: by the names of tensors instead of arguments."""
+    signature = graph.signatures[request.signature]
+    return {
+        "inputs": {signature.inputs[name].name: _pack(array) for name, array in request.inputs.items()},
+        "outputs": {name: info.name for name, info in signature.outputs.items()},
+    }
+
+
+def _by_name(request):
+    return {
+        "signature": request.signature,
+        "inputs": {name: _pack(array) for name, array in request.inputs.items()},
+    }
+
+
+def _pack(array):
+    dtype = tf.string if array.dtype == object else tf.as_dtype(array.dtype)
+    return wire.pack(array, dtype.as_datatype_enum)
+
+
+def _unpack(tensor):
+    data, shape = wire.payload(tensor), tensor["shape"]
+    if tensor["dtype"] == wire.STRING:
+        return np.array(data, object).reshape(shape)
+    return np.frombuffer(data, tf.as_dtype(tensor["dtype"]).as_numpy_dtype).reshape(shape)
+
+
+def _libraries():
+    """TensorFlow's C++ libraries in the order in which they are loaded, empty where the wheel has none."""
+    directory = pathlib.Path(importlib.util.find_spec("tensorflow").submodule_search_locations[0])
+    for names in (
+        ("libtensorflow_framework.so.2", "libtensorflow_cc.so.2"),
+        ("libtensorflow_framework.2.dylib", "libtensorflow_cc.2.dylib"),
+    ):
+        if all((directory / name).is_file() for name in names):
+            return [str(directory / name) for name in names]
+    return []
+
+
+def _run_isolated(program, job):
+    """Runs one of the isolated programs on a job and returns its answers; on the CPU, beside whoever holds the GPU."""
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
+    environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+    with tempfile.TemporaryDirectory() as directory:
+        job_path, answers_path = pathlib.Path(directory, "job.json"), pathlib.Path(directory, "answers.json")
+        job_path.write_text(json.dumps(job))
+        done = subprocess.run(
+            [sys.executable, str(_ISOLATED / program), str(job_path), str(answers_path)],
+            env=environment, capture_output=True, text=True, errors="replace", timeout=TIMEOUT_SECONDS, check=False,
+        )  # fmt: skip
+        if done.returncode or not answers_path.is_file():
+            point = "reload" if program == "reload.py" else "cpp_loader"
+            raise GateError(point, f"the process ended with code {done.returncode}: {_short(done.stderr[-800:])}")
+        return json.loads(answers_path.read_text())
+
+
+def _short(message, length=400):
+    message = " ".join(message.split())
+    return message if len(message) <= length else message[:length] + " ..."

@@ -1,0 +1,65 @@
+"""`models.config`: which models a server serves, beside them."""
+
+import os
+import pathlib
+import re
+import secrets
+
+FILE_NAME = "models.config"
+
+_MODEL = """\
+  config {{
+    name: "{name}"
+    base_path: "{base_path}/{name}"
+    model_platform: "tensorflow"
+  }}
+"""
+
+
+def update(directory, base_path="/models"):
+    """Adds the models that `models.config` does not list yet; what it lists, with its policies and labels, stays.
+
+    Args:
+        directory: that holds a directory for every model, with an integer version in it.
+        base_path: where the server sees `directory`.
+
+    Returns:
+        pathlib.Path of the file.
+
+    Raises:
+        ValueError: for a file that does not end with the list of models.
+    """
+    directory = pathlib.Path(directory)
+    path = directory / FILE_NAME
+    text = path.read_text() if path.is_file() else "model_config_list {\n}\n"
+    listed = set(re.findall(r'^\s*name\s*:\s*"([^"]*)"', text, re.MULTILINE))
+    blocks = [_MODEL.format(name=n, base_path=base_path.rstrip("/")) for n in _models(directory) if n not in listed]
+    head, brace, tail = text.rpartition("}")
+    if not brace or "model_config_list" not in head or tail.strip():
+        raise ValueError(
+            f"{path} must end with the closing brace of `model_config_list {{ ... }}`, got {text[-40:]!r}. "
+            "Repair it, or delete it to have it written anew."
+        )
+    _replace(path, head + "".join(blocks) + brace + tail)
+    return path
+
+
+def _models(directory):
+    return sorted(
+        model.name
+        for model in directory.iterdir()
+        if model.is_dir() and any(version.name.isdigit() for version in model.iterdir())
+    )
+
+
+def _replace(path, text):
+    """A server that polls the file never reads half of it."""
+    incoming = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
+    try:
+        with open(incoming, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(incoming, path)
+    finally:
+        incoming.unlink(missing_ok=True)

@@ -1,0 +1,187 @@
+"""Requests to a served model: what the gate asks, what the server is warmed up with, and the records of both."""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import DecodeError
+from tensorflow.core.framework import tensor_pb2
+
+from tfvae.batch import IMAGE
+from tfvae.data import records
+from tfvae.serving import signatures
+
+WARMUP_FILE = "tf_serving_warmup_requests"
+MAX_WARMUP_RECORDS = 1000  # TensorFlow Serving refuses to load a version with more.
+
+
+class Request(NamedTuple):
+    """One call of a signature: named NumPy arrays, strings as arrays of `bytes`."""
+
+    signature: str
+    inputs: dict[str, np.ndarray]
+
+
+class WarmupError(ValueError):
+    """A file of warm-up requests that a server would refuse, and its version with it."""
+
+
+def example_requests(served, rows):
+    """One request for every signature.
+
+    Args:
+        served: {name: Endpoint} of `signatures.served_endpoints`.
+        rows: [B, *raw_shape] as stored: gray levels, or points.
+
+    Raises:
+        ValueError: for an argument of an endpoint that is neither an image nor a seed.
+    """
+    return [
+        Request(name, {spec.name: _argument(spec, rows) for spec in endpoint.signature})
+        for name, endpoint in served.items()
+    ]
+
+
+def _argument(spec, rows):
+    is_image = rows.dtype == np.uint8
+    if spec.name == IMAGE:
+        return (rows / np.float32(255.0) if is_image else rows).astype(np.float32)
+    if spec.name == signatures.IMAGE_BYTES:
+        return _strings(encode(rows))
+    if spec.name == signatures.EXAMPLES:
+        return _strings(_examples(rows) if is_image else [_example(row) for row in rows])
+    if spec.name == "seed":
+        return np.arange(1, len(rows) + 1, dtype=np.int64)
+    raise ValueError(
+        f"No example of a served argument named {spec.name!r} is known. "
+        f"Endpoints take {IMAGE!r} and 'seed'; teach `tfvae.serving.requests` the new one."
+    )
+
+
+def encode(rows):
+    """Images as files, the last one as JPEG, the others as PNG: uint8 [B, H, W, C] -> list of bytes."""
+    encoders = [tf.io.encode_png] * (len(rows) - 1) + [tf.io.encode_jpeg]
+    return [encoder(row).numpy() for encoder, row in zip(encoders, rows, strict=True)]
+
+
+def _examples(rows):
+    """Images as tf.Examples, the last one as shards hold it, the others as PNG."""
+    return [_example(tf.io.encode_png(row).numpy()) for row in rows[:-1]] + [records.serialise(rows[-1])]
+
+
+def _example(image):
+    if isinstance(image, bytes):
+        feature = tf.train.Feature(bytes_list=tf.train.BytesList(value=[image]))
+    else:
+        feature = tf.train.Feature(float_list=tf.train.FloatList(value=np.ravel(image)))
+    return tf.train.Example(features=tf.train.Features(feature={IMAGE: feature})).SerializeToString()
+
+
+def _strings(values):
+    return np.array(values, object)
+
+
+# Records of tensorflow_serving/apis/{prediction_log,predict,model}.proto. Tensors are declared as `bytes`, which have
+# the form of the TensorProto in them on the wire, so neither that package nor its version of protobuf is needed.
+
+_TENSORS = "map<string, bytes>"
+_MESSAGES = {
+    "ModelSpec": {"name": (1, "string"), "signature_name": (3, "string")},
+    "PredictRequest": {"model_spec": (1, "ModelSpec"), "inputs": (2, _TENSORS)},
+    "PredictResponse": {"outputs": (1, _TENSORS)},
+    "PredictLog": {"request": (1, "PredictRequest")},
+    "PredictionLog": {"predict_log": (6, "PredictLog")},
+}
+_PACKAGE = "tfvae.serving"
+
+
+def _message_classes():
+    file = descriptor_pb2.FileDescriptorProto(name="tfvae/serving.proto", package=_PACKAGE, syntax="proto3")
+    for message_name, fields in _MESSAGES.items():
+        message = file.message_type.add(name=message_name)
+        for name, (number, kind) in fields.items():
+            _add_field(message, name, number, kind)
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return {
+        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}")) for name in _MESSAGES
+    }
+
+
+def _add_field(message, name, number, kind):
+    field = descriptor_pb2.FieldDescriptorProto
+    added = message.field.add(name=name, number=number, label=field.LABEL_OPTIONAL)
+    if kind == "string":
+        added.type = field.TYPE_STRING
+        return
+    added.type = field.TYPE_MESSAGE
+    if kind != _TENSORS:
+        added.type_name = f".{_PACKAGE}.{kind}"
+        return
+    entry = message.nested_type.add(name=f"{name.capitalize()}Entry")
+    entry.options.map_entry = True
+    entry.field.add(name="key", number=1, label=field.LABEL_OPTIONAL, type=field.TYPE_STRING)
+    entry.field.add(name="value", number=2, label=field.LABEL_OPTIONAL, type=field.TYPE_BYTES)
+    added.label, added.type_name = field.LABEL_REPEATED, f".{_PACKAGE}.{message.name}.{entry.name}"
+
+
+_CLASSES = _message_classes()
+PredictRequest = _CLASSES["PredictRequest"]
+PredictResponse = _CLASSES["PredictResponse"]
+PredictionLog = _CLASSES["PredictionLog"]
+
+
+def to_message(request, model_name):
+    """A `PredictRequest`."""
+    message = PredictRequest()
+    message.model_spec.name, message.model_spec.signature_name = model_name, request.signature
+    for name, array in request.inputs.items():
+        message.inputs[name] = tf.make_tensor_proto(array).SerializeToString()
+    return message
+
+
+def to_array(tensor_bytes):
+    """The array of a serialised TensorProto."""
+    return tf.make_ndarray(tensor_pb2.TensorProto.FromString(tensor_bytes))
+
+
+def write_warmup(directory, requests, model_name):
+    """Writes `assets.extra/tf_serving_warmup_requests` of a SavedModel; returns its path."""
+    path = directory / "assets.extra" / WARMUP_FILE
+    path.parent.mkdir(exist_ok=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for request in requests:
+            log = PredictionLog()
+            log.predict_log.request.CopyFrom(to_message(request, model_name))
+            writer.write(log.SerializeToString())
+    return path
+
+
+def read_warmup(path):
+    """The requests of a warm-up file, checksums verified.
+
+    Raises:
+        WarmupError: for a missing or damaged file, no record, more than 1,000, or a record without a predict request.
+    """
+    if not path.is_file():
+        raise WarmupError(f"There is no file of warm-up requests {path.name}.")
+    try:
+        records = [record.numpy() for record in tf.data.TFRecordDataset(str(path)).take(MAX_WARMUP_RECORDS + 1)]
+    except tf.errors.DataLossError as error:
+        raise WarmupError(f"The warm-up requests cannot be read: {error.message}.") from error
+    if not 0 < len(records) <= MAX_WARMUP_RECORDS:
+        count = "no records" if not records else f"more than {MAX_WARMUP_RECORDS}"
+        raise WarmupError(f"A warm-up file holds 1 to {MAX_WARMUP_RECORDS} records, this one holds {count}.")
+    return [_parsed(index, record) for index, record in enumerate(records)]
+
+
+def _parsed(index, record):
+    try:
+        request = PredictionLog.FromString(record).predict_log.request
+        inputs = {name: to_array(tensor) for name, tensor in request.inputs.items()}
+    except (ValueError, TypeError, DecodeError) as error:
+        raise WarmupError(f"Warm-up record {index} is no readable PredictionLog: {error}.") from error
+    if not inputs:
+        raise WarmupError(f"Warm-up record {index} holds no predict request.")
+    return Request(request.model_spec.signature_name or "serving_default", inputs)

@@ -1,0 +1,114 @@
+"""Files that survive a kill and a full disk: a path holds the whole new file or still the whole old one."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+_TEMPORARY = ".{name}.{pid}.tmp"
+
+
+class DamagedFileError(ValueError):
+    """A file is not what was written: its checksum is missing or another."""
+
+
+def write_bytes(path, data):
+    """Writes a file in one step: a temporary file in the same folder, flushed to the disk, then renamed.
+
+    Raises:
+        OSError: where the file cannot be written, such as on a full disk; the previous file is then untouched.
+    """
+    path = Path(path)
+    temporary = path.with_name(_TEMPORARY.format(name=path.name, pid=os.getpid()))
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise OSError(
+            error.errno,
+            f"{error.strerror}: could not write {len(data)} bytes to {path}. What was there before is untouched; "
+            "make room (or check the permissions) and start the same command again",
+        ) from error
+
+
+def write_json(path, value, indent=2):
+    """Writes a JSON value in one step; `indent` None for long lists that nobody reads."""
+    write_bytes(path, (json.dumps(value, indent=indent, allow_nan=False) + "\n").encode())
+
+
+def read_json(path):
+    """The JSON value in a file.
+
+    Raises:
+        DamagedFileError: for a file that is no JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text())
+    except ValueError as error:
+        raise DamagedFileError(f"{path} is not readable JSON ({error}); restore it from a copy.") from error
+
+
+def write_checked(path, data):
+    """Writes a file and its sha256 beside it, in the format of `sha256sum -c`.
+
+    There are two files to rename, so the checksum file names the new and the old digest while the data changes:
+    whenever the process dies, what lies there is found to be good.
+    """
+    path = Path(path)
+    new = hashlib.sha256(data).hexdigest()
+    _write_digests(path, [new, *(_digests(path) if path.exists() else [])])
+    write_bytes(path, data)
+    _write_digests(path, [new])
+
+
+def read_checked(path):
+    """The bytes of a file that was written by `write_checked`.
+
+    Raises:
+        FileNotFoundError: where there is no such file.
+        DamagedFileError: for a file without a checksum, or with another one.
+    """
+    path = Path(path)
+    data = path.read_bytes()
+    digests = _digests(path)
+    if not digests:
+        raise DamagedFileError(f"{path} has no checksum in {sidecar(path).name}, so it may be damaged.")
+    found = hashlib.sha256(data).hexdigest()
+    if found not in digests:
+        raise DamagedFileError(f"{path} is damaged: its sha256 is {found[:12]}..., {digests[0][:12]}... was written.")
+    return data
+
+
+def sidecar(path):
+    """Where the sha256 of a file stands."""
+    return path.with_name(path.name + ".sha256")
+
+
+def remove_temporaries(folder):
+    """Removes what a killed process left half written in a folder."""
+    for left in Path(folder).glob(_TEMPORARY.format(name="*", pid="*")):
+        left.unlink(missing_ok=True)
+
+
+def _write_digests(path, digests):
+    write_bytes(sidecar(path), "".join(f"{digest}  {path.name}\n" for digest in digests).encode())
+
+
+def _digests(path):
+    if not sidecar(path).exists():
+        return []
+    return [line.split()[0] for line in sidecar(path).read_text(errors="replace").splitlines() if line.strip()]
+
+
+def _sync_folder(folder):
+    """A rename is on the disk once its folder is."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,204 @@
+"""When a number is not finite any more: find the step at which it began, keep the evidence, name a likely cause.
+
+Metrics tell only that some step went wrong, and by then the variables are spoilt. Every step is a function of the seed
+and its number, so the steps since the last good checkpoint are done again, this time looking at everything.
+"""
+
+import json
+import math
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from tfvae.training import devices
+
+_HISTORY = 20
+_EXPLODED = 100.0
+
+
+class NonFiniteError(ValueError):
+    """A loss, term or gradient is NaN or infinite."""
+
+
+class Finding(NamedTuple):
+    """What a step looked like before its update.
+
+    step: its number, from 0.
+    batch: stream -> entry -> array; of replicas, one after the other.
+    terms: name -> array, with the loss.
+    norms: path of a variable -> norm of its gradient.
+    """
+
+    step: int
+    batch: dict
+    terms: dict
+    norms: dict
+
+    def bad(self):
+        """What is not finite, in the order input, terms, loss, gradients: the first is where it began."""
+        inputs = [f"{s}/{e}" for s, stream in self.batch.items() for e, x in stream.items() if not _finite(x)]
+        terms = [name for name, value in self.terms.items() if name != "loss" and not _finite(value)]
+        loss = [] if _finite(self.terms["loss"]) else ["loss"]
+        norms = [path for path, norm in self.norms.items() if not math.isfinite(norm)]
+        return {"input": inputs, "term": [*terms, *loss], "gradient": norms}
+
+    @property
+    def gradient_norm(self):
+        return math.sqrt(sum(norm**2 for norm in self.norms.values()))
+
+
+class NanGuard:
+    """Raises a `NonFiniteError` that explains itself.
+
+    Args:
+        state: `TrainingState`.
+        data: `tfvae.data.load.Data`.
+        settings: `tfvae.training.settings.Config`.
+    """
+
+    def __init__(self, state, data, settings):
+        self.state = state
+        self.data = data
+        self.settings = settings
+
+    def training(self, logs):
+        """Called after the step at which a training metric was not finite any more."""
+        until = self.state.step
+        seen = [name for name, value in logs.items() if not math.isfinite(value)]
+        logging.error(
+            "%s not finite after step %d: repeating the steps since the last checkpoint.", ", ".join(seen), until
+        )
+        finding, history = self._replay(until)
+        bad = finding.bad()
+        repeated = any(bad.values())
+        what = next((f"{kind} {names[0]!r}" for kind, names in bad.items() if names), f"term {seen[0]!r}")
+        cause = (
+            _cause(bad, finding, history, self.settings)
+            if repeated
+            else "the fault did not appear again when the steps were repeated: suspect the machine (memory, overheating)"
+        )
+        kept = self.state.checkpoints.steps()
+        report = {
+            "step": finding.step, "epoch": finding.step // self.state.steps_per_epoch + 1, "first_bad": what,
+            "bad": bad, "likely_cause": cause, "repeated": repeated, "last_checkpoint": kept[-1], "history": history,
+            "gradient_norms": finding.norms, "terms": {name: _summary(x) for name, x in finding.terms.items()},
+        }  # fmt: skip
+        self._dump(report, finding)
+        raise NonFiniteError(
+            f"Training stopped: the {what} of step {finding.step} is not finite. Likely cause: {cause}. The batch, the "
+            f"terms and the gradient norms are in {self.state.directory.nan_dump}; the checkpoint after step {kept[-1]} "
+            "is good."
+        )
+
+    def validation(self, logs):
+        """Called after an epoch whose validation metrics are not finite although those of training are."""
+        seen = [name for name, value in logs.items() if not math.isfinite(value)]
+        cause = "a validation row unlike all training rows, or averages of the batch normalisation that overflowed"
+        self._dump({"step": self.state.step, "first_bad": seen[0], "bad": seen, "likely_cause": cause, "logs": logs})
+        raise NonFiniteError(
+            f"Training stopped: {seen[0]!r} is not finite after step {self.state.step} although the training terms are. "
+            f"Likely cause: {cause}. See {self.state.directory.nan_dump}; no checkpoint was saved since step "
+            f"{self.state.checkpoints.steps()[-1]}."
+        )
+
+    def _replay(self, until):
+        """The first bad step before `until`, or the last one, and the loss and gradient norm of the steps before it."""
+        state, model = self.state, self.state.model
+        strategy = model.distribute_strategy
+        state.restore(state.checkpoints.newest())
+        look, update = _compiled(model, strategy)
+        history = []
+        batches = iter(devices.training_batches(strategy, self.data, self.settings.seed, state.step))
+        for step in range(state.step, until):
+            batch = next(batches)
+            finding = _finding(step, batch, look(batch), model, strategy)
+            if any(finding.bad().values()):
+                break
+            history.append({"step": step, "loss": float(np.mean(finding.terms["loss"])), "norm": finding.gradient_norm})
+            update(batch)
+        return finding, history[-_HISTORY:]
+
+    def _dump(self, report, finding=None):
+        folder = self.state.directory.nan_dump
+        try:
+            folder.mkdir(exist_ok=True)
+            (folder / "report.json").write_text(json.dumps(_speakable(report), indent=2) + "\n")
+            if finding:
+                entries = {f"{s}.{e}": x for s, stream in finding.batch.items() for e, x in stream.items()}
+                np.savez(folder / "batch.npz", **entries)
+                np.savez(folder / "terms.npz", **finding.terms)
+        except OSError as error:
+            logging.error("Could not write the dump to %s: %s.", folder, error)
+
+
+def _compiled(model, strategy):
+    """What a step looks like, and the step."""
+
+    def look(batch):
+        with tf.GradientTape() as tape:
+            objective = model.objective(batch, model.step_seed(), training=True)
+        gradients = tape.gradient(objective.loss, model.trainable_variables)
+        norms = [tf.constant(0.0) if g is None else tf.norm(tf.cast(tf.convert_to_tensor(g), tf.float32)) for g in gradients]
+        return {"loss": objective.loss, **objective.terms}, norms
+
+    return (
+        tf.function(lambda batch: strategy.run(look, args=(batch,))),
+        tf.function(lambda batch: strategy.run(model.train_step, args=(batch,))),
+    )
+
+
+def _finding(step, batch, looked, model, strategy):
+    def gathered(value):
+        parts = [np.asarray(part, None) for part in strategy.experimental_local_results(value)]
+        return np.concatenate([np.atleast_1d(part) for part in parts])
+
+    terms, norms = looked
+    return Finding(
+        step=step,
+        batch={s: {entry: gathered(x) for entry, x in stream.items()} for s, stream in batch.items()},
+        terms={name: gathered(value) for name, value in terms.items()},
+        norms={v.path: float(np.max(gathered(n))) for v, n in zip(model.trainable_variables, norms, strict=True)},
+    )
+
+
+def _cause(bad, finding, history, settings):
+    """The most likely reason, in words that say what to do."""
+    if bad["input"]:
+        return f"the data itself: {bad['input'][0]} has values that are not finite"
+    norms = [entry["norm"] for entry in history]
+    if len(norms) > 1 and norms[-1] > _EXPLODED * max(np.median(norms[: len(norms) // 2]), 1e-12):
+        return (
+            f"training diverged: the gradient norm rose to {norms[-1]:.3g}; lower `training.learning_rate` "
+            f"({settings.learning_rate}) or set `training.clip_norm`"
+        )
+    if settings.precision == "mixed_float16":
+        return "an overflow of float16, which ends at 65504; use `training.precision=mixed_bfloat16`"
+    if bad["term"]:
+        value = finding.terms[bad["term"][0]]
+        kind = "a NaN: 0/0, log or square root of a negative number" if np.isnan(value).any() else "an infinity: log 0, exp of a large number or a division by 0"
+        return f"{kind} in that term; a lower `training.learning_rate` ({settings.learning_rate}) often avoids it"
+    return "the loss is finite but its derivative is not: a square root, log, norm or division at 0"
+
+
+def _finite(value):
+    return np.issubdtype(np.asarray(value).dtype, np.integer) or bool(np.isfinite(value).all())
+
+
+def _summary(value):
+    value = np.asarray(value, np.float64)
+    finite = value[np.isfinite(value)]
+    middle = {"min": finite.min(), "mean": finite.mean(), "max": finite.max()} if finite.size else {}
+    return {"rows": value.size, "not_finite": int(value.size - finite.size), **middle}
+
+
+def _speakable(value):
+    """JSON has no NaN: such numbers become words."""
+    if isinstance(value, dict):
+        return {name: _speakable(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_speakable(item) for item in value]
+    if isinstance(value, (float, np.floating)):
+        return float(value) if math.isfinite(value) else str(float(value))
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,250 @@
+"""A run directory: what lies where, who may write to it, and how a finished run is opened again.
+
+    config.json   the resolved experiment, versions of the stack, git revision, seeds
+    split.json    which rows are labelled, validation, test
+    checkpoints/  state to resume from
+    best.weights.h5 + .sha256      the weights by the validation metric
+    tensorboard/  metrics.jsonl  metrics.json  report.html
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+from absl import logging
+
+from tfvae import experiment as experiments
+from tfvae.data import load
+from tfvae.data.load import Data
+from tfvae.experiment import Experiment
+from tfvae.models.base import GenerativeModel
+from tfvae.training import atomic, checkpoints, devices
+
+_STACK = ("tfvae", "tensorflow", "keras", "tensorflow-probability", "tf-keras", "tensorflow-datasets", "numpy", "h5py")
+
+
+class Run(NamedTuple):
+    """A run that was trained: everything to evaluate, sample and serve."""
+
+    experiment: Experiment
+    data: Data
+    model: GenerativeModel
+    workdir: Path
+
+
+class RunDirectory:
+    """The files of one run.
+
+    Args:
+        workdir: the directory.
+    """
+
+    def __init__(self, workdir):
+        self.path = Path(workdir)
+        self.config = self.path / "config.json"
+        self.split = self.path / "split.json"
+        self.best_weights = self.path / "best.weights.h5"
+        self.metrics_log = self.path / "metrics.jsonl"
+        self.metrics = self.path / "metrics.json"
+        self.report = self.path / "report.html"
+        self.checkpoints = self.path / "checkpoints"
+        self.tensorboard = self.path / "tensorboard"
+        self.nan_dump = self.path / "nan_dump"
+
+    @contextlib.contextmanager
+    def lock(self):
+        """Makes the directory and keeps it for this process.
+
+        Raises:
+            ValueError: where another process has it, or the path is a file.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise ValueError(f"`workdir` {self.path} is a file; name a directory, or a path where one can be made.")
+        self.path.mkdir(parents=True, exist_ok=True)
+        with open(self.path / "lock", "a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                file.seek(0)
+                raise ValueError(
+                    f"{self.path} is in use by process {file.read().strip() or 'unknown'}. Wait until it ends, stop it, "
+                    "or name another `workdir`."
+                ) from error
+            file.truncate(0)
+            file.write(f"{os.getpid()}\n")
+            file.flush()
+            for folder in (self.path, self.checkpoints):
+                atomic.remove_temporaries(folder)
+            yield
+
+    def load_data(self, experiment):
+        """The data of the run: with the split that the run has, or a new one that is written down.
+
+        Raises:
+            ValueError: for a run directory of another experiment, other data or another split.
+        """
+        if not self.config.exists():
+            return self._begin(experiment)
+        config, split = self._read()
+        self._refuse_another(experiment, config)
+        data = load.load(experiment.data, split)
+        _refuse_another_split(self.split, split, _plain(data.split))
+        if config["experiment"] != _plain(experiments.to_dict(experiment)):
+            atomic.write_json(self.config, {**config, "experiment": experiments.to_dict(experiment)})
+        return data
+
+    def read(self):
+        """The experiment and the split of the run.
+
+        Raises:
+            ValueError: where there is no run, or its files were changed.
+        """
+        config, split = self._read()
+        return experiments.from_dict(config["experiment"]), split
+
+    def _begin(self, experiment):
+        if self.checkpoints.exists() or self.best_weights.exists():
+            raise ValueError(
+                f"{self.path} has weights but no config.json, so nobody knows what they belong to. Restore "
+                "config.json, or name another `workdir`."
+            )
+        data = load.load(experiment.data)
+        split = _plain(data.split)
+        # config.json comes last: where it stands, the run has begun.
+        atomic.write_json(self.split, split, indent=None)
+        atomic.write_json(self.config, _description(experiment, split))
+        return data
+
+    def _read(self):
+        for path in (self.config, self.split):
+            if not path.exists():
+                raise ValueError(f"{self.path} is no run directory: it has no {path.name}. Train a run there first.")
+        config, split = atomic.read_json(self.config), atomic.read_json(self.split)
+        if config.get("split_sha256") != _digest(split):
+            raise ValueError(
+                f"{self.split} is not the split this run began with (its hash in config.json differs). Restore the "
+                "file, or start a run in another `workdir`."
+            )
+        return config, split
+
+    def _refuse_another(self, experiment, config):
+        # Through the dataclasses, so that a field that is newer than the run has its default.
+        began_with = _plain(experiments.to_dict(experiments.from_dict(config["experiment"])))
+        asked_for = _plain(experiments.to_dict(experiment))
+        differing = differences(began_with, asked_for)
+        more_epochs = asked_for["training"]["epochs"] >= began_with["training"]["epochs"]
+        differing = [told for told in differing if not (told.startswith("training.epochs ") and more_epochs)]
+        if differing:
+            raise ValueError(
+                f"{self.path} is a run of another experiment: {'; '.join(differing)}. Only `training.epochs` may "
+                "be raised to go on; for anything else name another `workdir`."
+            )
+
+
+def differences(there, here, prefix=""):
+    """What differs between two nested dicts, one line a field."""
+    told = []
+    for name in sorted(set(there) | set(here)):
+        path = f"{prefix}{name}"
+        old, new = there.get(name), here.get(name)
+        if isinstance(old, dict) and isinstance(new, dict):
+            told.extend(differences(old, new, f"{path}."))
+        elif old != new:
+            told.append(f"{path} is {_short(old)} there, {_short(new)} here")
+    return told
+
+
+def build_model(experiment, data):
+    """The model of an experiment, built, prepared and with the initialisation of its seed."""
+    settings = experiment.training
+    with devices.precision(settings.precision):
+        keras.utils.set_random_seed(settings.seed)
+        model = experiment.model.build(data.info, settings.seed)
+        return model.prepare(next(iter(data.training_batches(settings.seed))))
+
+
+def open_run(workdir):
+    """Opens a run that was trained, with its best weights.
+
+    Args:
+        workdir: a run directory.
+
+    Returns:
+        `Run`. Where the run was stopped before it had best weights, the model has those of the newest good checkpoint.
+
+    Raises:
+        ValueError: where there is no run, nothing was trained yet, or the weights are damaged.
+    """
+    directory = RunDirectory(workdir)
+    experiment, split = directory.read()
+    has_best = directory.best_weights.exists()
+    checkpoint = None if has_best else checkpoints.Checkpoints(directory.checkpoints).newest()
+    if not has_best and (checkpoint is None or not checkpoint.step):
+        raise ValueError(f"{directory.path} has no weights: nothing was trained yet. Run tfvae-train on it first.")
+    data = load.load(experiment.data, split)
+    model = build_model(experiment, data)
+    if has_best:
+        checkpoints.load_weights(directory.best_weights, model)
+    else:
+        logging.warning(
+            "%s has no best weights yet; using its checkpoint after step %d.", directory.path, checkpoint.step
+        )
+        variables = checkpoints.by_path(model.variables)
+        checkpoints.assign(variables, checkpoint.values["model"], directory.checkpoints)
+    return Run(experiment, data, model, directory.path)
+
+
+def _refuse_another_split(path, there, here):
+    differing = differences(there, here)
+    if differing:
+        raise ValueError(f"The data is not split as in {path}: {'; '.join(differing)}. Name another `workdir`.")
+
+
+def _description(experiment, split):
+    return {
+        "experiment": experiments.to_dict(experiment),
+        "versions": _versions(),
+        "git": _git_revision(),
+        "seeds": {"training": experiment.training.seed, "labels": experiment.data.label_seed},
+        "split_sha256": _digest(split),
+    }
+
+
+def _versions():
+    found = {"python": platform.python_version(), "platform": platform.platform()}
+    for name in _STACK:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
+
+
+def _git_revision():
+    """The revision of the source tree, with `-dirty` for uncommitted changes; None outside a repository."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        asked = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return asked.stdout.strip() or None
+
+
+def _digest(split):
+    return hashlib.sha256(json.dumps(split, sort_keys=True).encode()).hexdigest()
+
+
+def _plain(value):
+    """A value as JSON gives it back: tuples become lists."""
+    return json.loads(json.dumps(value))
+
+
+def _short(value, limit=60):
+    text = json.dumps(value)
+    return text if len(text) <= limit else f"{text[:limit]}..."

@@ -1,0 +1,151 @@
+"""How far a run is, as one value that the callbacks share: steps, variables, and the best epoch so far."""
+
+import json
+
+from tfvae.training import atomic, checkpoints
+
+
+class Monitor:
+    """The best value so far of one validation metric.
+
+    Args:
+        name: `error`, which falls as a model gets better, or `bound`, which rises.
+        patience: epochs without a better value until `exhausted`; 0 for never.
+    """
+
+    def __init__(self, name, patience=0):
+        self.name = name
+        self.key = f"val_{name}"
+        self.patience = patience
+        self.best = None
+        self.best_epoch = 0
+        self.waited = 0
+
+    def observe(self, epoch, value):
+        """Takes the value after an epoch (from 1); whether it is better than all before it."""
+        better = self.best is None or (value > self.best if self.name == "bound" else value < self.best)
+        if better:
+            self.best, self.best_epoch, self.waited = value, epoch, 0
+        else:
+            self.waited += 1
+        return better
+
+    @property
+    def exhausted(self):
+        return bool(self.patience) and self.waited >= self.patience
+
+
+class MetricsLog:
+    """`metrics.jsonl`: a line an epoch, epochs counted from 1.
+
+    Args:
+        path: of the file.
+    """
+
+    def __init__(self, path):
+        self.path = path
+
+    def lines(self):
+        """The whole lines of the file; one that a killed process left unfinished is dropped."""
+        if not self.path.exists():
+            return []
+        whole = []
+        for line in self.path.read_text(errors="replace").splitlines(keepends=True):
+            try:
+                whole.append(json.loads(line) if line.endswith("\n") else None)
+            except ValueError:
+                whole.append(None)
+        return [line for line in whole if line is not None]
+
+    def append(self, line):
+        """Adds a line; all lines are written anew in one step, so a full disk cannot leave half of one."""
+        self._write([*self.lines(), line])
+
+    def truncate(self, epochs):
+        """Keeps the lines of the first epochs and returns them.
+
+        Raises:
+            ValueError: where one of them is missing.
+        """
+        kept = [line for line in self.lines() if line["epoch"] <= epochs]
+        if [line["epoch"] for line in kept] != list(range(1, epochs + 1)):
+            raise ValueError(
+                f"{self.path} lacks lines of the {epochs} epochs that the checkpoint was trained for, so the best "
+                "epoch is not known. Restore the file, or start a run in another `workdir`."
+            )
+        if kept or self.path.exists():
+            self._write(kept)
+        return kept
+
+    def _write(self, lines):
+        text = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines)
+        atomic.write_bytes(self.path, text.encode())
+
+
+class TrainingState:
+    """What resuming restores.
+
+    Args:
+        model: compiled, its optimiser built.
+        directory: `tfvae.training.run.RunDirectory`.
+        settings: `tfvae.training.settings.Config`.
+        steps_per_epoch: training steps an epoch.
+
+    Attributes:
+        step: training steps done.
+    """
+
+    def __init__(self, model, directory, settings, steps_per_epoch):
+        self.model = model
+        self.directory = directory
+        self.steps_per_epoch = steps_per_epoch
+        self.step = 0
+        self.monitor = Monitor(settings.monitor, settings.patience)
+        self.log = MetricsLog(directory.metrics_log)
+        self.checkpoints = checkpoints.Checkpoints(directory.checkpoints, settings.keep_checkpoints)
+        self._variables = {
+            "model": checkpoints.by_path(model.variables),
+            "optimiser": checkpoints.by_path(model.optimizer.variables),
+        }
+        # Sums of the epoch's metrics, so that an epoch that was interrupted reports all its steps.
+        self._metrics = checkpoints.by_path([variable for metric in model.metrics for variable in metric.variables])
+        self._interrupted_metrics = None
+
+    @property
+    def epoch(self):
+        """Epochs done."""
+        return self.step // self.steps_per_epoch
+
+    def save(self):
+        """A checkpoint of this step."""
+        groups = {name: checkpoints.values(variables) for name, variables in self._variables.items()}
+        self.checkpoints.save(self.step, {**groups, "metrics": checkpoints.values(self._metrics)})
+
+    def resume(self):
+        """Goes back to the newest good checkpoint; the first one is saved where there is none.
+
+        Raises:
+            ValueError: where no checkpoint is good or fits, or `metrics.jsonl` lacks lines.
+        """
+        checkpoint = self.checkpoints.newest(set_aside=True)
+        if checkpoint is None:
+            self.log.truncate(0)
+            self.save()
+            return
+        self.restore(checkpoint)
+        for line in self.log.truncate(self.epoch):
+            self.monitor.observe(line["epoch"], line[self.monitor.key])
+
+    def restore(self, checkpoint):
+        """Assigns the variables of a `Checkpoint`."""
+        source = self.checkpoints.path(checkpoint.step)
+        for name, variables in self._variables.items():
+            checkpoints.assign(variables, checkpoint.values.get(name, {}), source)
+        self.step = checkpoint.step
+        self._interrupted_metrics = checkpoint.values.get("metrics", {})
+
+    def restore_metrics(self):
+        """Once after a resume within an epoch: what the epoch's metrics were when it was interrupted."""
+        if self._interrupted_metrics is not None and self.step % self.steps_per_epoch:
+            checkpoints.assign(self._metrics, self._interrupted_metrics, "The checkpoint's metrics")
+        self._interrupted_metrics = None

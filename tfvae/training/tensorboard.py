@@ -1,0 +1,133 @@
+"""What a run shows in TensorBoard besides Keras' scalars: terms in nats, KL a unit, pictures, codes, hyper-parameters."""
+
+import io
+import json
+
+import keras
+import numpy as np
+import tensorflow as tf
+from matplotlib.figure import Figure
+from tensorboard.plugins import projector
+from tensorboard.plugins.hparams import api as hparams
+
+from tfvae import experiment as experiments
+from tfvae.data.rows import NO_LABEL
+from tfvae.evaluation import generation, representation
+from tfvae.evaluation.batched import subset
+from tfvae.evaluation.compiled import compiled
+from tfvae.probability import noise
+from tfvae.training import atomic
+
+_KL_ROWS = 200
+_PROJECTED_ROWS = 1000
+
+
+class Scalars(keras.callbacks.TensorBoard):
+    """Keras' TensorBoard an epoch; between steps it does nothing at all."""
+
+    def __init__(self, log_dir):
+        super().__init__(log_dir, write_graph=False, update_freq="epoch", profile_batch=0)
+
+    def on_train_batch_begin(self, batch, logs=None):
+        pass
+
+    def on_train_batch_end(self, batch, logs=None):
+        pass
+
+
+class Pictures(keras.callbacks.Callback):
+    """Terms and KL a unit after every epoch, pictures after every few.
+
+    Args:
+        data: `tfvae.data.load.Data`.
+        log_dir: of TensorBoard.
+        every: epochs between two sets of pictures; 0 for none.
+        seed: of the pictures, the same every time.
+    """
+
+    def __init__(self, data, log_dir, every, seed):
+        super().__init__()
+        self.data = data
+        self.every = every
+        self.seed = seed
+        self._writer = tf.summary.create_file_writer(str(log_dir / "validation"))
+        self._kl_rows = subset(data.validation, _KL_ROWS)
+
+    def on_epoch_end(self, epoch, logs=None):
+        with self._writer.as_default(step=epoch):
+            for name, value in logs.items():
+                if name.startswith("val_") and name not in ("val_loss", "val_error"):
+                    tf.summary.scalar(f"nats/{name.removeprefix('val_')}", value)
+            if self.every and (epoch + 1) % self.every == 0:
+                self.draw()
+        self._writer.flush()
+
+    def draw(self):
+        """The pictures of this moment, to the default writer."""
+        for name, picture in generation.pictures(self.model, self.data, self.seed).items():
+            tf.summary.image(name, picture[None])
+        try:
+            image = tf.constant(self.data.observe(self._kl_rows))
+            units = compiled(self.model, "kl_per_unit")(image, noise.seed(self.seed))
+        except NotImplementedError:
+            return
+        for name, kl in units.items():
+            mean = np.mean(kl, axis=0)
+            tf.summary.histogram(f"kl_per_unit/{name}", mean)
+            tf.summary.image(f"kl_per_unit/{name}", kl_bars(mean, name)[None])
+
+
+def kl_bars(kl, name):
+    """KL of each latent unit as bars, the most used unit first: uint8 [H, W, 3] (Maaløe et al. 2016, figure 4a)."""
+    figure = Figure(figsize=(6, 3), dpi=100, layout="constrained")
+    axes = figure.subplots()
+    axes.bar(np.arange(len(kl)), np.sort(kl)[::-1])
+    axes.set(xlabel=f"units of {name}, sorted", ylabel="KL [nats]")
+    png = io.BytesIO()
+    figure.savefig(png, format="png")
+    return tf.io.decode_png(png.getvalue(), channels=3).numpy()
+
+
+def write_hparams(log_dir, experiment):
+    """The experiment's fields for the hparams plug-in."""
+    with tf.summary.create_file_writer(str(log_dir)).as_default():
+        hparams.hparams(flat(experiments.to_dict(experiment)))
+
+
+def flat(fields, prefix=""):
+    """Nested fields as {"data.labels_per_class": 10, ...}; lists become text."""
+    found = {}
+    for name, value in fields.items():
+        if isinstance(value, dict):
+            found |= flat(value, f"{prefix}{name}.")
+        else:
+            found[f"{prefix}{name}"] = value if isinstance(value, (bool, int, float, str)) else json.dumps(value)
+    return found
+
+
+def write_projector(log_dir, model, data):
+    """Codes of test images with labels and sprites, for the projector; nothing is chosen by what it shows."""
+    rows = subset(data.test if len(data.test) else data.validation, _PROJECTED_ROWS)
+    codes = representation.codes(model, data, rows)
+    config = projector.ProjectorConfig()
+    embedding = config.embeddings.add(tensor_name="codes", tensor_path="codes.tsv", metadata_path="labels.tsv")
+    table = "".join("\t".join(f"{value:.6g}" for value in code) + "\n" for code in codes)
+    atomic.write_bytes(log_dir / "codes.tsv", table.encode())
+    names = [data.class_names[label] if label != NO_LABEL else "?" for label in rows.label]
+    atomic.write_bytes(log_dir / "labels.tsv", "".join(f"{name}\n" for name in names).encode())
+    if len(data.transform.raw_shape) == 3:
+        height, width, _ = data.transform.raw_shape
+        atomic.write_bytes(log_dir / "sprites.png", tf.io.encode_png(sprites(rows.image)).numpy())
+        embedding.sprite.image_path = "sprites.png"
+        embedding.sprite.single_image_dim.extend([width, height])
+    projector.visualize_embeddings(str(log_dir), config)
+
+
+def sprites(image):
+    """One square sheet of all images, in rows: [N, H, W, C] -> [side·H, side·W, C]."""
+    side = int(np.ceil(np.sqrt(len(image))))
+    sheet = np.zeros([side * side, *image.shape[1:]], np.uint8)
+    sheet[: len(image)] = image
+    height, width, channels = image.shape[1:]
+    rows = sheet.reshape(side, side, height, width, channels).transpose(0, 2, 1, 3, 4)
+    return rows.reshape(side * height, side * width, channels)

@@ -1,0 +1,123 @@
+"""Training an experiment in a run directory, from its start or from where it was stopped."""
+
+import sys
+
+from absl import logging
+
+from tfvae.data.rows import NO_LABEL
+from tfvae.training import checkpoints, devices, optimiser, run, tensorboard
+from tfvae.training.callbacks import Epochs, Steps, Validation
+from tfvae.training.interruption import Interruption
+from tfvae.training.nan_guard import NanGuard
+from tfvae.training.state import TrainingState
+
+
+def train(experiment, workdir):
+    """Trains until the last epoch or until patience ends, and resumes what is there.
+
+    A run that was killed at any point and is started again ends bit for bit where the uninterrupted one would have.
+
+    Args:
+        experiment: `tfvae.experiment.Experiment`.
+        workdir: the run directory; made where there is none.
+
+    Returns:
+        The last line of `metrics.jsonl`, with "best_epoch" and "best_<monitor>".
+
+    Raises:
+        ValueError: for settings that cannot be trained, a run directory of another experiment, other data or another
+            split, one that another process uses, or a loss that is not finite.
+        OSError: where a file cannot be written.
+        SystemExit: 143 or 130 after SIGTERM or SIGINT, when a checkpoint was saved.
+    """
+    settings = experiment.training
+    settings.validate()
+    directory = run.RunDirectory(workdir)
+    with Interruption() as interruption, directory.lock():
+        data = directory.load_data(experiment)
+        strategy = devices.strategy(settings.num_replicas)
+        steps_per_epoch = _rounded_up(data.steps_per_epoch, settings.steps_per_execution)
+        with strategy.scope():
+            model = _compiled(experiment, data, steps_per_epoch)
+        _check_monitor(settings.monitor, model, data)
+        state = TrainingState(model, directory, settings, steps_per_epoch)
+        state.resume()
+        if state.step:
+            logging.info("Going on after step %d (epoch %d).", state.step, state.epoch)
+        _fit(state, experiment, data, interruption)
+        _finish(state, experiment, data)
+        best = {"best_epoch": state.monitor.best_epoch, f"best_{settings.monitor}": state.monitor.best}
+        return {**state.log.lines()[-1], **best}
+
+
+def _compiled(experiment, data, steps_per_epoch):
+    """The model with its optimiser, both built."""
+    settings = experiment.training
+    model = run.build_model(experiment, data)
+    chosen = optimiser.from_settings(settings, steps_per_epoch)
+    chosen.build(model.trainable_variables)
+    # `minimise` asks XLA for what it does faster; Keras would compile the optimiser with it, which is slower.
+    model.compile(
+        optimizer=chosen,
+        jit_compile=False,
+        steps_per_execution=settings.steps_per_execution,
+        auto_scale_loss=False,
+    )
+    return model
+
+
+def _fit(state, experiment, data, interruption):
+    """Keras' `fit` over what is left; the rest of an epoch that was interrupted is a `fit` of its own."""
+    settings = experiment.training
+    callbacks = _callbacks(state, experiment, data, interruption)
+    interruption.waits = True
+    while state.epoch < settings.epochs and not state.monitor.exhausted:
+        done_in_epoch = state.step % state.steps_per_epoch
+        state.model.fit(
+            devices.training_batches(state.model.distribute_strategy, data, settings.seed, state.step),
+            initial_epoch=state.epoch,
+            epochs=state.epoch + 1 if done_in_epoch else settings.epochs,
+            steps_per_epoch=state.steps_per_epoch - done_in_epoch,
+            callbacks=callbacks,
+            verbose=1 if sys.stdout.isatty() else 2,
+        )
+    interruption.waits = False
+
+
+def _callbacks(state, experiment, data, interruption):
+    settings, log_dir = experiment.training, state.directory.tensorboard
+    guard = NanGuard(state, data, settings)
+    return [
+        Steps(state, interruption, guard.training, settings.steps_per_execution),
+        Validation(data, guard.validation),
+        tensorboard.Scalars(log_dir),
+        tensorboard.Pictures(data, log_dir, settings.figures_epochs, settings.seed),
+        Epochs(state, interruption, settings),
+    ]
+
+
+def _finish(state, experiment, data):
+    """What is drawn once, of the best weights."""
+    log_dir = state.directory.tensorboard
+    if (log_dir / "projector_config.pbtxt").exists():
+        return
+    checkpoints.load_weights(state.directory.best_weights, state.model)
+    tensorboard.write_hparams(log_dir, experiment)
+    tensorboard.write_projector(log_dir, state.model, data)
+
+
+def _check_monitor(monitor, model, data):
+    """Raises ValueError where the monitored metric cannot be measured."""
+    if not len(data.validation):
+        raise ValueError(
+            "There are no validation rows to choose the best weights by, and test rows are not used for that. Set "
+            "`data.num_validation` above 0."
+        )
+    if monitor == "error" and not hasattr(model, "classify"):
+        raise ValueError(f"{type(model).__name__} does not classify: set `training.monitor=bound`.")
+    if monitor == "error" and (data.validation.label == NO_LABEL).all():
+        raise ValueError("No validation row has a label: set `training.monitor=bound`, or give some rows labels.")
+
+
+def _rounded_up(steps, multiple):
+    return -(-steps // multiple) * multiple
