@@ -1,4 +1,4 @@
-"""A folder as users keep it becomes rows and shards: what is found, what is refused, and that nothing is half written."""
+"""A folder as users keep it becomes rows and shards: what is found, what is refused, nothing is half written."""
 
 import collections
 import json
@@ -102,8 +102,9 @@ def test_class_names_that_are_numbers_are_sorted_as_numbers(tmp_path):
 
 
 def test_metadata_goes_before_folders(photos):
-    rows = "file_name,label,split,caption,tags,pair\ncat/0.png,dog,test,a dog,small;brown,cat/1.png\ncat/0.png,,,another,,\n"
-    (photos / "metadata.csv").write_text(rows)
+    names = "file_name,label,split,caption,tags,pair\n"
+    rows = "cat/0.png,dog,test,a dog,small;brown,cat/1.png\ncat/0.png,,,another,,\n"
+    (photos / "metadata.csv").write_text(names + rows)
     found = folder.survey(photos)
     item = next(item for item in found.items if item.file == "cat/0.png")
     assert item == folder.Item("cat/0.png", 1, "test", ("a dog", "another"), ("small", "brown"), "cat/1.png")
@@ -281,7 +282,7 @@ def test_output_that_is_there_is_kept_unless_told(photos, tmp_path, quietly):
 def test_overwriting_never_takes_files_of_others(photos, tmp_path, quietly):
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "thesis.tex").write_text("x")
-    with pytest.raises(ValueError, match="thesis.tex"):
+    with pytest.raises(ValueError, match=r"thesis\.tex"):
         quietly(photos, tmp_path / "home", overwrite=True)
     with pytest.raises(ValueError, match="outside of it"):
         quietly(photos, photos / "shards", overwrite=True)

@@ -114,7 +114,8 @@ class Folder(NamedTuple):
             raise ValueError(f"{item.file} changed while the folder was read: {error}. Start again.") from error
         if image.shape != self.image_shape:
             raise ValueError(
-                f"{item.file} changed while the folder was read: it is {image.shape} now, not {self.image_shape}. Start again."
+                f"{item.file} changed while the folder was read: it is {image.shape} now, not {self.image_shape}. "
+                "Start again."
             )
         return image
 

@@ -33,6 +33,8 @@ class Config:
         image_size: images are resized to this square; 0 leaves them.
         color_mode: `auto`, `gray` or `rgb`, for folders.
         max_memory_bytes: unlabelled shards larger than this are streamed rather than held in memory.
+        max_pixels: images whose header promises more are refused before they are decoded.
+        on_bad_record: `stop` at a damaged record of a shard, or `quarantine` it: skipped, counted, reported.
         transform: from gray levels to observations.
     """
 
@@ -51,6 +53,8 @@ class Config:
     image_size: int = 0
     color_mode: str = "auto"
     max_memory_bytes: int = 2 << 30
+    max_pixels: int = 50_000_000
+    on_bad_record: str = "stop"
     transform: transforms.Config = dataclasses.field(default_factory=transforms.Config)
 
 
@@ -96,7 +100,7 @@ class Data:
         return self.transform.observe(rows.image, None if seed is None else noise.seed(seed)).numpy()
 
     def evaluation_batches(self, rows, seed=0, batch_size=200):
-        """A finite dataset of one stream with all rows once; the noise of a batch is a function of (seed, its number)."""
+        """A finite dataset of one stream with all rows once; noise is a function of (seed, number of the batch)."""
         labelled = bool(len(rows)) and self.info.num_classes > 0 and bool((rows.label != NO_LABEL).all())
         dataset = tf.data.Dataset.from_tensor_slices((rows.image, rows.label)).batch(batch_size).enumerate()
 
@@ -130,6 +134,11 @@ def load(config, frozen_split=None):
     kept = np.setdiff1d(np.arange(len(source.train)), frozen_split["validation"])
     train = source.train.take(kept)
     _check_labels(source)
+    if not len(train):
+        raise ValueError(
+            "No training row is in memory to fit the transform on: every image is unlabelled and streamed. Raise "
+            f"`data.max_memory_bytes`={config.max_memory_bytes}, or give some images labels."
+        )
     if "transform" in frozen_split:
         transform = transforms.Transform(config.transform, frozen_split["transform"])
     else:
@@ -158,14 +167,16 @@ def _streams(config, parts, source):
     if config.labelled_batch:
         if not len(parts[LABELLED]):
             raise ValueError(
-                "There are no labelled images. To train without labels set `data.labelled_batch=0` (a `vae` preset does)."
+                "There are no labelled images. To train without labels set `data.labelled_batch=0`, as a `vae` preset."
             )
         streams[LABELLED] = mixture.StreamSpec(parts[LABELLED], config.labelled_batch, labelled=True)
     if config.unlabelled_batch:
         if not len(parts[UNLABELLED]) and not source.streamed:
             raise ValueError("There are no unlabelled images; set `data.unlabelled_batch=0` to train on labels alone.")
         rows = parts[UNLABELLED] if len(parts[UNLABELLED]) else parts[LABELLED]
-        spec = mixture.StreamSpec(rows, config.unlabelled_batch, labelled=False, files=source.streamed)
+        spec = mixture.StreamSpec(
+            rows, config.unlabelled_batch, labelled=False, files=source.streamed, num_rows=source.num_streamed
+        )
         streams[UNLABELLED] = spec
     if not streams:
         raise ValueError("`data.labelled_batch` and `data.unlabelled_batch` are both 0: there is nothing to train on.")

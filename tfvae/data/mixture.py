@@ -26,12 +26,14 @@ class StreamSpec(NamedTuple):
     batch_size: rows of the stream in every batch.
     labelled: whether its batches carry labels.
     files: TFRecord files read as they are needed, instead of `rows`.
+    num_rows: rows in `files`.
     """
 
     rows: Rows
     batch_size: int
     labelled: bool
     files: tuple[str, ...] = ()
+    num_rows: int = 0
 
 
 def training_batches(streams, transform, seed, start_step=0, num_replicas=1):
@@ -72,7 +74,7 @@ def _raw_batches(spec, seed, file_seed, start_step):
     """Endless {entry: raw rows} of one stream."""
     if spec.files:
         shape = spec.rows.image.shape[1:]
-        images = records.stream(spec.files, shape, spec.batch_size, file_seed, start_step)
+        images = records.stream(spec.files, shape, spec.batch_size, file_seed, start_step, spec.num_rows)
         return images.map(lambda image: {IMAGE: image})
     image, label = tf.constant(spec.rows.image), tf.constant(spec.rows.label)
 

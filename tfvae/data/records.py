@@ -177,7 +177,7 @@ def _interleaved(files, key):
 
 
 def _checked(serialised, image_shape):
-    """(encoded images [B], labels [B]), once shapes and sizes are what they must be; PNGs are judged by their header."""
+    """(encoded images [B], labels [B]), once shapes and sizes are right; PNGs are judged by their header."""
     height, width, _ = image_shape
     entries = tf.io.parse_example(serialised, _SCALAR)
     content = entries[batches.IMAGE]

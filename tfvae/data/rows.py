@@ -33,6 +33,7 @@ class Source(NamedTuple):
     streamed: TFRecord files of more unlabelled training rows, read as they are needed because they exceed the memory
         limit; empty for everything that fits.
     num_streamed: rows in `streamed`, from the manifest.
+    streamed_sha256: their checksums, from the manifest.
     validation: rows that the source itself sets apart for validation, or None: then they are drawn from `train`.
     labelled: indices into `train` that the source fixes as the labelled ones (half-moons), or None: then drawn.
     """
@@ -42,15 +43,16 @@ class Source(NamedTuple):
     class_names: tuple[str, ...] = ()
     streamed: tuple[str, ...] = ()
     num_streamed: int = 0
+    streamed_sha256: tuple[str, ...] = ()
     validation: Rows | None = None
     labelled: np.ndarray | None = None
 
     def digest(self):
-        """A sha256 over every row in memory and the names of streamed files: another data set, another digest."""
+        """A sha256 over every row in memory and the checksums of streamed files: other data, another digest."""
         sha = hashlib.sha256()
         for rows in (self.train, self.test, *([self.validation] if self.validation else [])):
             for array in rows:
                 sha.update(str((array.shape, array.dtype)).encode())
                 sha.update(np.ascontiguousarray(array))
-        sha.update("\n".join(name.rsplit("/", 1)[-1] for name in self.streamed).encode())
+        sha.update("\n".join(self.streamed_sha256).encode())
         return sha.hexdigest()

@@ -63,7 +63,9 @@ def check(split, source):
         ValueError: saying which.
     """
     if split["hash"] != hash_of(split):
-        raise ValueError("split.json was altered: its indices do not have its hash. Restore it, or use a new --workdir.")
+        raise ValueError(
+            "split.json was altered: its indices do not have its hash. Restore it, or use a new --workdir."
+        )
     digest = source.digest()
     if split["data"] != digest:
         raise ValueError(

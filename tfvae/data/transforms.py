@@ -65,7 +65,7 @@ class Transform:
 
     @classmethod
     def fit(cls, config, image):
-        """Fits on stored training rows [N, ...]: statistics of the training set alone, whatever is transformed later."""
+        """Fits on stored training rows [N, ...]: no statistic of any other rows is ever used."""
         config.validate()
         raw_shape = image.shape[1:]
         flat = image.reshape(len(image), -1)
@@ -77,7 +77,7 @@ class Transform:
             background = _in_chunks(np.mean, flat) / 255.0
             if not len(kept):
                 raise ValueError(
-                    f"No pixel varies by `transform.min_pixel_std={config.min_pixel_std}` (intensities 0 to 1); lower it."
+                    f"No pixel's intensity (0..1) varies by `min_pixel_std`={config.min_pixel_std}; lower it."
                 )
         levels = 256.0 if config.noise == "dequantise" else 255.0
         offset, divisor = np.zeros(raw_shape[-1:]), np.full(raw_shape[-1:], levels)

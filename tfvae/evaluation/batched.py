@@ -43,8 +43,7 @@ def map_rows(function, data, rows, batch_size, seed=None):
     if not len(rows):
         raise ValueError("There are no rows to evaluate. Use a split that has some: `data.test` or `data.validation`.")
     parts = [
-        np.asarray(function(image, index))[:count]
-        for image, count, index in observations(data, rows, batch_size, seed)
+        np.asarray(function(image, index))[:count] for image, count, index in observations(data, rows, batch_size, seed)
     ]
     return np.concatenate(parts)
 

@@ -42,3 +42,8 @@ def _is_measured(name):
 
 def _number(value):
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def flat(summaries):
+    """{"error_mean": ..., "error_std": ...} of a `spread`, for one line of output."""
+    return {f"{name}_{part}": summary[part] for name, summary in summaries.items() for part in ("mean", "std")}

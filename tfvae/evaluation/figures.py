@@ -8,8 +8,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
-# Okabe & Ito 2008: told apart by colour-blind readers too; then matplotlib's own for more than eight classes.
-_COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F3C8D", "#8C8C8C", "#B8A800", "#4B2E1E"]
+# Okabe & Ito 2008: told apart by colour-blind readers too; the last four are ours, for more classes.
+_COLOURS = (
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F3C8D", "#8C8C8C", "#B8A800", "#4B2E1E",
+)  # fmt: skip
 _INK = "#1f2933"
 _MUTED = "#7b8794"
 _STYLE = {
@@ -80,7 +82,8 @@ def codes_pca(codes, label, class_names, title="Codes"):
         for k in classes:
             name = class_names[k] if k < len(class_names) else str(k)
             axes.scatter(*projected[label == k].T, s=size, color=colour(k), alpha=0.7, linewidths=0, label=name)
-        axes.set(xlabel=f"first component ({share[0]:.0%} of the variance)", ylabel=f"second component ({share[1]:.0%})")
+        axes.set(xlabel=f"first component ({share[0]:.0%} of the variance)")
+        axes.set(ylabel=f"second component ({share[1]:.0%})")
         _legend_outside(axes, len(classes))
         return _png(figure)
 
@@ -139,6 +142,7 @@ def kl_per_unit(units):
             active = int(np.sum(ordered > 0.01))
             axes.set(title=f"Variable {name}: {active} of {len(ordered)} units carry more than 0.01 nats")
             axes.set(xlabel="unit, by rank", ylabel="KL from the prior [nats]", xlim=(0.3, len(ordered) + 0.7))
+            axes.xaxis.get_major_locator().set_params(integer=True)
             axes.grid(axis="x", visible=False)
         return _png(figure)
 
@@ -222,14 +226,14 @@ def errors(rivals, ours):
 
     Args:
         rivals: name -> (mean, standard deviation or None), fractions; ours included.
-        ours: the name to point out.
+        ours: the names to point out.
     """
     with matplotlib.rc_context(_STYLE):
         figure, axes = _axes(6.4, 0.9 + 0.42 * len(rivals), "Test error on the same labels")
         names = sorted(rivals, key=lambda name: rivals[name][0], reverse=True)
         means = [100.0 * rivals[name][0] for name in names]
         spread = [100.0 * (rivals[name][1] or 0.0) for name in names]
-        shades = [colour(0) if name == ours else "#cbd2d9" for name in names]
+        shades = [colour(0) if name in ours else "#cbd2d9" for name in names]
         axes.barh(names, means, xerr=spread if any(spread) else None, color=shades, ecolor=_INK, capsize=3)
         for row, (mean, deviation) in enumerate(zip(means, spread, strict=True)):
             axes.annotate(

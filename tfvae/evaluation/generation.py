@@ -17,7 +17,8 @@ def pictures(model, data, seed=0):
     """Grids to look at, for whatever the model can do.
 
     Args:
-        model, data: the model and `tfvae.data.load.Data`; originals are validation rows, test rows where there are none.
+        model, data: the model and `tfvae.data.load.Data`; originals are validation rows, or
+            test rows where there are none.
         seed: of every draw; equal seeds give equal pictures.
 
     Returns:
@@ -53,7 +54,7 @@ def sampled(model, data, num, seed=0, label=None):
         ValueError: for a label the model has not, or data that are not images.
     """
     if not has_pictures(data):
-        raise ValueError(f"The data are no images (a row has shape {data.transform.raw_shape}), so there are no samples.")
+        raise ValueError(f"The data are no images (rows have shape {data.transform.raw_shape}): nothing to draw.")
     options = {}
     if label is not None:
         if not hasattr(model, "analogies"):

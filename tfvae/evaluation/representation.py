@@ -107,7 +107,7 @@ def evaluate(model, data, rows=None, unlabelled_limit=5000, seed=0):
 
 
 def _best(fitted, validation, label):
-    """The classifier with the fewest validation errors; the first of equals, and of those that nothing can tell apart."""
+    """The classifier with the fewest validation errors; the first of equals."""
     if len(fitted) == 1:
         return fitted[0]
     return min(fitted, key=lambda classifier: np.mean(classifier.predict(validation) != label))

@@ -5,13 +5,15 @@ the rest, with f(x) = w·(φ(x) − mean of φ over the unlabelled) + b:
 
     ½ ‖w‖² + C mean_l max(0, 1 − y_l f(x_l))² + C* mean_u exp(−3 f(x_u)²),    b = 2 π − 1,
 
-where π is the class's share. Because the features are centred on the unlabelled points, this b is the balance constraint
-mean_u f(x_u) = mean of y (their eq. 4) exactly. C* rises from near 0 to C in steps, each started from the last solution.
+where π is the class's share. Because the features are centred on the unlabelled points, this b is the balance
+constraint mean_u f(x_u) = mean of y (their eq. 4) exactly. C* rises from near 0 to C in steps, each started from the
+last solution.
 """
 
 import dataclasses
 
 import numpy as np
+import threadpoolctl
 from scipy import optimize
 from sklearn.kernel_approximation import Nystroem
 from sklearn.preprocessing import StandardScaler
@@ -40,7 +42,7 @@ class Config:
     anneal_steps: int = 10
     gamma: float = 1.0
     components: int = 300
-    max_iter: int = 50
+    max_iter: int = 100
     seed: int = 0
 
     def validate(self):
@@ -55,23 +57,23 @@ class Config:
 
 
 def objective(w, labelled, sign, unlabelled, bias, cost, unlabelled_cost):
-    """Value and gradient of the one-against-rest objective (see the head of this file).
+    """Value and gradient of the objective (see the head of this file), summed over K problems on the same points.
 
     Args:
-        w: [D].
+        w: [D, K].
         labelled: [L, D], features, centred on the unlabelled points.
-        sign: [L], +1 or −1.
+        sign: [L, K], +1 or −1.
         unlabelled: [U, D], centred.
-        bias: b.
+        bias: b, [K].
         cost, unlabelled_cost: C and C*.
 
     Returns:
-        (scalar, [D]).
+        (scalar, [D, K]).
     """
-    margin = np.maximum(0.0, 1.0 - sign * (labelled @ w + bias))  # [L]
-    f = unlabelled @ w + bias  # [U]
+    margin = np.maximum(0.0, 1.0 - sign * (labelled @ w + bias))  # [L, K]
+    f = unlabelled @ w + bias  # [U, K]
     bump = np.exp(-_STEEPNESS * f**2)
-    value = 0.5 * w @ w + cost * np.mean(margin**2) + unlabelled_cost * np.mean(bump)
+    value = 0.5 * np.sum(w**2) + cost / len(sign) * np.sum(margin**2) + unlabelled_cost / len(f) * np.sum(bump)
     gradient = (
         w
         - 2.0 * cost / len(sign) * (labelled.T @ (sign * margin))
@@ -81,7 +83,7 @@ def objective(w, labelled, sign, unlabelled, bias, cost, unlabelled_cost):
 
 
 class TransductiveSVM:
-    """One `objective` a class; the class with the largest f(x) is predicted.
+    """One problem a class, all solved together; the class with the largest f(x) is predicted.
 
     Args:
         config: `Config`.
@@ -108,8 +110,8 @@ class TransductiveSVM:
         self.classes, counts = np.unique(label, return_counts=True)
         if len(self.classes) < 2 or not len(unlabelled):
             raise ValueError(
-                f"A transductive SVM needs labels of two classes and unlabelled points, got {len(self.classes)} classes "
-                f"and {len(unlabelled)} points."
+                f"A transductive SVM needs labels of two classes and unlabelled points, got {len(self.classes)} "
+                f"classes and {len(unlabelled)} points."
             )
         self._fit_features(np.concatenate([labelled, unlabelled]))
         features = self._raw_features(unlabelled)
@@ -119,10 +121,8 @@ class TransductiveSVM:
         wanted = self.classes[1:] if len(self.classes) == 2 else self.classes
         self._bias = 2.0 * share[-len(wanted) :] - 1.0
         phi_l, phi_u = self._features(labelled), features - self._centre
-        signs = [np.where(label == name, 1.0, -1.0) for name in wanted]
-        self._weights = np.stack(
-            [self._anneal(phi_l, sign, phi_u, bias) for sign, bias in zip(signs, self._bias, strict=True)], axis=1
-        )
+        sign = np.where(np.asarray(label)[:, None] == wanted, 1.0, -1.0)  # [L, K]
+        self._weights = self._anneal(phi_l, sign, phi_u)
         return self
 
     def decision(self, points):
@@ -134,21 +134,24 @@ class TransductiveSVM:
         """The class of every point: [N]."""
         return self.classes[self.decision(points).argmax(axis=1)]
 
-    def _anneal(self, labelled, sign, unlabelled, bias):
-        """w [D] after C* has risen from 0 (the inductive SVM) to its end."""
+    def _anneal(self, labelled, sign, unlabelled):
+        """w [D, K] after C* has risen from 0 (the inductive SVM) to its end."""
         config = self.config
-        w = np.zeros(labelled.shape[1])
+        shape = (labelled.shape[1], sign.shape[1])
+        w = np.zeros(shape).ravel()
         ends = config.cost * config.unlabelled_cost * 2.0 ** np.arange(1 - config.anneal_steps, 1)
-        for unlabelled_cost in (0.0, *ends) if config.unlabelled_cost else (0.0,):
-            w = optimize.minimize(
-                objective,
-                w,
-                args=(labelled, sign, unlabelled, bias, config.cost, unlabelled_cost),
-                jac=True,
-                method="L-BFGS-B",
-                options={"maxiter": config.max_iter},
-            ).x
-        return w
+
+        def flat_objective(flat, unlabelled_cost):
+            args = (labelled, sign, unlabelled, self._bias, config.cost, unlabelled_cost)
+            value, gradient = objective(flat.reshape(shape), *args)
+            return value, gradient.ravel()
+
+        # The products are too small to share: threads would only wait for each other, and for TensorFlow's.
+        with threadpoolctl.threadpool_limits(1):
+            for unlabelled_cost in (0.0, *ends) if config.unlabelled_cost else (0.0,):
+                options = {"maxiter": config.max_iter}
+                w = optimize.minimize(flat_objective, w, unlabelled_cost, "L-BFGS-B", jac=True, options=options).x
+        return w.reshape(shape)
 
     def _fit_features(self, points):
         self._scaler = StandardScaler().fit(points)

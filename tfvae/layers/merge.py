@@ -19,7 +19,9 @@ class LinearMerge(keras.layers.Layer):
         self.widths = dict(widths)
         self.units = units
         self.maps = [
-            keras.layers.Dense(units, use_bias=False, kernel_initializer=kernel_initializer, name=f"from_{parent}")
+            keras.layers.Dense(
+                units, use_bias=False, kernel_initializer=kernel_initializer, name=f"{self.name}_from_{parent}"
+            )
             for parent in self.widths
         ]
         for layer, width in zip(self.maps, self.widths.values()):

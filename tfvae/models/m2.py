@@ -43,17 +43,24 @@ class Config:
 
 
 class M2(ClassConditionalModel):
-    """p(x, y, z) = p(y) p(z) p(x | y, z), approximated by q(y | x) q(z | x, y)."""
+    """p(x, y, z) = p(y) p(z) p(x | y, z), approximated by q(y | x) q(z | x, y).
 
-    def __init__(self, config, info, seed=0, **kwargs):
+    Args:
+        config: `Config`.
+        info: `tfvae.batch.DataInfo`.
+        seed: of the noise.
+        prefix: of the layers' names, where the model is a part of another.
+    """
+
+    def __init__(self, config, info, seed=0, prefix="", **kwargs):
         super().__init__(config, info, seed, **kwargs)
         x, y, z = int(np.prod(info.image_shape)), info.num_classes, config.latent_dim
         net = config.network
         likelihood = families.likelihood(config.likelihood)
         self.p_z = families.standard_normal(z)
-        self.p_x_given_yz = mlp.conditional("p_x", {"y": y, "z": z}, likelihood, x, net)
-        self.q_y_given_x = mlp.conditional("q_y", {"x": x}, families.CATEGORICAL, y, net)
-        self.q_z_given_xy = mlp.conditional("q_z", {"x": x, "y": y}, families.GAUSSIAN, z, net)
+        self.p_x_given_yz = mlp.conditional(f"{prefix}p_x", {"y": y, "z": z}, likelihood, x, net)
+        self.q_y_given_x = mlp.conditional(f"{prefix}q_y", {"x": x}, families.CATEGORICAL, y, net)
+        self.q_z_given_xy = mlp.conditional(f"{prefix}q_z", {"x": x, "y": y}, families.GAUSSIAN, z, net)
 
     def log_weights(self, x, y, seed, num_samples, training=False):
         q_y = self.q_y_given_x(x[:, 0], training=training)

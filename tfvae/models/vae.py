@@ -39,9 +39,16 @@ class Config:
 
 
 class VAE(GenerativeModel):
-    """p(x, z) = p(z) p(x | z), approximated by q(z | x)."""
+    """p(x, z) = p(z) p(x | z), approximated by q(z | x).
 
-    def __init__(self, config, info, seed=0, **kwargs):
+    Args:
+        config: `Config`.
+        info: `tfvae.batch.DataInfo`.
+        seed: of the noise.
+        prefix: of the layers' names, where the model is a part of another.
+    """
+
+    def __init__(self, config, info, seed=0, prefix="", **kwargs):
         super().__init__(
             info, seed=seed, kl_warmup_steps=config.kl_warmup_steps, compile_step=config.compile_step, **kwargs
         )
@@ -50,8 +57,10 @@ class VAE(GenerativeModel):
         x_dim = int(np.prod(info.image_shape))
         self.p_z = families.standard_normal(config.latent_dim)
         likelihood = families.likelihood(config.likelihood)
-        self.p_x_given_z = mlp.conditional("p_x", {"z": config.latent_dim}, likelihood, x_dim, config.network)
-        self.q_z_given_x = mlp.conditional("q_z", {"x": x_dim}, families.GAUSSIAN, config.latent_dim, config.network)
+        self.p_x_given_z = mlp.conditional(f"{prefix}p_x", {"z": config.latent_dim}, likelihood, x_dim, config.network)
+        self.q_z_given_x = mlp.conditional(
+            f"{prefix}q_z", {"x": x_dim}, families.GAUSSIAN, config.latent_dim, config.network
+        )
 
     def log_weights(self, x, seed, num_samples, training=False):
         """`LogWeights` [S, B] of S draws z ~ q(z | x) for images x [B, D]."""
@@ -93,4 +102,3 @@ def gaussian_kl_per_unit(q_z):
     """KL(q(z_i | x) ‖ N(0, 1)) of every unit of a diagonal Gaussian: [..., Z], nats."""
     variance = q_z.variance()
     return 0.5 * (variance + q_z.mean() ** 2 - 1.0 - tf.math.log(variance))
-

@@ -87,9 +87,11 @@ def summary(version):
 
 
 def _rows(data):
-    """A few rows to ask about: of the validation set, which may be empty, or of the training set."""
-    image = data.validation.image if len(data.validation) else data.train.image
-    return np.asarray(image[:_NUM_ROWS])
+    """A few rows to ask about, of the validation or the training set; a density without data has none, and zeros do."""
+    for rows in (data.validation, data.train):
+        if len(rows):
+            return np.asarray(rows.image[:_NUM_ROWS])
+    return np.zeros([_NUM_ROWS, *data.transform.raw_shape], np.float32)
 
 
 def _describe(directory, model, data, name, report, origin):

@@ -189,7 +189,7 @@ def _first(array):
 
 
 def in_memory(served, questions):
-    """The answers of the model itself, eagerly and on the CPU: {name: array} for each question."""
+    """The answers of the model itself, on the CPU: {name: array} for each question."""
     with tf.device("CPU:0"):
         answers = [
             served[question.signature].function(

@@ -56,7 +56,7 @@ def served_endpoints(model, transform, class_names=(), max_pixels=decoding.MAX_P
     intensities, encoded, example = _sources(transform, max_pixels)
     served = {}
     for name in sorted(own, key=_rank):
-        endpoint = own[name]
+        endpoint = _traced_once(own[name])
         takes_image = any(spec.name == IMAGE for spec in endpoint.signature)
         served[name] = _adapt(endpoint, transform, intensities, names)
         if encoded is not None and (takes_image or name == "sample"):
@@ -64,6 +64,12 @@ def served_endpoints(model, transform, class_names=(), max_pixels=decoding.MAX_P
         if name == "classify":
             served["classify_example"] = _adapt(endpoint, transform, example, names)
     return served
+
+
+def _traced_once(endpoint):
+    """The same, traced once for all signatures that need it."""
+    function = tf.function(endpoint.function, input_signature=endpoint.signature, autograph=False)
+    return Endpoint(function, endpoint.signature)
 
 
 def _rank(name):
@@ -85,17 +91,12 @@ def _sources(transform, max_pixels):
             None,
             _Source(examples, lambda rows: parse(rows) * scale),
         )
-
-    def once(decode, spec):
-        """Traced once for all signatures that need it."""
-        return _Source(
-            spec, tf.function(lambda rows: decode(rows, shape, max_pixels), input_signature=[spec], autograph=False)
-        )
-
+    decode = _traced_once(Endpoint(lambda rows: decoding.decode_images(rows, shape, max_pixels), [image_bytes]))
+    parse = _traced_once(Endpoint(lambda rows: decoding.decode_examples(rows, shape, max_pixels), [examples]))
     return (
         _Source(spec, lambda image: image * 255.0),
-        once(decoding.decode_images, image_bytes),
-        once(decoding.decode_examples, examples),
+        _Source(image_bytes, decode.function),
+        _Source(examples, parse.function),
     )
 
 

@@ -61,9 +61,13 @@ class Validation(keras.callbacks.Callback):
         self.on_non_finite = on_non_finite
         labelled = data.validation.label != NO_LABEL
         self.labelled_rows = data.validation.take(np.flatnonzero(labelled))
+        # Made once: an input pipeline costs a tenth of a second, every epoch.
+        self._batches = data.evaluation_batches(data.validation)
         self._measure = None
 
     def set_model(self, model):
+        if self._measure is not None:
+            return  # The rest of an interrupted epoch and the epochs after it are two calls of `fit`.
         super().set_model(model)
         # The noise is that of `test_step`: the same every epoch, so that epochs can be compared.
         self._measure = tf.function(lambda batch: model.objective(batch, noise.seed(model.seed)), reduce_retracing=True)
@@ -79,7 +83,7 @@ class Validation(keras.callbacks.Callback):
     def _terms(self):
         """Means over the validation rows."""
         sums, counts = {}, {}
-        for batch in self.data.evaluation_batches(self.data.validation):
+        for batch in self._batches:
             objective = self._measure(batch)
             rows = len(next(iter(tf.nest.flatten(batch))))
             for name, value in {"loss": tf.fill([rows], objective.loss), **objective.terms}.items():

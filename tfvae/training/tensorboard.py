@@ -62,6 +62,13 @@ class Pictures(keras.callbacks.Callback):
                 self.draw()
         self._writer.flush()
 
+    def finish(self, model, epoch):
+        """The last pictures, of that model."""
+        self.set_model(model)
+        with self._writer.as_default(step=epoch):
+            self.draw()
+        self._writer.close()
+
     def draw(self):
         """The pictures of this moment, to the default writer."""
         for name, picture in generation.pictures(self.model, self.data, self.seed).items():

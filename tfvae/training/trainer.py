@@ -44,8 +44,11 @@ def train(experiment, workdir):
         state.resume()
         if state.step:
             logging.info("Going on after step %d (epoch %d).", state.step, state.epoch)
-        _fit(state, experiment, data, interruption)
-        _finish(state, experiment, data)
+        began_at = state.step
+        pictures = tensorboard.Pictures(data, directory.tensorboard, settings.figures_epochs, settings.seed)
+        _fit(state, experiment, data, interruption, pictures)
+        if state.step > began_at or not (directory.tensorboard / "projector_config.pbtxt").exists():
+            _finish(state, experiment, data, pictures)
         best = {"best_epoch": state.monitor.best_epoch, f"best_{settings.monitor}": state.monitor.best}
         return {**state.log.lines()[-1], **best}
 
@@ -66,10 +69,17 @@ def _compiled(experiment, data, steps_per_epoch):
     return model
 
 
-def _fit(state, experiment, data, interruption):
+def _fit(state, experiment, data, interruption, pictures):
     """Keras' `fit` over what is left; the rest of an epoch that was interrupted is a `fit` of its own."""
     settings = experiment.training
-    callbacks = _callbacks(state, experiment, data, interruption)
+    guard = NanGuard(state, data, settings)
+    callbacks = [
+        Steps(state, interruption, guard.training, settings.steps_per_execution),
+        Validation(data, guard.validation),
+        tensorboard.Scalars(state.directory.tensorboard),
+        pictures,
+        Epochs(state, interruption, settings),
+    ]
     interruption.waits = True
     while state.epoch < settings.epochs and not state.monitor.exhausted:
         done_in_epoch = state.step % state.steps_per_epoch
@@ -79,29 +89,19 @@ def _fit(state, experiment, data, interruption):
             epochs=state.epoch + 1 if done_in_epoch else settings.epochs,
             steps_per_epoch=state.steps_per_epoch - done_in_epoch,
             callbacks=callbacks,
+            shuffle=False,
             verbose=1 if sys.stdout.isatty() else 2,
         )
     interruption.waits = False
+    if interruption.requested:
+        interruption.exit()
 
 
-def _callbacks(state, experiment, data, interruption):
-    settings, log_dir = experiment.training, state.directory.tensorboard
-    guard = NanGuard(state, data, settings)
-    return [
-        Steps(state, interruption, guard.training, settings.steps_per_execution),
-        Validation(data, guard.validation),
-        tensorboard.Scalars(log_dir),
-        tensorboard.Pictures(data, log_dir, settings.figures_epochs, settings.seed),
-        Epochs(state, interruption, settings),
-    ]
-
-
-def _finish(state, experiment, data):
+def _finish(state, experiment, data, pictures):
     """What is drawn once, of the best weights."""
     log_dir = state.directory.tensorboard
-    if (log_dir / "projector_config.pbtxt").exists():
-        return
     checkpoints.load_weights(state.directory.best_weights, state.model)
+    pictures.finish(state.model, state.epoch)
     tensorboard.write_hparams(log_dir, experiment)
     tensorboard.write_projector(log_dir, state.model, data)
 

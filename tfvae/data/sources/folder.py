@@ -4,7 +4,7 @@ import math
 
 from absl import logging
 
-from tfvae.data import folder, images
+from tfvae.data import folder
 from tfvae.data.rows import Rows, Source
 
 
@@ -15,7 +15,8 @@ def load(config):
     those that it names, and otherwise left for the label split to draw.
 
     Args:
-        config: `tfvae.data.load.Config`; `path`, `image_size`, `color_mode`, `max_pixels` and `max_memory_bytes` are used.
+        config: `tfvae.data.load.Config`; `path`, `image_size`, `color_mode`, `max_memory_bytes` and, if it has one,
+            `max_pixels` are used.
 
     Returns:
         `Source`.
@@ -25,7 +26,7 @@ def load(config):
     """
     if not config.path:
         raise ValueError("The source 'folder' needs `data.path`, the folder of the images.")
-    max_pixels = getattr(config, "max_pixels", images.MAX_PIXELS)
+    max_pixels = config.max_pixels
     found = folder.survey(
         config.path, folder.Config(config.image_size, config.color_mode, max_pixels, validation_fraction=0.0)
     )

@@ -33,10 +33,9 @@ def load(config):
     """
     if not config.path:
         raise ValueError("The source 'shards' needs `data.path`, the folder that ingest wrote.")
-    on_bad_record = getattr(config, "on_bad_record", "stop")
     described = manifest.read(config.path)
-    damaged = manifest.verify(config.path, described, on_bad_record)
-    reader = _Reader(Path(config.path), described, damaged, on_bad_record)
+    damaged = manifest.verify(config.path, described, config.on_bad_record)
+    reader = _Reader(Path(config.path), described, damaged, config.on_bad_record)
     bare = described.of("train", batches.UNLABELLED)
     streams = sum(shard.records for shard in bare) * math.prod(described.image_shape) > config.max_memory_bytes
     # A file with a damaged record ends TensorFlow's reader, so what is left of it is kept in memory.
@@ -49,6 +48,7 @@ def load(config):
         class_names=described.class_names,
         streamed=tuple(str(Path(config.path) / shard.name) for shard in streamed),
         num_streamed=sum(shard.records for shard in streamed),
+        streamed_sha256=tuple(shard.sha256 for shard in streamed),
         validation=validation if len(validation) else None,
     )
     reader.report()

@@ -29,10 +29,10 @@ def load(config):
         raise ValueError(
             f"TensorFlow Datasets has no set {config.name!r} (data_dir={config.data_dir or 'the default'})."
         ) from error
-    if not builder.is_prepared() if hasattr(builder, "is_prepared") else not builder.data_path.exists():
+    if not builder.is_prepared():
         raise ValueError(
-            f"The set {config.name!r} is not prepared in {builder.data_dir}. Give --config.data.data_dir, or prepare it "
-            f"once with `tfds build {config.name}` where there is a network."
+            f"The set {config.name!r} is not prepared in {builder.data_dir}. Give --config.data.data_dir, or prepare "
+            f"it once with `tfds build {config.name}`."
         )
     train = _rows(builder, "train", config)
     extra = _EXTRA_SPLITS.get(builder.name)

@@ -1,0 +1,50 @@
+"""Every preset at its tiny size, on data that any machine has."""
+
+import functools
+import importlib
+import pathlib
+
+import numpy as np
+
+from tfvae.batch import DataInfo
+from tfvae.data import load
+
+CONFIGS = pathlib.Path(__file__).parent.parent / "tfvae" / "configs"
+PRESETS = sorted(path.stem for path in CONFIGS.glob("*.py") if path.stem != "__init__")
+
+
+def tiny(preset):
+    """The `Experiment` of the preset's tiny size."""
+    return importlib.import_module(f"tfvae.configs.{preset}").get_config("tiny")
+
+
+@functools.cache
+def model_and_batch(preset):
+    """The preset's tiny model and one batch with the streams, shapes and range of its data, drawn at random."""
+    experiment = tiny(preset)
+    config, rng = experiment.data, np.random.default_rng(0)
+    shape = {"nothing": (0,), "moons": (2,)}.get(config.source, (64,))
+    info = DataInfo(shape, 0 if config.source == "nothing" else 10, 1000, 100)
+    binary = config.transform.noise == "binarise"
+
+    def image(num):
+        draw = rng.random([num, *shape])
+        return (draw > 0.5 if binary else np.round(draw * 255) / 255).astype(np.float32)
+
+    streams = {}
+    if config.labelled_batch:
+        streams["labelled"] = {"image": image(6), "label": rng.integers(0, 10, 6)}
+    if config.unlabelled_batch:
+        streams["unlabelled"] = {"image": image(5)}
+    return experiment.model.build(info, seed=0).prepare(streams), streams
+
+
+def embedded(preset):
+    """The preset's tiny experiment with scikit-learn's digits in the place of images that only some machines have."""
+    experiment = tiny(preset)
+    if experiment.data.source not in ("nothing", "moons"):
+        experiment.data.source, experiment.data.name, experiment.data.image_size = "digits", "", 0
+        experiment.data.labels_per_class, experiment.data.num_validation = 10, 100
+        experiment.data.labelled_batch = min(experiment.data.labelled_batch, 100)
+        experiment.data.unlabelled_batch = min(experiment.data.unlabelled_batch, 100)
+    return experiment, load.load(experiment.data)

@@ -1,0 +1,147 @@
+import os
+import threading
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfvae.configs import sdgm_digits, vae_digits
+from tfvae.data import load
+from tfvae.models import vae
+from tfvae.serving import export, gate, requests
+
+REPORT = gate.Report(*["not verified: by this test"] * 5)
+
+
+class Encoder(vae.VAE):
+    """The smallest thing to serve."""
+
+    def endpoints(self):
+        return {"encode": super().endpoints()["encode"]}
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    config = vae_digits.get_config("tiny")
+    data = load.load(config.data)
+    model = Encoder(config.model, data.info)
+    return model.prepare(next(iter(data.training_batches(0)))), data
+
+
+@pytest.fixture
+def open_gate(monkeypatch):
+    monkeypatch.setattr(gate, "check", lambda *args: REPORT)
+
+
+@pytest.fixture(scope="module")
+def sdgm(tmp_path_factory):
+    """(model, data, its first version through the whole gate)."""
+    config = sdgm_digits.get_config("tiny")
+    data = load.load(config.data)
+    model = config.model.build(data.info, seed=0).prepare(next(iter(data.training_batches(0))))
+    base = tmp_path_factory.mktemp("savedmodels") / "sdgm"
+    return model, data, export.export(model, data, base, origin={"git": "abc"})
+
+
+def test_a_version_holds_what_a_server_wants(sdgm):
+    version = sdgm[-1]
+    assert version.name == "1" and os.listdir(version.parent) == ["1"]
+    for file in ("saved_model.pb", "variables/variables.index", "assets.extra/tf_serving_warmup_requests"):
+        assert (version / file).is_file()
+    warmup = requests.read_warmup(version / "assets.extra" / requests.WARMUP_FILE)
+    assert {request.signature for request in warmup} >= {"classify", "classify_bytes", "classify_example", "score"}
+
+
+def test_a_version_says_what_it_is(sdgm):
+    _, data, version = sdgm
+    described = export.describe(version)
+    assert described["signatures"]["serving_default"] == described["signatures"]["classify"]
+    assert described["signatures"]["score"] == {
+        "inputs": {"image": "float32 [None, 8, 8, 1]", "seed": "int64 [None]"},
+        "outputs": {"bound": "float32 [None]"},
+    }
+    assert described["class_names"] == list(data.class_names)
+    assert described["image"] == {"shape": [8, 8, 1], "range": [0.0, 1.0]}
+    assert described["gate"]["cpp_loader"] == "passed" and described["origin"] == {"git": "abc"}
+    summary = export.summary(version)
+    assert "score(image: float32 [None, 8, 8, 1], seed: int64 [None])" in summary and "reload       passed" in summary
+
+
+def test_a_reloaded_version_classifies_as_the_model_does(sdgm):
+    model, data, version = sdgm
+    raw = data.test.image[:5]
+    answer = tf.saved_model.load(str(version)).signatures["classify"](image=tf.constant(raw / 255.0, tf.float32))
+    np.testing.assert_allclose(answer["probabilities"], model.classify(data.transform.observe(raw)), atol=1e-5)
+
+
+def test_old_versions_stay(encoder, tmp_path, open_gate):
+    (tmp_path / "7").mkdir()
+    assert export.export(*encoder, tmp_path).name == "8"
+    assert sorted(os.listdir(tmp_path)) == ["7", "8"]
+
+
+def test_a_version_that_another_export_took_is_stepped_over(encoder, tmp_path, open_gate, monkeypatch):
+    rename = os.rename
+
+    def late(source, target):
+        if target.name == "1":
+            (target / "variables").mkdir(parents=True)
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", late)
+    assert export.export(*encoder, tmp_path).name == "2"
+
+
+@pytest.mark.parametrize("error", [gate.GateError("ops", "because"), KeyboardInterrupt(), OSError(28, "No space left")])
+def test_a_failed_export_leaves_nothing_behind(encoder, tmp_path, monkeypatch, error):
+    def fail(directory, *args):
+        assert (directory / "saved_model.pb").is_file()
+        raise error
+
+    monkeypatch.setattr(gate, "check", fail)
+    with pytest.raises(type(error)):
+        export.export(*encoder, tmp_path)
+    assert os.listdir(tmp_path) == []
+
+
+def test_the_gate_error_names_the_point():
+    error = gate.GateError("cpp_loader", "Could not find variable w.")
+    assert str(error) == "The export failed the gate at point `cpp_loader`: Could not find variable w."
+    assert isinstance(error, ValueError)
+
+
+def test_a_reader_never_sees_half_a_version(encoder, tmp_path, open_gate):
+    wanted = {"saved_model.pb", "variables", "assets.extra"}
+    halves, seen, stop = [], set(), threading.Event()
+
+    def poll():
+        while not stop.is_set():
+            for version in (name for name in os.listdir(tmp_path) if name.isdigit()):
+                seen.add(version)
+                if not wanted <= set(os.listdir(tmp_path / version)):
+                    halves.append(version)
+                elif not (tmp_path / version / "assets.extra" / export.DESCRIPTION).stat().st_size:
+                    halves.append(version)
+            time.sleep(0.0005)
+
+    reader = threading.Thread(target=poll)
+    reader.start()
+    try:
+        for _ in range(2):
+            export.export(*encoder, tmp_path)
+    finally:
+        time.sleep(0.05)
+        stop.set()
+        reader.join()
+    assert seen == {"1", "2"} and not halves
+
+
+def test_what_a_killed_export_leaves_is_no_version(encoder, tmp_path, open_gate, monkeypatch):
+    """Nothing runs after a SIGKILL, so neither does the clean-up."""
+    monkeypatch.setattr(export.shutil, "rmtree", lambda *args, **kwargs: None)
+    monkeypatch.setattr(export, "_publish", lambda *args: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        export.export(*encoder, tmp_path)
+    (left,) = os.listdir(tmp_path)
+    assert left.startswith(export.INCOMING) and not left.isdigit()

@@ -1,0 +1,71 @@
+"""The floors of the house: an import points down, or stays within its package."""
+
+import ast
+import pathlib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent / "tfvae"
+
+# From the ground up; packages on one line are one floor and do not see each other.
+FLOORS = [
+    ["batch"],
+    ["probability"],
+    ["layers"],
+    ["networks"],
+    ["inference"],
+    ["models", "data", "training.settings"],
+    ["experiment"],
+    ["evaluation"],
+    ["training"],
+    ["serving"],
+    ["configs"],
+    ["bin"],
+]
+LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
+MODULES = sorted(path for path in ROOT.rglob("*.py") if path.parent != ROOT or path.stem not in ("__init__",))
+
+
+def room_of(module):
+    """tfvae.training.settings -> training.settings, tfvae.models.vae -> models; None for the package itself."""
+    parts = module.split(".")[1:]
+    for length in (2, 1):
+        if ".".join(parts[:length]) in LEVEL and len(parts) >= length:
+            return ".".join(parts[:length])
+    return None
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "tfvae":
+            for name in node.names:
+                yield f"{node.module}.{name.name}"
+        elif isinstance(node, ast.Import):
+            yield from (name.name for name in node.names if name.name.split(".")[0] == "tfvae")
+
+
+def module_name(path):
+    return ".".join(["tfvae", *path.relative_to(ROOT).with_suffix("").parts])
+
+
+@pytest.mark.parametrize("path", MODULES, ids=[str(path.relative_to(ROOT)) for path in MODULES])
+def test_imports_point_down(path):
+    here = room_of(module_name(path))
+    assert here is not None, f"{path.name} stands on no floor: name its package in FLOORS"
+    for imported in imports(path):
+        there = room_of(imported)
+        if there is None or there == here or there.split(".")[0] == here.split(".")[0]:
+            continue
+        assert LEVEL[there] < LEVEL[here], f"{here} (floor {LEVEL[here]}) imports {imported} (floor {LEVEL[there]})"
+
+
+def test_models_and_data_never_meet():
+    for path in [*(ROOT / "models").glob("*.py"), *(ROOT / "data").rglob("*.py")]:
+        other = "data" if "models" in path.parts else "models"
+        assert not [name for name in imports(path) if room_of(name) == other], f"{path} imports {other}"
+
+
+def test_binaries_are_short():
+    for path in (ROOT / "bin").glob("*.py"):
+        lines = len(path.read_text().splitlines())
+        assert lines <= 60, f"{path.name} has {lines} lines: a binary is flags, parts and one call"

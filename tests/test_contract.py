@@ -1,0 +1,126 @@
+"""One contract over all presets."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tests.presets import PRESETS, model_and_batch, tiny
+
+from tfvae import experiment as experiments
+from tfvae.models.base import all_images
+from tfvae.probability import noise
+
+every_preset = pytest.mark.parametrize("preset", PRESETS)
+
+
+def rows(batch):
+    return len(next(iter(batch.values()))["image"])
+
+
+@every_preset
+def test_a_gradient_reaches_every_variable(preset):
+    model, batch = model_and_batch(preset)
+    with tf.GradientTape() as tape:
+        loss = model.objective(batch, noise.seed(1), training=True).loss
+        if preset == "m1m2_mnist":  # Its stages are trained one after the other.
+            loss += model.m1.objective(batch, noise.seed(1), training=True).loss
+    gradients = tape.gradient(loss, model.trainable_variables)
+    dead = [v.path for v, g in zip(model.trainable_variables, gradients) if g is None]
+    assert not dead, f"no gradient reaches {dead}"
+    assert np.isfinite(loss)
+
+
+@every_preset
+def test_terms_are_one_value_a_row_and_repeat_for_a_seed(preset):
+    model, batch = model_and_batch(preset)
+    first, again, other = (model.objective(batch, noise.seed(s)).terms for s in (1, 1, 2))
+    for name, value in first.items():
+        assert value.shape.rank == 1, name
+        np.testing.assert_array_equal(value, again[name])
+    assert any(np.abs(first[name] - other[name]).max() > 0 for name in first), "another seed draws the same noise"
+
+
+@every_preset
+def test_paths_of_variables_are_unique_and_do_not_depend_on_what_was_built_before(preset):
+    model, batch = model_and_batch(preset)
+    paths = [v.path for v in model.variables]
+    assert len(set(paths)) == len(paths)
+    again = tiny(preset).model.build(model.info, seed=0)
+    assert [v.path.split("/", 1)[1] for v in again.variables] == [path.split("/", 1)[1] for path in paths]
+
+
+@every_preset
+def test_compiled_and_plain_objective_are_the_same_numbers(preset):
+    model, batch = model_and_batch(preset)
+    seed = noise.seed(3)
+    plain = model.objective(batch, seed).terms
+    compiled = tf.function(lambda: model.objective(batch, seed).terms, jit_compile=True)()
+    for name, value in plain.items():
+        np.testing.assert_allclose(value, compiled[name], rtol=2e-4, atol=2e-4, err_msg=name)
+
+
+@every_preset
+def test_endpoints_trace_and_answer_a_batch(preset):
+    model, batch = model_and_batch(preset)
+    served = {"image": all_images(batch)[:3], "seed": tf.constant([1, 2, 3], tf.int64)}
+    for name, endpoint in model.endpoints().items():
+        assert all(spec.shape[0] is None for spec in endpoint.signature), name
+        function = tf.function(endpoint.function, input_signature=endpoint.signature)
+        answers = function(*(served[spec.name] for spec in endpoint.signature))
+        for output, value in answers.items():
+            assert value.shape[0] == 3, (name, output)
+            assert np.isfinite(value).all(), (name, output)
+
+
+@every_preset
+def test_an_answer_does_not_depend_on_its_batch_mates(preset):
+    model, batch = model_and_batch(preset)
+    image, seed = all_images(batch)[:3], tf.constant([1, 2, 3], tf.int64)
+    served = {"image": image, "seed": seed}
+    for name, endpoint in model.endpoints().items():
+        together = endpoint.function(*(served[spec.name] for spec in endpoint.signature))
+        alone = endpoint.function(*(served[spec.name][1:2] for spec in endpoint.signature))
+        for output in together:
+            np.testing.assert_allclose(
+                together[output][1:2], alone[output], rtol=1e-4, atol=1e-5, err_msg=f"{name}/{output}"
+            )
+
+
+@every_preset
+def test_reconstruction_sample_and_bound_have_their_shapes(preset):
+    model, batch = model_and_batch(preset)
+    if preset == "auxiliary_vae_potential":
+        assert model.sample(4, noise.seed(0)).shape == (4, 2)
+        return
+    image = next(iter(batch.values()))["image"]
+    assert model.reconstruct(image).shape == image.shape
+    assert model.sample(4, noise.seed(0)).shape == (4, *model.image_shape)
+    assert model.log_prob_bound(image, 7, noise.seed(0)).shape == (len(image),)
+    for units in model.kl_per_unit(image, noise.seed(0)).values():
+        assert units.shape[0] == len(image)
+        assert units.shape.rank == 2
+
+
+@every_preset
+def test_probabilities_are_probabilities(preset):
+    model, batch = model_and_batch(preset)
+    if not hasattr(model, "classify"):
+        pytest.skip(f"{preset} has no labels")
+    image = batch["labelled"]["image"]
+    for probs in (model.classify(image), model.classify(image, 5, noise.seed(0))):
+        assert probs.shape == (len(image), model.num_classes)
+        np.testing.assert_allclose(tf.reduce_sum(probs, -1), 1.0, rtol=1e-5)
+    assert model.analogies(image).shape == (len(image), model.num_classes, *model.image_shape)
+    assert model.sample(3, noise.seed(0), label=1).shape == (3, *model.image_shape)
+
+
+@every_preset
+def test_config_survives_json(preset):
+    fields = experiments.to_dict(tiny(preset))
+    assert experiments.to_dict(experiments.from_dict(fields)) == fields
+
+
+@every_preset
+def test_every_preset_says_where_it_comes_from(preset):
+    module = __import__(f"tfvae.configs.{preset}", fromlist=["get_config"])
+    assert module.__doc__
+    assert "20" in module.get_config.__doc__, "name the source and its year"

@@ -1,0 +1,83 @@
+"""A file is the new one or the old one, whatever happens."""
+
+import os
+import resource
+
+import pytest
+
+from tfvae.training import atomic
+
+
+@pytest.fixture
+def full_disk():
+    """Files cannot grow beyond 1000 bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing of ours handles it."""
+
+
+def test_full_disk_leaves_the_old_file_and_no_litter(tmp_path, full_disk):
+    path = tmp_path / "file"
+    atomic.write_bytes(path, b"old")
+    with pytest.raises(OSError, match="could not write 5000 bytes to .*untouched"):
+        atomic.write_bytes(path, b"x" * 5000)
+    assert path.read_bytes() == b"old"
+    assert [item.name for item in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("fatal", [1, 2, 3])
+def test_a_checked_file_is_good_wherever_its_writing_was_killed(tmp_path, monkeypatch, fatal):
+    path = tmp_path / "weights"
+    atomic.write_checked(path, b"old")
+    renames, rename = [], os.replace
+
+    def killing(source, target):
+        renames.append(target)
+        if len(renames) == fatal:
+            raise Killed
+        rename(source, target)
+
+    monkeypatch.setattr(os, "replace", killing)
+    with pytest.raises(Killed):
+        atomic.write_checked(path, b"new")
+    assert atomic.read_checked(path) in (b"old", b"new")
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: data + b"x", lambda data: b"O" + data[1:], bytes])
+def test_damage_is_refused(tmp_path, damage):
+    path = tmp_path / "weights"
+    atomic.write_checked(path, b"original")
+    path.write_bytes(damage(b"original") if damage is not bytes else b"")
+    with pytest.raises(atomic.DamagedFileError, match="damaged"):
+        atomic.read_checked(path)
+
+
+def test_no_checksum_is_refused(tmp_path):
+    (tmp_path / "weights").write_bytes(b"who wrote this?")
+    with pytest.raises(atomic.DamagedFileError, match="no checksum"):
+        atomic.read_checked(tmp_path / "weights")
+
+
+def test_sidecar_is_what_sha256sum_reads(tmp_path):
+    path = tmp_path / "weights"
+    atomic.write_checked(path, b"a")
+    digest = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"
+    assert atomic.sidecar(path).read_text() == f"{digest}  weights\n"
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path):
+    (tmp_path / ".weights.123.tmp").write_bytes(b"half")
+    (tmp_path / "kept.tmp").write_bytes(b"not ours")
+    atomic.remove_temporaries(tmp_path)
+    assert [item.name for item in tmp_path.iterdir()] == ["kept.tmp"]
+
+
+def test_json_says_which_file_is_broken(tmp_path):
+    (tmp_path / "config.json").write_text('{"half": ')
+    with pytest.raises(atomic.DamagedFileError, match="config.json"):
+        atomic.read_json(tmp_path / "config.json")

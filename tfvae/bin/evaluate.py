@@ -1,0 +1,61 @@
+"""Measures a trained run: `python -m tfvae.bin.evaluate --workdir=runs/sdgm` writes metrics.json and report.html."""
+
+import json
+import shlex
+import sys
+
+from absl import app, flags
+
+from tfvae.bin import errors
+from tfvae.evaluation import draws, report
+from tfvae.evaluation.evaluate import evaluate, scalars
+from tfvae.training import atomic, trainer
+from tfvae.training.run import open_run
+
+_WORKDIR = flags.DEFINE_string("workdir", None, "A run directory that tfvae-train made.", required=True)
+_SAMPLES = flags.DEFINE_integer("num_samples", 1, "S: `error_s<S>` averages over S draws of a.", lower_bound=1)
+_IW_SAMPLES = flags.DEFINE_integer("iw_samples", 100, "k of the importance-weighted bound; 0: none.", lower_bound=0)
+_ROWS = flags.DEFINE_integer("rows", 1000, "Test rows for the bounds, drawn at random; 0: all.", lower_bound=0)
+_BASELINES = flags.DEFINE_bool("baselines", False, "Also trains scikit-learn's rivals on the same labels.")
+_DRAWS = flags.DEFINE_integer("draws", 0, "Also trains on N label draws, in <workdir>/draws/<n>.", lower_bound=0)
+_COMPARE = flags.DEFINE_list("compare", [], "Run directories whose curves are drawn beside this one's.")
+_SEED = flags.DEFINE_integer("seed", 0, "Of the draws and the subset of rows.")
+
+
+def measured(opened):
+    """The metrics of a run, as they are also written to its metrics.json."""
+    limits = {"num_samples": _SAMPLES.value, "iw_samples": _IW_SAMPLES.value, "rows_limit": _ROWS.value}
+    metrics = evaluate(opened.model, opened.data, **limits, baselines=_BASELINES.value, seed=_SEED.value)
+    atomic.write_json(opened.workdir / "metrics.json", metrics)
+    return metrics
+
+
+def measured_draw(experiment, workdir):
+    """Trains one label draw, or finishes its training, and measures it."""
+    trainer.train(experiment, workdir)
+    return measured(open_run(workdir))
+
+
+@errors.friendly
+def main(argv):
+    if len(argv) > 1:
+        raise app.UsageError(f"Unexpected arguments: {argv[1:]}.")
+    opened = open_run(_WORKDIR.value)
+    metrics, (experiment, data, model, workdir) = measured(opened), opened
+    experiments = [draws.experiment_of(experiment, n) for n in range(_DRAWS.value)]
+    results = [measured_draw(drawn, workdir / "draws" / str(n)) for n, drawn in enumerate(experiments)]
+    if results:
+        metrics["draws"] = draws.spread(results)
+        atomic.write_json(workdir / "metrics.json", metrics)
+    command, config = shlex.join(["tfvae-evaluate", *sys.argv[1:]]), atomic.read_json(workdir / "config.json")
+    page = report.render(model, data, metrics, workdir, config, _COMPARE.value, command, _SEED.value)
+    atomic.write_bytes(workdir / "report.html", page.encode())
+    print(json.dumps(scalars(metrics) | draws.flat(metrics.get("draws", {}))))
+
+
+def run():
+    app.run(main)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,51 @@
+"""Draws images from a trained run: `python -m tfvae.bin.sample --workdir=runs/sdgm --output=samples.png`."""
+
+import math
+
+from absl import app, flags
+
+from tfvae.bin import errors
+from tfvae.evaluation import generation
+from tfvae.training import atomic
+from tfvae.training.run import open_run
+
+_WORKDIR = flags.DEFINE_string("workdir", None, "A run directory that tfvae-train made.", required=True)
+_OUTPUT = flags.DEFINE_string("output", None, "The PNG file to write.", required=True)
+_NUM = flags.DEFINE_integer("num", 64, "Images in the grid.", lower_bound=1, upper_bound=10_000)
+_SEED = flags.DEFINE_integer("seed", 0, "Equal seeds draw equal images.")
+_LABEL = flags.DEFINE_string("label", None, "Only this class: its name or its number.")
+
+
+def class_of(label, class_names):
+    """The number of a class given by name or number; None for None.
+
+    Raises:
+        ValueError: for a name or number that is no class.
+    """
+    if label is None:
+        return None
+    if label in class_names:
+        return class_names.index(label)
+    if label.isdigit() and int(label) < len(class_names):
+        return int(label)
+    raise ValueError(f"`--label` must be one of {', '.join(map(str, class_names))} or a number, got {label!r}.")
+
+
+@errors.friendly
+def main(argv):
+    if len(argv) > 1:
+        raise app.UsageError(f"Unexpected arguments: {argv[1:]}.")
+    run = open_run(_WORKDIR.value)
+    label = class_of(_LABEL.value, list(run.data.class_names))
+    images = generation.sampled(run.model, run.data, _NUM.value, _SEED.value, label)
+    grid = generation.grid(images, columns=math.ceil(math.sqrt(_NUM.value)))
+    atomic.write_bytes(_OUTPUT.value, generation.png(grid, min_width=512))
+    print(f"{_NUM.value} samples in {_OUTPUT.value}")
+
+
+def run():
+    app.run(main)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,29 @@
+"""Auxiliary posterior of a 2D potential: --config=tfvae/configs/auxiliary_vae_potential.py:u1 (to u4)."""
+
+from tfvae.data import load as data
+from tfvae.data import transforms
+from tfvae.experiment import Experiment
+from tfvae.models import auxiliary
+from tfvae.networks import mlp
+from tfvae.training import settings
+
+
+def get_config(size="u1"):
+    """Maaløe et al. 2016, section 4.1 and figure 2: three hidden layers of 20, dim(a) = 4, dim(z) = 2."""
+    return Experiment(
+        model=auxiliary.AuxiliaryVAEConfig(
+            latent_dim=2,
+            auxiliary_dim=4,
+            network=mlp.Config(hidden=(20, 20, 20)),
+            prior="u1" if size in ("tiny", "full") else size,
+        ),
+        data=data.Config(
+            source="nothing",
+            labels_per_class=0,
+            num_validation=1000,
+            labelled_batch=0,
+            unlabelled_batch=200,
+            transform=transforms.Config(scale="raw"),
+        ),
+        training=settings.Config(epochs=1 if size == "tiny" else 200, learning_rate=3e-3, monitor="bound"),
+    )

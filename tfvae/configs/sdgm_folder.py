@@ -1,0 +1,36 @@
+"""SDGM on your own folder of images: --config.data.path=photos/ (see "Own data" in the README)."""
+
+from tfvae.data import load as data
+from tfvae.data import transforms
+from tfvae.experiment import Experiment
+from tfvae.models import auxiliary
+from tfvae.networks import mlp
+from tfvae.training import settings
+
+
+def get_config(size="full"):
+    """All labels that the folder has; real-valued pixels, so a discretised-logistic likelihood.
+
+    For shards written by `ingest`: --config.data.source=shards --config.data.path=shards/.
+    """
+    tiny = size == "tiny"
+    return Experiment(
+        model=auxiliary.Config(
+            latent_dim=4 if tiny else 50,
+            auxiliary_dim=4 if tiny else 50,
+            network=mlp.Config(hidden=(16, 16) if tiny else (500, 500), batch_norm=True),
+            likelihood="discretised_logistic",
+            skip=True,
+            beta=1.0,
+        ),
+        data=data.Config(
+            source="folder",
+            labels_per_class=0,
+            num_validation=100,
+            labelled_batch=50,
+            unlabelled_batch=100,
+            image_size=32,
+            transform=transforms.Config(noise="none", scale="unit"),
+        ),
+        training=settings.Config(epochs=2 if tiny else 200, clip_norm=5.0),
+    )

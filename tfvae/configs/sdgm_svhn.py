@@ -1,0 +1,36 @@
+"""SDGM on SVHN with 1,000 labels."""
+
+from tfvae.data import load as data
+from tfvae.data import transforms
+from tfvae.experiment import Experiment
+from tfvae.models import auxiliary
+from tfvae.networks import mlp
+from tfvae.training import settings
+
+
+def get_config(size="full"):
+    """Maaløe et al. 2016, table 1 (16.61 %): cropped SVHN with its extra images, uniform noise, Gaussian likelihood.
+
+    Pixels are divided by each channel's standard deviation over the training images.
+    """
+    tiny = size == "tiny"
+    return Experiment(
+        model=auxiliary.Config(
+            latent_dim=8 if tiny else 300,
+            auxiliary_dim=8 if tiny else 300,
+            network=mlp.Config(hidden=(32, 32) if tiny else (1000, 1000), batch_norm=True),
+            likelihood="gaussian",
+            skip=True,
+            beta=2.0,
+        ),
+        data=data.Config(
+            source="tfds",
+            name="svhn_cropped",
+            labels_per_class=100,
+            num_validation=1000,
+            labelled_batch=1000,
+            unlabelled_batch=1000,
+            transform=transforms.Config(noise="dequantise", scale="channel_std"),
+        ),
+        training=settings.Config(epochs=1 if tiny else 200, clip_norm=5.0),
+    )

@@ -1,0 +1,180 @@
+"""The plates of a report: every figure and picture that a model and its data allow, with what to see in it."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tfvae.data.rows import NO_LABEL
+from tfvae.evaluation import classification, figures, generation, history, representation
+from tfvae.evaluation.batched import observations, subset
+from tfvae.evaluation.compiled import compiled
+from tfvae.probability import noise
+
+_CAPTIONS = {
+    "samples": ("Samples", "Drawn from the prior; the model has never seen these images."),
+    "reconstructions": ("Reconstructions", "Held-out originals, each above what is left of it after its code."),
+    "analogies": (
+        "Analogies",
+        "Left a held-out image, then its style in every class: where style and class are apart, a line keeps its slant "
+        "and thickness (Maaløe et al. 2016, figure 3a).",
+    ),
+    "class_samples": ("Samples of every class", "A line shares its random style, a column its class (figure 3b)."),
+}
+
+
+class Plate(NamedTuple):
+    """title, caption: words; image: PNG bytes; pixels: whether it is a picture made of large pixels."""
+
+    title: str
+    caption: str
+    image: bytes
+    pixels: bool = False
+
+
+class Mistake(NamedTuple):
+    """A test row that was misclassified: PNG bytes, the names of the two classes, and the stated probability."""
+
+    image: bytes
+    true: str
+    predicted: str
+    confidence: float
+
+
+def curves(runs):
+    """Error and bound against epochs, every run a line (figure 5).
+
+    Args:
+        runs: name -> records of its `metrics.jsonl`.
+    """
+    wanted = (
+        ("error", "Validation error", True, None, "Rows the model never trained on."),
+        (
+            "bound",
+            "Validation bound on log p(x)",
+            False,
+            "nats",
+            "It should rise and level off; a fall is overfitting.",
+        ),
+        ("loss", "Training loss", False, "nats", "What the optimiser minimises; not comparable between models."),
+    )
+    made = []
+    for metric, title, percent, unit, caption in wanted:
+        lines = {name: history.series(records, metric) for name, records in runs.items()}
+        lines = {name: line for name, line in lines.items() if line[0]}
+        if lines and not (metric == "loss" and made):
+            label = "error [%]" if percent else f"{metric} [{unit}]"
+            made.append(Plate(title, caption, figures.curves(lines, metric, label, percent, title)))
+    return made
+
+
+def pictures(model, data, seed=0):
+    """Samples, reconstructions, analogies."""
+    grids = generation.pictures(model, data, seed)
+    return [Plate(*_CAPTIONS[name], generation.png(grid, min_width=420), True) for name, grid in grids.items()]
+
+
+def predictions(metrics, data):
+    """Reliability and confusion."""
+    made = []
+    if metrics.get("calibration"):
+        caption = "Bars below the dashed line: more sure than right. The lower panel counts rows, logarithmically."
+        made.append(Plate("Reliability", caption, figures.reliability(metrics["calibration"])))
+    if metrics.get("confusion"):
+        counts = np.asarray(metrics["confusion"])
+        drawn = figures.confusion(counts, data.class_names)
+        made.append(Plate("Confusion", _worst_pair(counts, data.class_names), drawn))
+    return made
+
+
+def inside(model, data, seed=0, num_rows=2000):
+    """Codes, KL a unit, decision regions of points, fitted density of a potential."""
+    if getattr(model, "is_potential", False):
+        return [_potential(model, seed)]
+    rows = subset(data.test if len(data.test) else data.validation, num_rows, seed)
+    if not len(rows):
+        return []
+    made = []
+    if data.transform.raw_shape == (2,) and hasattr(model, "classify"):
+        made.append(_decision_regions(model, data, rows))
+    if hasattr(model, "encode_auxiliary"):
+        made.append(_codes(representation.auxiliary_codes(model, data, rows), rows, data, "a", "figures 2d and 4b"))
+    note = "the style: the class is for y to carry" if hasattr(model, "analogies") else "no label was used"
+    made.append(_codes(representation.codes(model, data, rows), rows, data, "z", note))
+    units = _kl(model, data, rows, seed)
+    if units:
+        caption = "Units near 0 are not used by the model: their code is the prior's (figure 4a)."
+        made.append(Plate("Information a unit", caption, figures.kl_per_unit(units)))
+    return made
+
+
+def mistakes(model, data, limit=18):
+    """The most confident mistakes on test images: often wrong labels, else where the model needs more examples."""
+    rows = data.test.take(np.flatnonzero(data.test.label != NO_LABEL))
+    if not (hasattr(model, "classify") and generation.has_pictures(data) and len(rows)):
+        return []
+    probs = np.nan_to_num(classification.probabilities(model, data, rows))
+    predicted, confidence = probs.argmax(axis=1), probs.max(axis=1)
+    wrong = np.flatnonzero(predicted != rows.label)
+    wrong = wrong[np.argsort(-confidence[wrong], kind="stable")][:limit]
+    if not len(wrong):
+        return []
+    shown = data.transform.picture(data.observe(rows.take(wrong))).numpy()
+    return [
+        Mistake(
+            generation.png(generation.grid(image[None], 1, gap=0), min_width=72),
+            data.class_names[rows.label[row]],
+            data.class_names[predicted[row]],
+            float(confidence[row]),
+        )
+        for row, image in zip(wrong, shown, strict=True)
+    ]
+
+
+def _codes(codes, rows, data, variable, note):
+    title = f"Codes: the mean of q({variable} | x)"
+    caption = f"The first two principal components of {len(codes):,} test rows, coloured by their true class ({note})."
+    return Plate(title, caption, figures.codes_pca(codes, rows.label, data.class_names, title))
+
+
+def _kl(model, data, rows, seed):
+    """variable -> [units], nats; {} for a model that does not state it."""
+    compute, sums = compiled(model, "kl_per_unit"), {}
+    try:
+        for image, count, index in observations(data, rows, 500, seed):
+            for name, values in compute(image, noise.seed(seed, index)).items():
+                sums[name] = sums.get(name, 0.0) + values.numpy()[:count].sum(axis=0)
+    except NotImplementedError:
+        return {}
+    return {name: total / len(rows) for name, total in sums.items()}
+
+
+def _decision_regions(model, data, rows):
+    classify = compiled(model, "classify")
+    drawn = figures.decision_regions(
+        lambda points: classify(data.transform.observe(points)).numpy(),
+        rows.image, data.labelled.image, data.labelled.label, data.class_names,
+    )  # fmt: skip
+    caption = (
+        "The predicted class of every point of the plane; test points grey, labelled points with a rim (figure 2c)."
+    )
+    return Plate("Decision regions", caption, drawn)
+
+
+def _potential(model, seed):
+    samples = compiled(model, "sample")(20_000, noise.seed(seed)).numpy()
+    drawn = figures.potential(model.p_z.log_prob, samples, model.p_z.edge, model.config.prior.upper())
+    caption = "Left the target, right a histogram of draws from q(z) (figures 2a, 2b)."
+    return Plate("True and fitted density", caption, drawn)
+
+
+def _worst_pair(counts, names):
+    """The caption of a confusion matrix: what is mistaken for what most often."""
+    wrong = counts - np.diag(np.diag(counts))
+    if not wrong.sum():
+        return "Not one test row was misclassified."
+    true, predicted = np.unravel_index(wrong.argmax(), wrong.shape)
+    share = wrong[true, predicted] / max(1, counts[true].sum())
+    return (
+        f"Most often a {names[true]} was taken for a {names[predicted]}: {wrong[true, predicted]} times, "
+        f"{share:.0%} of its class."
+    )

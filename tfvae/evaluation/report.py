@@ -1,0 +1,137 @@
+"""One self-contained page about a run: no scripts, no links to anything outside, so it can be mailed or archived."""
+
+import base64
+from pathlib import Path
+
+import jinja2
+import markupsafe
+
+from tfvae.evaluation import figures, headlines, history, plates
+
+_TEMPLATE = "report.html.j2"
+
+
+def render(model, data, metrics, workdir, description=None, others=(), command="", seed=0):
+    """The report as HTML.
+
+    Args:
+        model, data: the trained model and its `tfvae.data.load.Data`.
+        metrics: what `tfvae.evaluation.evaluate.evaluate` returned, with "draws" (`draws.spread`) where there were any.
+        workdir: of the run; its `metrics.jsonl` gives the curves.
+        description: the content of `config.json`.
+        others: further run directories whose curves are drawn beside this one's (figure 5).
+        command: the command that drew this report.
+        seed: of samples and subsets.
+
+    Returns:
+        HTML with every picture inside it; everything that came from outside (names of classes, paths) is escaped.
+    """
+    workdir, description = Path(workdir), description or {}
+    name = _model_name(model)
+    rivals = headlines.comparison(metrics, name, data)
+    num_draws = _num_draws(metrics)
+    runs = {path.name: history.read(path / "metrics.jsonl") for path in (workdir, *map(Path, others))}
+    return _environment().get_template(_TEMPLATE).render(
+        title=f"{name} on {_data_name(description, data)}",
+        summary=_summary(data, runs[workdir.name]),
+        warnings=headlines.warnings(metrics, data),
+        headlines=headlines.headlines(metrics, data),
+        rivals=rivals,
+        rivals_figure=_rivals_figure(rivals),
+        verdict=headlines.verdict(rivals, num_draws),
+        num_draws=num_draws,
+        learning=plates.curves(runs),
+        pictures=plates.pictures(model, data, seed),
+        predictions=plates.predictions(metrics, data),
+        mistakes=plates.mistakes(model, data),
+        inside=plates.inside(model, data, seed),
+        steps=headlines.next_steps(workdir, metrics, data, hasattr(model, "classify")),
+        numbers=[(key, value) for key, value in metrics.items() if not isinstance(value, list | dict)],
+        configuration=list(flatten(description.get("experiment", {}))),
+        versions=sorted(description.get("versions", {}).items()),
+        provenance=_provenance(description, data),
+        command=command or f"tfvae-evaluate --workdir={workdir}",
+    )  # fmt: skip
+
+
+def flatten(fields, prefix=""):
+    """Yields ("model.network.hidden", value) for nested dicts."""
+    for name, value in fields.items():
+        if isinstance(value, dict):
+            yield from flatten(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _environment():
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"data_uri": _data_uri, "number": _number}
+    return environment
+
+
+def _data_uri(png):
+    # Base64 has no character that HTML would have to escape.
+    return markupsafe.Markup("data:image/png;base64," + base64.b64encode(png).decode())
+
+
+def _number(value):
+    """A number for a table: as many digits as anybody reads."""
+    if isinstance(value, bool) or not isinstance(value, float):
+        return "not finite" if value is None else str(value)
+    return f"{value:.4g}"
+
+
+def _rivals_figure(rivals):
+    """Bars of the errors, where there is somebody to compare with."""
+    if len(rivals) < 2:
+        return None
+    ours = [rival.name for rival in rivals if rival.ours]
+    return figures.errors({rival.name: (rival.error, rival.std) for rival in rivals}, ours)
+
+
+def _num_draws(metrics):
+    return max((len(summary["values"]) for summary in metrics.get("draws", {}).values()), default=1)
+
+
+def _model_name(model):
+    skip = getattr(getattr(model, "config", None), "skip", False)
+    return "SDGM" if skip else type(model).__name__
+
+
+def _data_name(description, data):
+    fields = description.get("experiment", {}).get("data", {})
+    parts = [fields.get("source", ""), fields.get("name", "")]
+    return " ".join(part for part in parts if part) or f"{data.info.num_classes} classes"
+
+
+def _summary(data, records):
+    """What the run was, in a sentence or two."""
+    info = data.info
+    shape = "×".join(str(n) for n in data.transform.raw_shape)
+    sentence = f"{info.num_train:,} training rows of {shape}"
+    if info.num_labelled:
+        sentence += f", {info.num_labelled:,} of them labelled with {info.num_classes} classes"
+    sentence += f"; {len(data.validation):,} rows for validation, {len(data.test):,} for the test."
+    seconds = sum(record.get("seconds", 0.0) for record in records)
+    if records and seconds:
+        sentence += f" Trained for {len(records):,} epochs in {_duration(seconds)}."
+    return sentence
+
+
+def _duration(seconds):
+    if seconds < 120:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
+
+
+def _provenance(description, data):
+    """Where the numbers come from: revision, seeds, hash of the data."""
+    found = {"git revision": description.get("git"), **description.get("seeds", {})}
+    found |= {"data sha256": data.split.get("data"), "split sha256": data.split.get("hash")}
+    return [(name, value) for name, value in found.items() if value is not None]
