@@ -1,4 +1,4 @@
-"""A test double of `tensorflow_model_server`: takes its flags, answers REST and gRPC predict requests from a SavedModel.
+"""A test double of `tensorflow_model_server`: takes its flags, answers REST and gRPC requests from a SavedModel.
 
 It shows that the gate's client speaks both protocols; it shows nothing about the real server.
 """

@@ -119,9 +119,8 @@ def test_a_reader_never_sees_half_a_version(encoder, tmp_path, open_gate):
         while not stop.is_set():
             for version in (name for name in os.listdir(tmp_path) if name.isdigit()):
                 seen.add(version)
-                if not wanted <= set(os.listdir(tmp_path / version)):
-                    halves.append(version)
-                elif not (tmp_path / version / "assets.extra" / export.DESCRIPTION).stat().st_size:
+                description = tmp_path / version / "assets.extra" / export.DESCRIPTION
+                if not (wanted <= set(os.listdir(tmp_path / version)) and description.stat().st_size):
                     halves.append(version)
             time.sleep(0.0005)
 

@@ -3,7 +3,7 @@
 import json
 import pathlib
 
-from absl import app, flags
+from absl import app, flags, logging
 
 from tfvae.bin import errors
 from tfvae.serving import export, models_config
@@ -18,6 +18,7 @@ _BASE_PATH = flags.DEFINE_string("base_path", "/models", "Where the server sees 
 def main(argv):
     if len(argv) > 1:
         raise app.UsageError(f"Unexpected arguments: {argv[1:]}.")
+    logging.set_verbosity(logging.WARNING)  # TensorFlow tells of every signature how it renamed its weights.
     run = runs.open_run(_WORKDIR.value)
     origin = json.loads((run.workdir / "config.json").read_text())
     version = export.export(run.model, run.data, _OUTPUT.value, origin=origin)

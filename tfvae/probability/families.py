@@ -10,10 +10,12 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
+from tensorflow_probability.python.internal import parameter_properties as properties
 
 from tfvae.probability import noise
 
 tfd = tfp.distributions
+tfb = tfp.bijectors
 
 
 class Family(NamedTuple):
@@ -34,7 +36,14 @@ class DiagGaussian(tfd.Independent):
     """
 
     def __init__(self, loc, scale):
+        parameters = {"loc": loc, "scale": scale}
         super().__init__(tfd.Normal(loc, scale), reinterpreted_batch_ndims=1)
+        self._parameters = parameters
+
+    @classmethod
+    def _parameter_properties(cls, dtype, num_classes=None):
+        positive = properties.ParameterProperties(event_ndims=1, default_constraining_bijector_fn=tfb.Softplus)
+        return {"loc": properties.ParameterProperties(event_ndims=1), "scale": positive}
 
     def sample(self, sample_shape=(), seed=None):
         """[*sample_shape, ..., D], reparameterised; `seed` is an int32 [2] tensor."""

@@ -81,9 +81,7 @@ def _by_row(image_of, rows, shape, max_pixels):
 def _image(image_bytes, shape, max_pixels):
     """(number of pixels, image [H, W, C]); one with too many pixels is not decoded."""
     num_pixels = _num_pixels(image_bytes)
-    image = tf.cond(
-        num_pixels <= max_pixels, lambda: _sized(image_bytes, shape), lambda: tf.zeros(shape, tf.float32)
-    )
+    image = tf.cond(num_pixels <= max_pixels, lambda: _sized(image_bytes, shape), lambda: tf.zeros(shape, tf.float32))
     return num_pixels, image
 
 
@@ -147,9 +145,7 @@ def _opaque_png(image_bytes):
 
 
 def _rgb_jpeg(image_bytes):
-    return tf.ensure_shape(
-        tf.io.decode_jpeg(image_bytes, channels=3, dct_method="INTEGER_ACCURATE"), [None, None, 3]
-    )
+    return tf.ensure_shape(tf.io.decode_jpeg(image_bytes, channels=3, dct_method="INTEGER_ACCURATE"), [None, None, 3])
 
 
 def _centre(image, shape):

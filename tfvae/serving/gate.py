@@ -247,12 +247,16 @@ def _run_isolated(program, job):
     with tempfile.TemporaryDirectory() as directory:
         job_path, answers_path = pathlib.Path(directory, "job.json"), pathlib.Path(directory, "answers.json")
         job_path.write_text(json.dumps(job))
-        done = subprocess.run(
-            [sys.executable, str(_ISOLATED / program), str(job_path), str(answers_path)],
-            env=environment, capture_output=True, text=True, errors="replace", timeout=TIMEOUT_SECONDS, check=False,
-        )  # fmt: skip
+        command = [sys.executable, str(_ISOLATED / program), str(job_path), str(answers_path)]
+        point = "reload" if program == "reload.py" else "cpp_loader"
+        try:
+            done = subprocess.run(
+                command, env=environment, capture_output=True, text=True, errors="replace", timeout=TIMEOUT_SECONDS,
+                check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired as error:
+            raise GateError(point, f"no answers after {TIMEOUT_SECONDS} seconds.") from error
         if done.returncode or not answers_path.is_file():
-            point = "reload" if program == "reload.py" else "cpp_loader"
             raise GateError(point, f"the process ended with code {done.returncode}: {_short(done.stderr[-800:])}")
         return json.loads(answers_path.read_text())
 

@@ -38,10 +38,8 @@ class MetaGraph:
         """{signature: {"inputs": {argument: "float32 [None, 8, 8, 1]"}, "outputs": ...}}."""
         shapes = {name: {"inputs": {}, "outputs": {}} for name in sorted(self.signatures)}
         for name, kind, argument, info in self.tensors():
-            shape = tf.TensorShape(info.tensor_shape)
-            shapes[name][f"{kind}s"][argument] = f"{tf.as_dtype(info.dtype).name} {shape}".replace("(", "[").replace(
-                ",)", "]"
-            ).replace(")", "]")
+            shape = tf.TensorShape(info.tensor_shape).as_list()
+            shapes[name][f"{kind}s"][argument] = f"{tf.as_dtype(info.dtype).name} {shape}"
         return shapes
 
     def misfit(self, request):

@@ -114,7 +114,7 @@ def _ask_rest(port, model_name, question, wanted):
             outputs = json.load(response)["outputs"]
     except urllib.error.HTTPError as error:
         raise ServerError(f"{question.signature!r} over REST: {error.read().decode(errors='replace')[:400]}") from error
-    if not isinstance(outputs, dict) or len(wanted) == 1 and set(outputs) != set(wanted):
+    if not isinstance(outputs, dict):  # A single output comes without its name.
         outputs = {next(iter(wanted)): outputs}
     return {name: _from_json(value, wanted.get(name)) for name, value in outputs.items()}
 

@@ -1,6 +1,7 @@
 """Where a model trains and in which precision."""
 
 import contextlib
+import functools
 
 import keras
 import tensorflow as tf
@@ -23,7 +24,14 @@ def strategy(num_replicas):
             f"`training.num_replicas={num_replicas}` needs as many devices, but TensorFlow sees {len(gpus)} GPUs. "
             "Use 1 for a single device, or 0 for all GPUs there are."
         )
-    return tf.distribute.MirroredStrategy([device.name for device in devices[:replicas]])
+    return _mirrored(tuple(device.name for device in devices[:replicas]))
+
+
+@functools.cache
+def _mirrored(names):
+    # Once a process: a second strategy on the same devices counts its collective operations from the start again, and
+    # TensorFlow takes them for those of the first.
+    return tf.distribute.MirroredStrategy(list(names))
 
 
 @contextlib.contextmanager

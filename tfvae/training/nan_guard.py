@@ -29,12 +29,14 @@ class Finding(NamedTuple):
     batch: stream -> entry -> array; of replicas, one after the other.
     terms: name -> array, with the loss.
     norms: path of a variable -> norm of its gradient.
+    weight_norm: norm of all trainable variables.
     """
 
     step: int
     batch: dict
     terms: dict
     norms: dict
+    weight_norm: float
 
     def bad(self):
         """What is not finite, in the order input, terms, loss, gradients: the first is where it began."""
@@ -116,7 +118,9 @@ class NanGuard:
             finding = _finding(step, batch, look(batch), model, strategy)
             if any(finding.bad().values()):
                 break
-            history.append({"step": step, "loss": float(np.mean(finding.terms["loss"])), "norm": finding.gradient_norm})
+            loss = float(np.mean(finding.terms["loss"]))
+            norms = {"gradient_norm": finding.gradient_norm, "weight_norm": finding.weight_norm}
+            history.append({"step": step, "loss": loss, **norms})
             update(batch)
         return finding, history[-_HISTORY:]
 
@@ -140,8 +144,9 @@ def _compiled(model, strategy):
         with tf.GradientTape() as tape:
             objective = model.objective(batch, model.step_seed(), training=True)
         gradients = tape.gradient(objective.loss, model.trainable_variables)
-        norms = [tf.constant(0.0) if g is None else tf.norm(tf.cast(tf.convert_to_tensor(g), tf.float32)) for g in gradients]
-        return {"loss": objective.loss, **objective.terms}, norms
+        norms = [tf.constant(0.0) if g is None else tf.norm(tf.convert_to_tensor(g)) for g in gradients]
+        weights = tf.linalg.global_norm([tf.convert_to_tensor(v) for v in model.trainable_variables])
+        return {"loss": objective.loss, **objective.terms}, norms, weights
 
     return (
         tf.function(lambda batch: strategy.run(look, args=(batch,))),
@@ -154,12 +159,13 @@ def _finding(step, batch, looked, model, strategy):
         parts = [np.asarray(part, None) for part in strategy.experimental_local_results(value)]
         return np.concatenate([np.atleast_1d(part) for part in parts])
 
-    terms, norms = looked
+    terms, norms, weights = looked
     return Finding(
         step=step,
         batch={s: {entry: gathered(x) for entry, x in stream.items()} for s, stream in batch.items()},
         terms={name: gathered(value) for name, value in terms.items()},
         norms={v.path: float(np.max(gathered(n))) for v, n in zip(model.trainable_variables, norms, strict=True)},
+        weight_norm=float(np.max(gathered(weights))),
     )
 
 
@@ -167,19 +173,34 @@ def _cause(bad, finding, history, settings):
     """The most likely reason, in words that say what to do."""
     if bad["input"]:
         return f"the data itself: {bad['input'][0]} has values that are not finite"
-    norms = [entry["norm"] for entry in history]
-    if len(norms) > 1 and norms[-1] > _EXPLODED * max(np.median(norms[: len(norms) // 2]), 1e-12):
+    diverged = _divergence(finding, history)
+    if diverged:
         return (
-            f"training diverged: the gradient norm rose to {norms[-1]:.3g}; lower `training.learning_rate` "
-            f"({settings.learning_rate}) or set `training.clip_norm`"
+            f"training diverged: {diverged}; lower `training.learning_rate` ({settings.learning_rate}) or set "
+            "`training.clip_norm`"
         )
     if settings.precision == "mixed_float16":
         return "an overflow of float16, which ends at 65504; use `training.precision=mixed_bfloat16`"
     if bad["term"]:
         value = finding.terms[bad["term"][0]]
-        kind = "a NaN: 0/0, log or square root of a negative number" if np.isnan(value).any() else "an infinity: log 0, exp of a large number or a division by 0"
+        kind = "an infinity: log 0, exp of a large number or a division by 0"
+        if np.isnan(value).any():
+            kind = "a NaN: 0/0, log or square root of a negative number"
         return f"{kind} in that term; a lower `training.learning_rate` ({settings.learning_rate}) often avoids it"
     return "the loss is finite but its derivative is not: a square root, log, norm or division at 0"
+
+
+def _divergence(finding, history):
+    """What grew a hundredfold since the last good checkpoint; empty for nothing."""
+    if not history:
+        return ""
+    weights = history[0]["weight_norm"], finding.weight_norm
+    early = float(np.median([entry["gradient_norm"] for entry in history[: len(history) // 2 + 1]]))
+    gradients = early, history[-1]["gradient_norm"]
+    for what, (before, after) in {"weights": weights, "gradient": gradients}.items():
+        if after > _EXPLODED * max(before, 1e-12):
+            return f"the norm of the {what} rose from {before:.3g} to {after:.3g}"
+    return ""
 
 
 def _finite(value):

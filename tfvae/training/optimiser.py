@@ -44,6 +44,7 @@ class Adam(keras.optimizers.Adam):
     def __init__(self, learning_rate=1e-3, clip_norm=0.0, name="adam", **kwargs):
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         self.clip_norm = clip_norm
+        self.gets_shares = False
         self.fused = False
 
     def build(self, variables):
@@ -53,7 +54,8 @@ class Adam(keras.optimizers.Adam):
 
     def apply(self, grads, trainable_variables=None):
         if self.clip_norm:
-            grads = _clip(list(grads), self.clip_norm)
+            shares = list(grads) if self.gets_shares else _shares(grads)
+            grads, _ = tf.clip_by_global_norm(shares, self.clip_norm / _num_replicas())
         super().apply(grads, trainable_variables)
 
     def update_step(self, gradient, variable, learning_rate):
@@ -79,18 +81,17 @@ class Adam(keras.optimizers.Adam):
 
 
 class LossScale(keras.optimizers.LossScaleOptimizer):
-    """Keras' loss scaling for float16, where all replicas agree on whether the gradients are finite.
+    """Keras' loss scaling for float16, where the replicas agree on whether the gradients are finite.
 
-    Keras lets the first replica decide; with gradients that are reduced later, another one's overflow would be applied.
+    Keras asks the first replica alone, and sums the gradients afterwards: an overflow on another one would be applied.
     """
 
-    def check_finite(self, grads):
-        finite = super().check_finite(grads)
-        context = tf.distribute.get_replica_context()
-        if context is None or context.num_replicas_in_sync == 1:
-            return finite
-        overflows = context.all_reduce(tf.distribute.ReduceOp.SUM, tf.cast(tf.logical_not(finite), tf.float32))
-        return tf.equal(overflows, 0.0)
+    def __init__(self, inner_optimizer, name="loss_scale", **kwargs):
+        super().__init__(inner_optimizer, name=name, **kwargs)
+        inner_optimizer.gets_shares = True
+
+    def apply(self, grads, trainable_variables=None):
+        super().apply(_shares(grads), trainable_variables)
 
 
 def from_settings(settings, steps_per_epoch):
@@ -100,19 +101,21 @@ def from_settings(settings, steps_per_epoch):
         decay_steps = settings.decay_epochs * steps_per_epoch
         rate = StaircaseDecay(rate, settings.decay_factor, decay_steps, settings.min_learning_rate)
     adam = Adam(rate, clip_norm=settings.clip_norm)
-    return LossScale(adam, name="loss_scale") if settings.precision == "mixed_float16" else adam
+    return LossScale(adam) if settings.precision == "mixed_float16" else adam
 
 
-def _clip(grads, clip_norm):
-    """Gradients, or this replica's share of them, so that their sum has at most that global norm."""
-    context = tf.distribute.get_replica_context()
-    replicas = context.num_replicas_in_sync if context else 1
-    if replicas == 1:
-        return tf.clip_by_global_norm(grads, clip_norm)[0]
+def _shares(grads):
+    """Equal shares of the sum of all replicas' gradients, which the base sums once more."""
+    grads = list(grads)
+    if _num_replicas() == 1:
+        return grads
     given = [i for i, gradient in enumerate(grads) if gradient is not None]
-    summed = context.all_reduce(tf.distribute.ReduceOp.SUM, [tf.convert_to_tensor(grads[i]) for i in given])
-    clipped, _ = tf.clip_by_global_norm(summed, clip_norm)
-    # The base sums over the replicas once more.
-    for i, gradient in zip(given, clipped, strict=True):
-        grads[i] = gradient / replicas
+    dense = [tf.convert_to_tensor(grads[i]) for i in given]
+    summed = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, dense)
+    for i, gradient in zip(given, summed, strict=True):
+        grads[i] = gradient / _num_replicas()
     return grads
+
+
+def _num_replicas():
+    return tf.distribute.get_strategy().num_replicas_in_sync

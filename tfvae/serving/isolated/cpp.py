@@ -45,8 +45,8 @@ _FUNCTIONS = {
     "TF_GetRegisteredKernelsForOp": (c_void_p, [c_char_p, c_void_p]),
     "TF_SessionRun": (
         None,
-        [c_void_p, c_void_p, c_void_p, POINTER(c_void_p), c_int, c_void_p, POINTER(c_void_p), c_int]
-        + [c_void_p, c_int, c_void_p, c_void_p],
+        [c_void_p, c_void_p, c_void_p, POINTER(c_void_p), c_int, c_void_p, POINTER(c_void_p), c_int,
+         c_void_p, c_int, c_void_p, c_void_p],
     ),
 }  # fmt: skip
 

@@ -1,0 +1,98 @@
+"""The TFDS source, on small made records of the sets that nobody can ship: SVHN cropped and small NORB."""
+
+import numpy as np
+import pytest
+
+from tfvae.data import load, transforms
+
+tfds = pytest.importorskip("tensorflow_datasets")
+
+
+def make(folder, made, version, features, examples):
+    """Writes a prepared set `made` with the splits of `examples` by TFDS's own builder."""
+
+    class Made(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+        VERSION = tfds.core.Version(version)
+        name = made
+
+        def _info(self):
+            return tfds.core.DatasetInfo(builder=self, features=features)
+
+        def _split_generators(self, dl_manager):
+            return {split: enumerate_rows(rows) for split, rows in examples.items()}
+
+        def _generate_examples(self):
+            raise NotImplementedError
+
+    def enumerate_rows(rows):
+        yield from enumerate(rows)
+
+    Made(data_dir=folder).download_and_prepare()
+
+
+@pytest.fixture
+def svhn(tmp_path, rng):
+    def rows(num):
+        return [
+            {"id": str(i), "image": rng.integers(0, 256, [32, 32, 3]).astype(np.uint8), "label": i % 10}
+            for i in range(num)
+        ]
+
+    features = tfds.features.FeaturesDict(
+        {
+            "id": tfds.features.Text(),
+            "image": tfds.features.Image(shape=(32, 32, 3)),
+            "label": tfds.features.ClassLabel(num_classes=10),
+        }
+    )
+    make(tmp_path, "svhn_cropped", "3.1.0", features, {"train": rows(40), "extra": rows(20), "test": rows(10)})
+    return tmp_path
+
+
+def test_svhn_joins_its_extra_images_and_divides_by_channel(svhn):
+    transform = transforms.Config(noise="dequantise", scale="channel_std")
+    config = load.Config(
+        source="tfds", name="svhn_cropped", data_dir=str(svhn), labels_per_class=2, num_validation=10,
+        labelled_batch=20, unlabelled_batch=20, transform=transform,
+    )  # fmt: skip
+    data = load.load(config)
+    assert len(data.train) == 50
+    assert len(data.test) == 10
+    assert data.info.image_shape == (3072,)
+    batch = next(iter(data.training_batches(0)))
+    assert 3.0 < float(np.max(batch["unlabelled"]["image"])) < 4.0, "256 / std of uniform gray levels is 3.46"
+
+
+def test_svhn_without_extra(svhn):
+    config = load.Config(
+        source="tfds", name="svhn_cropped", data_dir=str(svhn), labels_per_class=2, num_validation=10, extra_split=False
+    )
+    assert len(load.load(config).train) == 30
+
+
+def test_small_norb_is_a_resized_image_pair(tmp_path, rng):
+    def rows(num):
+        def image():
+            return rng.integers(0, 256, [96, 96, 1]).astype(np.uint8)
+
+        others = {"instance": 1, "label_azimuth": 0, "label_elevation": 0, "label_lighting": 0}
+        return [{"image": image(), "image2": image(), "label_category": i % 5, **others} for i in range(num)]
+
+    picture = tfds.features.Image(shape=(96, 96, 1))
+    sizes = {"category": 5, "azimuth": 18, "elevation": 9, "lighting": 6}
+    labels = {f"label_{name}": tfds.features.ClassLabel(num_classes=num) for name, num in sizes.items()}
+    features = tfds.features.FeaturesDict({"image": picture, "image2": picture, "instance": np.int64, **labels})
+    make(tmp_path, "smallnorb", "2.0.0", features, {"train": rows(30), "test": rows(10)})
+    config = load.Config(
+        source="tfds", name="smallnorb", data_dir=str(tmp_path), labels_per_class=2, num_validation=5, image_size=32,
+        transform=transforms.Config(noise="dequantise"),
+    )  # fmt: skip
+    data = load.load(config)
+    assert data.train.image.shape == (25, 32, 32, 2)
+    assert data.info.num_classes == 5
+    assert data.info.image_shape == (2048,)
+
+
+def test_a_set_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ValueError, match="mnist"):
+        load.load(load.Config(source="tfds", name="mnist", data_dir=str(tmp_path)))
