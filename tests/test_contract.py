@@ -48,7 +48,8 @@ def test_paths_of_variables_are_unique_and_do_not_depend_on_what_was_built_befor
     assert [v.path.split("/", 1)[1] for v in again.variables] == [path.split("/", 1)[1] for path in paths]
 
 
-@every_preset
+# One preset of every graph and likelihood: compiling takes longer than everything else here.
+@pytest.mark.parametrize("preset", ["iwae_mnist", "m2_mnist", "sdgm_folder", "auxiliary_vae_digits", "m1m2_mnist"])
 def test_compiled_and_plain_objective_are_the_same_numbers(preset):
     model, batch = model_and_batch(preset)
     seed = noise.seed(3)

@@ -25,6 +25,13 @@ def test_merge_broadcasts_what_repeating_would_give(rng):
     np.testing.assert_allclose(merged[2, 4, 1], one[0], rtol=1e-5, atol=1e-6)
 
 
+def test_an_empty_parent_brings_its_leading_axes_only():
+    merge = LinearMerge({"x": 0}, 4, name="m")
+    merge.bias.assign([1.0, 2.0, 3.0, 4.0])
+    merged = tf.function(merge)(tf.zeros([5, 0]))
+    np.testing.assert_array_equal(merged, np.tile([1.0, 2.0, 3.0, 4.0], [5, 1]))
+
+
 def test_merge_names_its_parents_when_their_number_is_wrong():
     with pytest.raises(ValueError, match="'a', 'y'"):
         LinearMerge({"a": 2, "y": 3}, 4, name="m")(tf.zeros([1, 2]))

@@ -24,7 +24,7 @@ class Killed(BaseException):
 def test_full_disk_leaves_the_old_file_and_no_litter(tmp_path, full_disk):
     path = tmp_path / "file"
     atomic.write_bytes(path, b"old")
-    with pytest.raises(OSError, match="could not write 5000 bytes to .*untouched"):
+    with pytest.raises(OSError, match=r"could not write 5000 bytes to .*untouched"):
         atomic.write_bytes(path, b"x" * 5000)
     assert path.read_bytes() == b"old"
     assert [item.name for item in tmp_path.iterdir()] == ["file"]
@@ -48,18 +48,18 @@ def test_a_checked_file_is_good_wherever_its_writing_was_killed(tmp_path, monkey
     assert atomic.read_checked(path) in (b"old", b"new")
 
 
-@pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: data + b"x", lambda data: b"O" + data[1:], bytes])
-def test_damage_is_refused(tmp_path, damage):
+@pytest.mark.parametrize("damaged", [b"", b"origina", b"original+", b"Original"])
+def test_damage_is_refused(tmp_path, damaged):
     path = tmp_path / "weights"
     atomic.write_checked(path, b"original")
-    path.write_bytes(damage(b"original") if damage is not bytes else b"")
-    with pytest.raises(atomic.DamagedFileError, match="damaged"):
+    path.write_bytes(damaged)
+    with pytest.raises(atomic.DamagedFileError, match=r"damaged"):
         atomic.read_checked(path)
 
 
 def test_no_checksum_is_refused(tmp_path):
     (tmp_path / "weights").write_bytes(b"who wrote this?")
-    with pytest.raises(atomic.DamagedFileError, match="no checksum"):
+    with pytest.raises(atomic.DamagedFileError, match=r"no checksum"):
         atomic.read_checked(tmp_path / "weights")
 
 
@@ -79,5 +79,5 @@ def test_what_a_killed_process_left_is_removed(tmp_path):
 
 def test_json_says_which_file_is_broken(tmp_path):
     (tmp_path / "config.json").write_text('{"half": ')
-    with pytest.raises(atomic.DamagedFileError, match="config.json"):
+    with pytest.raises(atomic.DamagedFileError, match=r"config.json"):
         atomic.read_json(tmp_path / "config.json")

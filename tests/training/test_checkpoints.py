@@ -56,14 +56,14 @@ def test_weights_of_another_model_are_refused_by_name(tmp_path, other, told):
 
 def test_two_variables_with_one_path_are_refused():
     twice = [*network().variables, *network().variables]
-    with pytest.raises(ValueError, match="Two variables have the path 'encoder_dense/kernel'"):
+    with pytest.raises(ValueError, match=r"Two variables have the path 'encoder_dense/kernel'"):
         checkpoints.by_path(twice)
 
 
 @pytest.mark.parametrize("layer", [keras.layers.Dense(1), keras.layers.BatchNormalization()])
 def test_a_name_that_counts_what_the_process_built_is_refused(layer):
     layer.build([None, 2])
-    with pytest.raises(ValueError, match="a name that Keras made up"):
+    with pytest.raises(ValueError, match=r"a name that Keras made up"):
         checkpoints.by_path(layer.variables)
 
 
@@ -92,5 +92,5 @@ def test_none_good_is_an_error_and_none_at_all_is_not(tmp_path):
     assert checkpoints.Checkpoints(tmp_path / "none").newest() is None
     store = saved(tmp_path, [10])
     flip_a_bit(store.path(10))
-    with pytest.raises(atomic.DamagedFileError, match="No checkpoint in .* is good"):
+    with pytest.raises(atomic.DamagedFileError, match=r"No checkpoint in .* is good"):
         store.newest()

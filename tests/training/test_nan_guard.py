@@ -61,7 +61,7 @@ def reported_only(loss, terms, weight, now):
 )
 def test_the_first_bad_number_is_named(tmp_path, monkeypatch, damage, first, cause):
     spoil(monkeypatch, damage)
-    with pytest.raises(nan_guard.NonFiniteError, match=f"the {first}.*of step {BAD_STEP} is not finite.*{cause}"):
+    with pytest.raises(nan_guard.NonFiniteError, match=rf"the {first}.*of step {BAD_STEP} is not finite.*{cause}"):
         trainer.train(tiny(), tmp_path)
     report = json.loads((tmp_path / "nan_dump" / "report.json").read_text())
     assert report["step"] == BAD_STEP and report["repeated"] and report["last_checkpoint"] == 11
@@ -81,12 +81,12 @@ def test_a_bad_input_is_the_data_s_fault(tmp_path, monkeypatch):
         return tf.nest.map_structure(lambda x: factor * x, observed(raw, transform, seed))
 
     monkeypatch.setattr(mixture, "_observed", spoilt)
-    with pytest.raises(nan_guard.NonFiniteError, match="the input 'unlabelled/image' of step .* the data itself"):
+    with pytest.raises(nan_guard.NonFiniteError, match=r"the input 'unlabelled/image' of step .* the data itself"):
         trainer.train(tiny(), tmp_path)
 
 
 def test_divergence_is_told_from_a_bad_term(tmp_path, monkeypatch):
-    with pytest.raises(nan_guard.NonFiniteError, match="training diverged: the norm of the weights rose from"):
+    with pytest.raises(nan_guard.NonFiniteError, match=r"training diverged: the norm of the weights rose from"):
         trainer.train(tiny(learning_rate=1e8), tmp_path)
 
 
@@ -97,13 +97,13 @@ def test_a_fault_that_does_not_repeat_points_at_the_machine(tmp_path, monkeypatc
         count(self, batch, {**logs, "loss": np.nan} if self.state.step == BAD_STEP else logs)
 
     monkeypatch.setattr(callbacks.Steps, "on_train_batch_end", once)
-    with pytest.raises(nan_guard.NonFiniteError, match="suspect the machine"):
+    with pytest.raises(nan_guard.NonFiniteError, match=r"suspect the machine"):
         trainer.train(tiny(), tmp_path)
 
 
 def test_a_bad_validation_saves_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(callbacks.Validation, "_terms", lambda self: {"bound": float("nan")})
-    with pytest.raises(nan_guard.NonFiniteError, match="'val_bound' is not finite after step 11"):
+    with pytest.raises(nan_guard.NonFiniteError, match=r"'val_bound' is not finite after step 11"):
         trainer.train(tiny(), tmp_path)
     assert checkpoints.Checkpoints(tmp_path / "checkpoints").steps() == [0]
     assert not (tmp_path / "best.weights.h5").exists()

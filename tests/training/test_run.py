@@ -32,7 +32,7 @@ def begun(tmp_path):
     """A run directory with its data drawn, nothing trained."""
     directory = run.RunDirectory(tmp_path)
     with directory.lock():
-        directory.load_data(tiny())
+        directory.record(tiny(), directory.load_data(tiny()))
     return directory
 
 
@@ -70,12 +70,12 @@ def test_without_best_weights_the_newest_checkpoint_is_opened(trained, tmp_path,
 
 
 def test_a_run_that_never_trained_cannot_be_opened(begun):
-    with pytest.raises(ValueError, match="nothing was trained yet"):
+    with pytest.raises(ValueError, match=r"nothing was trained yet"):
         run.open_run(begun.path)
 
 
 def test_no_run_directory(tmp_path):
-    with pytest.raises(ValueError, match="it has no config.json"):
+    with pytest.raises(ValueError, match=r"it has no config.json"):
         run.open_run(tmp_path)
 
 
@@ -83,23 +83,23 @@ def test_another_experiment_is_refused_by_field(begun):
     other = tiny()
     other.model.latent_dim = 3
     other.training.seed = 1
-    with pytest.raises(ValueError, match="model.latent_dim is 4 there, 3 here; training.seed is 0 there, 1 here"):
+    with pytest.raises(ValueError, match=r"model.latent_dim is 4 there, 3 here; training.seed is 0 there, 1 here"):
         begun.load_data(other)
 
 
 def test_another_label_draw_is_refused(begun):
     other = tiny()
     other.data.label_seed = 1
-    with pytest.raises(ValueError, match="data.label_seed is 0 there, 1 here"):
+    with pytest.raises(ValueError, match=r"data.label_seed is 0 there, 1 here"):
         begun.load_data(other)
 
 
 def test_only_more_epochs_are_welcome(begun):
     more = tiny()
     more.training.epochs = 5
-    begun.load_data(more)
+    begun.record(more, begun.load_data(more))
     assert begun.read()[0].training.epochs == 5
-    with pytest.raises(ValueError, match="training.epochs is 5 there, 1 here"):
+    with pytest.raises(ValueError, match=r"training.epochs is 5 there, 1 here"):
         begun.load_data(tiny())
 
 
@@ -107,13 +107,13 @@ def test_an_edited_split_is_refused(begun):
     split = json.loads(begun.split.read_text())
     split["unlabelled"], split["validation"] = split["validation"], split["unlabelled"]
     begun.split.write_text(json.dumps(split))
-    with pytest.raises(ValueError, match="is not the split this run began with"):
+    with pytest.raises(ValueError, match=r"is not the split this run began with"):
         begun.load_data(tiny())
 
 
 def test_weights_without_a_config_are_nobodys(tmp_path):
     (tmp_path / "best.weights.h5").write_bytes(b"")
-    with pytest.raises(ValueError, match="has weights but no config.json"):
+    with pytest.raises(ValueError, match=r"has weights but no config.json"):
         run.RunDirectory(tmp_path).load_data(tiny())
 
 
@@ -129,7 +129,7 @@ def test_a_second_process_is_told_the_first_ones_id(tmp_path):
     )  # fmt: skip
     try:
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(ValueError, match=f"in use by process {holder.pid}"), run.RunDirectory(tmp_path).lock():
+        with pytest.raises(ValueError, match=rf"in use by process {holder.pid}"), run.RunDirectory(tmp_path).lock():
             pass
     finally:
         holder.communicate("")
@@ -139,7 +139,7 @@ def test_a_second_process_is_told_the_first_ones_id(tmp_path):
 
 def test_a_file_is_no_run_directory(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(ValueError, match="is a file"), run.RunDirectory(tmp_path / "file").lock():
+    with pytest.raises(ValueError, match=r"is a file"), run.RunDirectory(tmp_path / "file").lock():
         pass
 
 

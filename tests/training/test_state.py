@@ -37,5 +37,5 @@ def test_truncation_keeps_the_epochs_of_the_checkpoint(tmp_path):
     for epoch in (1, 2, 3):
         log.append({"epoch": epoch})
     assert log.truncate(2) == [{"epoch": 1}, {"epoch": 2}] == log.lines()
-    with pytest.raises(ValueError, match="lacks lines of the 3 epochs"):
+    with pytest.raises(ValueError, match=r"lacks lines of the 3 epochs"):
         log.truncate(3)

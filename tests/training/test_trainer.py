@@ -80,8 +80,8 @@ def kill():
     raise Killed
 
 
-# Renames in their order: split, config; metrics (0 epochs), 3 of the first checkpoint; then an epoch each: 1 of metrics,
-# 3 of the best weights where they are better, 3 of the checkpoint.
+# Renames in their order: split, config, 3 of the first checkpoint; then an epoch each: 1 of metrics, 3 of the best
+# weights where they are better, 3 of the checkpoint.
 @pytest.mark.parametrize("fatal", [2, 8, 12])
 def test_killed_between_two_files(tmp_path, uninterrupted, monkeypatch, fatal):
     rename, renames = os.replace, []
@@ -196,6 +196,7 @@ def test_what_cannot_be_trained_is_told(tmp_path, section, change, told):
         setattr(getattr(experiment, section), name, value)
     with pytest.raises(ValueError, match=told):
         trainer.train(experiment, tmp_path)
+    assert not (tmp_path / "config.json").exists()  # So that the corrected command is no other run.
 
 
 def test_a_classifier_is_chosen_by_its_validation_error(tmp_path):

@@ -1,5 +1,6 @@
 """Measures a trained run: `python -m tfvae.bin.evaluate --workdir=runs/sdgm` writes metrics.json and report.html."""
 
+import contextlib
 import json
 import shlex
 import sys
@@ -19,21 +20,14 @@ _ROWS = flags.DEFINE_integer("rows", 1000, "Test rows for the bounds, drawn at r
 _BASELINES = flags.DEFINE_bool("baselines", False, "Also trains scikit-learn's rivals on the same labels.")
 _DRAWS = flags.DEFINE_integer("draws", 0, "Also trains on N label draws, in <workdir>/draws/<n>.", lower_bound=0)
 _COMPARE = flags.DEFINE_list("compare", [], "Run directories whose curves are drawn beside this one's.")
-_SEED = flags.DEFINE_integer("seed", 0, "Of the draws and the subset of rows.")
 
 
 def measured(opened):
     """The metrics of a run, as they are also written to its metrics.json."""
     limits = {"num_samples": _SAMPLES.value, "iw_samples": _IW_SAMPLES.value, "rows_limit": _ROWS.value}
-    metrics = evaluate(opened.model, opened.data, **limits, baselines=_BASELINES.value, seed=_SEED.value)
+    metrics = evaluate(opened.model, opened.data, **limits, baselines=_BASELINES.value)
     atomic.write_json(opened.workdir / "metrics.json", metrics)
     return metrics
-
-
-def measured_draw(experiment, workdir):
-    """Trains one label draw, or finishes its training, and measures it."""
-    trainer.train(experiment, workdir)
-    return measured(open_run(workdir))
 
 
 @errors.friendly
@@ -42,13 +36,15 @@ def main(argv):
         raise app.UsageError(f"Unexpected arguments: {argv[1:]}.")
     opened = open_run(_WORKDIR.value)
     metrics, (experiment, data, model, workdir) = measured(opened), opened
-    experiments = [draws.experiment_of(experiment, n) for n in range(_DRAWS.value)]
-    results = [measured_draw(drawn, workdir / "draws" / str(n)) for n, drawn in enumerate(experiments)]
-    if results:
-        metrics["draws"] = draws.spread(results)
+    directories = [workdir / "draws" / str(n) for n in range(_DRAWS.value)]
+    for n, directory in enumerate(directories):
+        with contextlib.redirect_stdout(sys.stderr):  # Standard output has one line, the result.
+            trainer.train(draws.experiment_of(experiment, n), directory)
+    if directories:
+        metrics["draws"] = draws.spread([measured(open_run(directory)) for directory in directories])
         atomic.write_json(workdir / "metrics.json", metrics)
     command, config = shlex.join(["tfvae-evaluate", *sys.argv[1:]]), atomic.read_json(workdir / "config.json")
-    page = report.render(model, data, metrics, workdir, config, _COMPARE.value, command, _SEED.value)
+    page = report.render(model, data, metrics, workdir, config, _COMPARE.value, command)
     atomic.write_bytes(workdir / "report.html", page.encode())
     print(json.dumps(scalars(metrics) | draws.flat(metrics.get("draws", {}))))
 

@@ -8,7 +8,7 @@ import json
 from absl import app, flags
 from ml_collections import config_flags
 
-from tfvae.bin.errors import friendly
+from tfvae.bin.errors import friendly, parse_flags
 from tfvae.training import trainer
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -28,7 +28,7 @@ def main(argv):
 
 def run():
     """The console script."""
-    app.run(main)
+    app.run(main, flags_parser=parse_flags)
 
 
 if __name__ == "__main__":

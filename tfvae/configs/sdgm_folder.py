@@ -9,7 +9,7 @@ from tfvae.training import settings
 
 
 def get_config(size="full"):
-    """All labels that the folder has; real-valued pixels, so a discretised-logistic likelihood.
+    """Maaløe et al. 2016, section 2.4, with all labels that the folder has and a discretised-logistic likelihood.
 
     For shards written by `ingest`: --config.data.source=shards --config.data.path=shards/.
     """

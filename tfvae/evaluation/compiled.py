@@ -1,5 +1,6 @@
 """A model's methods as compiled functions, traced once a model however often it is evaluated."""
 
+import functools
 import weakref
 
 import tensorflow as tf
@@ -12,18 +13,26 @@ def compiled(model, method):
 
     The same object is returned for the same model, so that an evaluation every epoch does not trace anew.
     """
-    functions = _COMPILED.setdefault(model, {})
-    if method not in functions:
-        # The function must not keep the model alive, or the dictionary would never let go of either.
-        reference = weakref.ref(model)
-        functions[method] = tf.function(lambda *args, **kwargs: getattr(reference(), method)(*args, **kwargs))
-    return functions[method]
+    return _function(model, method, _call)
 
 
 def mean_of(model, encoder):
     """The mean of the distribution that `model.<encoder>(image)` returns, compiled as `compiled` does."""
+    return _function(model, encoder, _mean)
+
+
+def _function(model, method, call):
     functions = _COMPILED.setdefault(model, {})
-    if (encoder, "mean") not in functions:
-        reference = weakref.ref(model)
-        functions[encoder, "mean"] = tf.function(lambda image: getattr(reference(), encoder)(image).mean())
-    return functions[encoder, "mean"]
+    if (method, call) not in functions:
+        # The function must not keep the model alive, or the dictionary would never let go of either. A partial rather
+        # than a closure: TensorFlow counts the traces of all closures with one code together, and warns in vain.
+        functions[method, call] = tf.function(functools.partial(call, weakref.ref(model), method))
+    return functions[method, call]
+
+
+def _call(reference, method, *args, **kwargs):
+    return getattr(reference(), method)(*args, **kwargs)
+
+
+def _mean(reference, encoder, image):
+    return getattr(reference(), encoder)(image).mean()

@@ -40,8 +40,9 @@ def decision_regions(probabilities, points, labelled, labelled_label, class_name
         class_names: K names for the legend.
     """
     with matplotlib.rc_context(_STYLE):
-        figure, axes = _axes(5.2, 4.0, "Decision regions")
         low, high = points.min(axis=0) - 0.3, points.max(axis=0) + 0.3
+        wide, tall = high - low
+        figure, axes = _axes(6.4, float(np.clip(0.8 + 4.4 * tall / wide, 2.5, 6.0)), "Decision regions")
         horizontal, vertical = (np.linspace(low[i], high[i], 200, dtype=np.float32) for i in (0, 1))
         plane = np.stack(np.meshgrid(horizontal, vertical), axis=-1)
         probs = np.nan_to_num(probabilities(plane.reshape(-1, 2)))

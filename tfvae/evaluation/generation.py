@@ -61,7 +61,7 @@ def sampled(model, data, num, seed=0, label=None):
             raise ValueError(f"{type(model).__name__} has no classes to sample from: leave out the label.")
         if not 0 <= label < model.num_classes:
             raise ValueError(f"`label` must lie in 0 to {model.num_classes - 1}, got {label}.")
-        options["label"] = label
+        options["label"] = tf.constant(label, tf.int32)  # A tensor, so that every class shares one trace.
     drawn = compiled(model, "sample")(num, noise.seed(seed), **options)
     return data.transform.picture(drawn).numpy()
 

@@ -11,7 +11,7 @@ from tfvae.evaluation.compiled import compiled
 from tfvae.probability import noise
 
 _CAPTIONS = {
-    "samples": ("Samples", "Drawn from the prior; the model has never seen these images."),
+    "samples": ("Samples", "Invented: each starts from a random code, drawn from the prior."),
     "reconstructions": ("Reconstructions", "Held-out originals, each above what is left of it after its code."),
     "analogies": (
         "Analogies",

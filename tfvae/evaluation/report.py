@@ -32,7 +32,7 @@ def render(model, data, metrics, workdir, description=None, others=(), command="
     num_draws = _num_draws(metrics)
     runs = {path.name: history.read(path / "metrics.jsonl") for path in (workdir, *map(Path, others))}
     return _environment().get_template(_TEMPLATE).render(
-        title=f"{name} on {_data_name(description, data)}",
+        title=f"{name} on {_data_name(model, description, data)}",
         summary=_summary(data, runs[workdir.name]),
         warnings=headlines.warnings(metrics, data),
         headlines=headlines.headlines(metrics, data),
@@ -104,7 +104,9 @@ def _model_name(model):
     return "SDGM" if skip else type(model).__name__
 
 
-def _data_name(description, data):
+def _data_name(model, description, data):
+    if getattr(model, "is_potential", False):
+        return f"the potential {model.config.prior.upper()}"
     fields = description.get("experiment", {}).get("data", {})
     parts = [fields.get("source", ""), fields.get("name", "")]
     return " ".join(part for part in parts if part) or f"{data.info.num_classes} classes"
@@ -113,8 +115,8 @@ def _data_name(description, data):
 def _summary(data, records):
     """What the run was, in a sentence or two."""
     info = data.info
-    shape = "×".join(str(n) for n in data.transform.raw_shape)
-    sentence = f"{info.num_train:,} training rows of {shape}"
+    shape = "×".join(str(n) for n in data.transform.raw_shape if n)
+    sentence = f"{info.num_train:,} training rows" + (f" of {shape}" if shape else " without observations")
     if info.num_labelled:
         sentence += f", {info.num_labelled:,} of them labelled with {info.num_classes} classes"
     sentence += f"; {len(data.validation):,} rows for validation, {len(data.test):,} for the test."
@@ -132,6 +134,7 @@ def _duration(seconds):
 
 def _provenance(description, data):
     """Where the numbers come from: revision, seeds, hash of the data."""
-    found = {"git revision": description.get("git"), **description.get("seeds", {})}
+    seeds = {f"seed of {name}": seed for name, seed in description.get("seeds", {}).items()}
+    found = {"git revision": description.get("git"), **seeds}
     found |= {"data sha256": data.split.get("data"), "split sha256": data.split.get("hash")}
     return [(name, value) for name, value in found.items() if value is not None]

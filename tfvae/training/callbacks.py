@@ -45,10 +45,10 @@ class Steps(keras.callbacks.Callback):
 
 
 class Validation(keras.callbacks.Callback):
-    """Adds to the logs of an epoch what the model makes of the validation rows: every term as `val_<term>`, `val_error`.
+    """Adds to the logs of an epoch what the model makes of the validation rows: `val_<term>`, `val_error`.
 
-    All replicas hold the same variables, so one of them measures all rows; Keras' own validation would deal an uneven last
-    batch to the replicas and average over an empty share.
+    All replicas hold the same variables, so one of them measures all rows; Keras' own validation would deal an uneven
+    last batch to the replicas and average over an empty share.
 
     Args:
         data: `tfvae.data.load.Data`.

@@ -39,7 +39,7 @@ def by_path(variables):
     for variable in variables:
         if variable.path in found:
             raise ValueError(
-                f"Two variables have the path {variable.path!r}; give their layers `name`s that are unique in the model."
+                f"Two variables have the path {variable.path!r}; give their layers `name`s of their own in the model."
             )
         found[variable.path] = variable
     automatic = _automatic_names()

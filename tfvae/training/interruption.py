@@ -9,13 +9,14 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Interruption:
-    """A context that notes the first SIGTERM or SIGINT; outside the steps there is nothing to save and it exits at once.
+    """A context that notes the first SIGTERM or SIGINT, so that training can stop between two steps.
 
-    A second signal exits at once too. In a thread other than the main one signals are left as they are.
+    Outside the steps there is nothing to save, and it exits at once; so it does on a second signal. In a thread other
+    than the main one signals are left as they are.
 
     Attributes:
         requested: number of the signal that asked to stop, or None.
-        waits: whether a signal is noted for the next `step boundary` rather than obeyed at once.
+        waits: whether a signal is noted for the next step boundary rather than obeyed at once.
     """
 
     def __init__(self):

@@ -76,22 +76,21 @@ class NanGuard:
         bad = finding.bad()
         repeated = any(bad.values())
         what = next((f"{kind} {names[0]!r}" for kind, names in bad.items() if names), f"term {seen[0]!r}")
-        cause = (
-            _cause(bad, finding, history, self.settings)
-            if repeated
-            else "the fault did not appear again when the steps were repeated: suspect the machine (memory, overheating)"
-        )
+        cause = "the fault did not appear again when the steps were repeated: suspect the machine (memory, heat)"
+        if repeated:
+            cause = _cause(bad, finding, history, self.settings)
         kept = self.state.checkpoints.steps()
         report = {
             "step": finding.step, "epoch": finding.step // self.state.steps_per_epoch + 1, "first_bad": what,
-            "bad": bad, "likely_cause": cause, "repeated": repeated, "last_checkpoint": kept[-1], "history": history,
-            "gradient_norms": finding.norms, "terms": {name: _summary(x) for name, x in finding.terms.items()},
+            "bad": bad, "likely_cause": cause, "repeated": repeated, "last_checkpoint": kept[-1],
+            "history": history[-_HISTORY:], "gradient_norms": finding.norms,
+            "terms": {name: _summary(x) for name, x in finding.terms.items()},
         }  # fmt: skip
         self._dump(report, finding)
         raise NonFiniteError(
             f"Training stopped: the {what} of step {finding.step} is not finite. Likely cause: {cause}. The batch, the "
-            f"terms and the gradient norms are in {self.state.directory.nan_dump}; the checkpoint after step {kept[-1]} "
-            "is good."
+            f"terms and the gradient norms are in {self.state.directory.nan_dump}; the checkpoint after step "
+            f"{kept[-1]} is good."
         )
 
     def validation(self, logs):
@@ -100,7 +99,7 @@ class NanGuard:
         cause = "a validation row unlike all training rows, or averages of the batch normalisation that overflowed"
         self._dump({"step": self.state.step, "first_bad": seen[0], "bad": seen, "likely_cause": cause, "logs": logs})
         raise NonFiniteError(
-            f"Training stopped: {seen[0]!r} is not finite after step {self.state.step} although the training terms are. "
+            f"Training stopped: {seen[0]!r} is not finite after step {self.state.step}, the training terms are. "
             f"Likely cause: {cause}. See {self.state.directory.nan_dump}; no checkpoint was saved since step "
             f"{self.state.checkpoints.steps()[-1]}."
         )
@@ -122,7 +121,7 @@ class NanGuard:
             norms = {"gradient_norm": finding.gradient_norm, "weight_norm": finding.weight_norm}
             history.append({"step": step, "loss": loss, **norms})
             update(batch)
-        return finding, history[-_HISTORY:]
+        return finding, history
 
     def _dump(self, report, finding=None):
         folder = self.state.directory.nan_dump

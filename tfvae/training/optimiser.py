@@ -37,8 +37,11 @@ class Adam(keras.optimizers.Adam):
     """Keras' Adam; all-float32 models are updated by one fused operation a variable, which reads memory once.
 
     Args:
-        clip_norm: largest global norm of the gradients; 0 for no clipping. It is the norm of the gradients of ALL
-            replicas together: Keras' own `global_clipnorm` clips each replica's share by itself, which is another update.
+        clip_norm: largest global norm of the gradients; 0 for no clipping. It is the norm of the sum over all
+            replicas: Keras' own `global_clipnorm` clips each replica's share by itself, which is another update.
+
+    Attributes:
+        gets_shares: whether `apply` is given equal shares of the summed gradients already.
     """
 
     def __init__(self, learning_rate=1e-3, clip_norm=0.0, name="adam", **kwargs):

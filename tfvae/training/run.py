@@ -1,10 +1,10 @@
 """A run directory: what lies where, who may write to it, and how a finished run is opened again.
 
-    config.json   the resolved experiment, versions of the stack, git revision, seeds
-    split.json    which rows are labelled, validation, test
-    checkpoints/  state to resume from
-    best.weights.h5 + .sha256      the weights by the validation metric
-    tensorboard/  metrics.jsonl  metrics.json  report.html
+config.json   the resolved experiment, versions of the stack, git revision, seeds
+split.json    which rows are labelled, validation, test
+checkpoints/  state to resume from
+best.weights.h5 + .sha256      the weights by the validation metric
+tensorboard/  metrics.jsonl  metrics.json  report.html
 """
 
 import contextlib
@@ -75,8 +75,8 @@ class RunDirectory:
             except BlockingIOError as error:
                 file.seek(0)
                 raise ValueError(
-                    f"{self.path} is in use by process {file.read().strip() or 'unknown'}. Wait until it ends, stop it, "
-                    "or name another `workdir`."
+                    f"{self.path} is in use by process {file.read().strip() or 'unknown'}. Wait until it ends, stop "
+                    "it, or name another `workdir`."
                 ) from error
             file.truncate(0)
             file.write(f"{os.getpid()}\n")
@@ -86,20 +86,36 @@ class RunDirectory:
             yield
 
     def load_data(self, experiment):
-        """The data of the run: with the split that the run has, or a new one that is written down.
+        """The data of the run: split as it was when the run began, or anew.
 
         Raises:
             ValueError: for a run directory of another experiment, other data or another split.
         """
         if not self.config.exists():
-            return self._begin(experiment)
+            if self.checkpoints.exists() or self.best_weights.exists():
+                raise ValueError(
+                    f"{self.path} has weights but no config.json, so nobody knows what they belong to. Restore "
+                    "config.json, or name another `workdir`."
+                )
+            return load.load(experiment.data)
         config, split = self._read()
         self._refuse_another(experiment, config)
         data = load.load(experiment.data, split)
         _refuse_another_split(self.split, split, _plain(data.split))
-        if config["experiment"] != _plain(experiments.to_dict(experiment)):
-            atomic.write_json(self.config, {**config, "experiment": experiments.to_dict(experiment)})
         return data
+
+    def record(self, experiment, data):
+        """Writes down what the run is of, once it is known that it can be trained."""
+        fields = _plain(experiments.to_dict(experiment))
+        if self.config.exists():
+            config = atomic.read_json(self.config)
+            if config["experiment"] != fields:
+                atomic.write_json(self.config, {**config, "experiment": fields})
+            return
+        split = _plain(data.split)
+        # config.json comes last: where it stands, the run has begun.
+        atomic.write_json(self.split, split, indent=None)
+        atomic.write_json(self.config, _description(experiment, split))
 
     def read(self):
         """The experiment and the split of the run.
@@ -109,19 +125,6 @@ class RunDirectory:
         """
         config, split = self._read()
         return experiments.from_dict(config["experiment"]), split
-
-    def _begin(self, experiment):
-        if self.checkpoints.exists() or self.best_weights.exists():
-            raise ValueError(
-                f"{self.path} has weights but no config.json, so nobody knows what they belong to. Restore "
-                "config.json, or name another `workdir`."
-            )
-        data = load.load(experiment.data)
-        split = _plain(data.split)
-        # config.json comes last: where it stands, the run has begun.
-        atomic.write_json(self.split, split, indent=None)
-        atomic.write_json(self.config, _description(experiment, split))
-        return data
 
     def _read(self):
         for path in (self.config, self.split):

@@ -1,5 +1,6 @@
-"""What a run shows in TensorBoard besides Keras' scalars: terms in nats, KL a unit, pictures, codes, hyper-parameters."""
+"""What a run shows in TensorBoard besides Keras' scalars: terms in nats, KL a unit, pictures, codes, hparams."""
 
+import contextlib
 import io
 import json
 
@@ -34,6 +35,14 @@ class Scalars(keras.callbacks.TensorBoard):
     def on_train_batch_end(self, batch, logs=None):
         pass
 
+    def on_epoch_end(self, epoch, logs=None):
+        with _writing(self.log_dir):
+            super().on_epoch_end(epoch, logs)
+
+    def on_train_end(self, logs=None):
+        with _writing(self.log_dir):
+            super().on_train_end(logs)
+
 
 class Pictures(keras.callbacks.Callback):
     """Terms and KL a unit after every epoch, pictures after every few.
@@ -50,38 +59,55 @@ class Pictures(keras.callbacks.Callback):
         self.data = data
         self.every = every
         self.seed = seed
+        self._log_dir = log_dir
         self._writer = tf.summary.create_file_writer(str(log_dir / "validation"))
         self._kl_rows = subset(data.validation, _KL_ROWS)
 
     def on_epoch_end(self, epoch, logs=None):
-        with self._writer.as_default(step=epoch):
-            for name, value in logs.items():
-                if name.startswith("val_") and name not in ("val_loss", "val_error"):
-                    tf.summary.scalar(f"nats/{name.removeprefix('val_')}", value)
-            if self.every and (epoch + 1) % self.every == 0:
-                self.draw()
-        self._writer.flush()
+        drawn = self._drawn() if self.every and (epoch + 1) % self.every == 0 else ({}, {})
+        terms = {name.removeprefix("val_"): value for name, value in logs.items() if name.startswith("val_")}
+        with _writing(self._log_dir), self._writer.as_default(step=epoch):
+            for name in terms.keys() - {"loss", "error"}:
+                tf.summary.scalar(f"nats/{name}", terms[name])
+            _write(*drawn)
+            self._writer.flush()
 
     def finish(self, model, epoch):
         """The last pictures, of that model."""
         self.set_model(model)
-        with self._writer.as_default(step=epoch):
-            self.draw()
-        self._writer.close()
+        drawn = self._drawn()
+        with _writing(self._log_dir), self._writer.as_default(step=epoch):
+            _write(*drawn)
+            self._writer.close()
 
-    def draw(self):
-        """The pictures of this moment, to the default writer."""
-        for name, picture in generation.pictures(self.model, self.data, self.seed).items():
-            tf.summary.image(name, picture[None])
-        try:
+    def _drawn(self):
+        """Images and histograms of this moment, by tag."""
+        images, histograms = generation.pictures(self.model, self.data, self.seed), {}
+        with contextlib.suppress(NotImplementedError):
             image = tf.constant(self.data.observe(self._kl_rows))
             units = compiled(self.model, "kl_per_unit")(image, noise.seed(self.seed))
-        except NotImplementedError:
-            return
-        for name, kl in units.items():
-            mean = np.mean(kl, axis=0)
-            tf.summary.histogram(f"kl_per_unit/{name}", mean)
-            tf.summary.image(f"kl_per_unit/{name}", kl_bars(mean, name)[None])
+            for name, kl in units.items():
+                histograms[f"kl_per_unit/{name}"] = np.mean(kl, axis=0)
+                images[f"kl_per_unit/{name}"] = kl_bars(histograms[f"kl_per_unit/{name}"], name)
+        return images, histograms
+
+
+def _write(images, histograms):
+    for tag, image in images.items():
+        tf.summary.image(tag, image[None])
+    for tag, values in histograms.items():
+        tf.summary.histogram(tag, values)
+
+
+@contextlib.contextmanager
+def _writing(log_dir):
+    """TensorFlow's errors of a full disk, as an OSError that says what to do."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise OSError(
+            f"could not write to {log_dir}: {error.message.splitlines()[0]}. Make room and start the same command again"
+        ) from error
 
 
 def kl_bars(kl, name):
@@ -97,7 +123,7 @@ def kl_bars(kl, name):
 
 def write_hparams(log_dir, experiment):
     """The experiment's fields for the hparams plug-in."""
-    with tf.summary.create_file_writer(str(log_dir)).as_default():
+    with _writing(log_dir), tf.summary.create_file_writer(str(log_dir)).as_default():
         hparams.hparams(flat(experiments.to_dict(experiment)))
 
 

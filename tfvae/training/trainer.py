@@ -40,6 +40,7 @@ def train(experiment, workdir):
         with strategy.scope():
             model = _compiled(experiment, data, steps_per_epoch)
         _check_monitor(settings.monitor, model, data)
+        directory.record(experiment, data)
         state = TrainingState(model, directory, settings, steps_per_epoch)
         state.resume()
         if state.step:

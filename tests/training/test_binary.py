@@ -1,0 +1,83 @@
+"""The train program: what a user gets wrong is one line on stderr."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from absl import app, flags
+
+import tfvae
+from tfvae.bin import errors, train
+from tfvae.training import trainer
+
+PRESET = str(Path(tfvae.__file__).parent / "configs" / "vae_digits.py")
+
+
+@pytest.fixture
+def parsed():
+    """Parses flags as the program does; the flags of this process are put back."""
+    values = flags.FLAGS
+    yield lambda *arguments: errors.parse_flags(["train", *arguments])
+    for name in [name for name in values if name.startswith("config.")]:
+        delattr(values, name)
+    values["config"].unparse()
+    values["workdir"].unparse()
+    values.unparse_flags()
+
+
+def test_overrides_reach_every_level_of_the_preset(parsed, tmp_path, monkeypatch, capsys):
+    trained = []
+    monkeypatch.setattr(trainer, "train", lambda *args, **kwargs: trained.append((args, kwargs)) or {"epoch": 1})
+    parsed(
+        f"--config={PRESET}:tiny", f"--workdir={tmp_path}", "--config.model.network.hidden=(8,9)",
+        "--config.data.transform.noise=none", "--config.training.learning_rate=0.1",
+    )  # fmt: skip
+    train.main(["train"])
+    (experiment,), options = trained[0]
+    assert options == {"workdir": str(tmp_path)}
+    assert experiment.model.network.hidden == (8, 9) and experiment.model.latent_dim == 4
+    assert experiment.data.transform.noise == "none" and experiment.training.learning_rate == 0.1
+    assert json.loads(capsys.readouterr().out) == {"epoch": 1}
+
+
+def test_an_unknown_field_is_one_line(parsed, tmp_path, capsys):
+    with pytest.raises(SystemExit) as exit_info:
+        parsed(f"--config={PRESET}:tiny", f"--workdir={tmp_path}", "--config.model.latent_dm=3")
+    assert exit_info.value.code == 1
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and told.startswith("error: Field latent_dm not found on dataclass")
+
+
+@pytest.mark.parametrize("error", [ValueError("wrong\n  number"), FileNotFoundError(2, "No such file", "x")])
+def test_errors_of_users_end_with_1_and_no_traceback(error, capsys):
+    def main(argv):
+        raise error
+
+    with pytest.raises(SystemExit) as exit_info:
+        errors.friendly(main)([])
+    assert exit_info.value.code == 1
+    told = capsys.readouterr().err
+    assert told.startswith("error: ") and told.count("\n") == 1
+
+
+def test_faults_of_the_program_keep_their_traceback():
+    def main(argv):
+        raise KeyError("a bug")
+
+    with pytest.raises(KeyError):
+        errors.friendly(main)([])
+
+
+def test_stray_arguments_are_refused():
+    with pytest.raises(app.UsageError, match=r"Unexpected arguments: \['extra'\]"):
+        train.main(["train", "extra"])
+
+
+def test_an_unknown_preset_is_told_by_the_program(tmp_path):
+    command = [sys.executable, "-m", "tfvae.bin.train", "--config=no_such.py", f"--workdir={tmp_path}"]
+    ran = subprocess.run(command, capture_output=True, text=True, cwd=Path(tfvae.__file__).parents[1], check=False)
+    assert ran.returncode == 1
+    assert ran.stderr.splitlines()[-1].startswith("error: ") and "no_such.py" in ran.stderr.splitlines()[-1]
+    assert "Traceback" not in ran.stderr

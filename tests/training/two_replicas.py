@@ -1,0 +1,119 @@
+"""A program for tests: what two replicas on two logical CPUs do, as one JSON line.
+
+python two_replicas.py WORKDIR QUESTION...   the questions are the functions below
+
+TensorFlow fixes its devices when it starts, so this needs a process of its own.
+"""
+
+import json
+import sys
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfvae.batch import DataInfo
+from tfvae.configs import vae_digits
+from tfvae.models.base import GenerativeModel, Objective
+from tfvae.probability import noise
+from tfvae.training import checkpoints, devices, optimiser, settings, trainer
+
+IMAGES = np.random.default_rng(0).normal(size=[6, 8, 3]).astype("float32")
+
+
+class Line(GenerativeModel):
+    """Least squares 2 = w x: no noise in its loss."""
+
+    encode = decode = sample = log_prob_bound = None
+
+    def __init__(self):
+        super().__init__(DataInfo((3,), 0, 8, 0), seed=0)
+        self.w = self.add_weight(shape=[3], initializer="ones", name="w")
+        self.built = True
+
+    def objective(self, batch, seed, training=False):
+        error = tf.square(tf.linalg.matvec(batch["unlabelled"]["image"], self.w.value) - 2.0)
+        return Objective(tf.reduce_mean(error), {"error": error})
+
+
+def fitted(replicas, **chosen):
+    """w after six steps on the same rows, all on one device or half of them on each of two."""
+    strategy = devices.strategy(replicas)
+
+    def batches(context=None):
+        rows = IMAGES.reshape(6 * replicas, 8 // replicas, 3)
+        return tf.data.Dataset.from_tensor_slices({"unlabelled": {"image": rows}})
+
+    with strategy.scope():
+        model = Line().prepare({"unlabelled": {"image": IMAGES[0]}})
+        adam = optimiser.from_settings(settings.Config(learning_rate=0.1, **chosen), steps_per_epoch=3)
+        adam.build(model.trainable_variables)
+        model.compile(optimizer=adam, jit_compile=False, auto_scale_loss=False)
+    dataset = batches() if replicas == 1 else strategy.distribute_datasets_from_function(batches)
+    model.fit(dataset, steps_per_epoch=6, epochs=1, verbose=0, shuffle=False)
+    return model.w.numpy().tolist()
+
+
+def update(workdir):
+    return [fitted(1), fitted(2)]
+
+
+def clipped(workdir):
+    chosen = {"clip_norm": 1.0, "decay_factor": 0.5, "decay_epochs": 1}
+    return [fitted(1, **chosen), fitted(2, **chosen)]
+
+
+def scaled(workdir):
+    chosen = {"clip_norm": 1.0, "precision": "mixed_float16"}
+    return [fitted(1, **chosen), fitted(2, **chosen)]
+
+
+def draws(workdir):
+    """The noise of a step on each replica."""
+    strategy = devices.strategy(2)
+    with strategy.scope():
+        model = Line()
+        model.compile(optimizer=optimiser.Adam(0.1), jit_compile=False)
+    drawn = strategy.run(tf.function(lambda: noise.normal([4], model.step_seed())))
+    return [part.numpy().tolist() for part in strategy.experimental_local_results(drawn)]
+
+
+def overflow(workdir):
+    """w = 1 after a step whose gradient is infinite on the second replica alone."""
+    strategy = devices.strategy(2)
+    with strategy.scope():
+        w = keras.Variable(np.ones(3, "float32"), name="w")
+        adam = optimiser.from_settings(settings.Config(precision="mixed_float16"), steps_per_epoch=1)
+        adam.build([w])
+
+    def step():
+        second = tf.equal(tf.distribute.get_replica_context().replica_id_in_sync_group, 1)
+        adam.apply([tf.where(second, np.inf, 1.0) * tf.ones([3])], [w])
+
+    tf.function(lambda: strategy.run(step))()
+    return w.numpy().tolist()
+
+
+def resumed(workdir):
+    """The last checkpoints of a mirrored run, and of one that was continued after its first epoch."""
+    trainer._finish = lambda *args: None
+    ends = []
+    for name, epochs in (("whole", [2]), ("continued", [1, 2])):
+        for until in epochs:
+            experiment = vae_digits.get_config("tiny")
+            for field, value in {"num_replicas": 2, "epochs": until, "figures_epochs": 0}.items():
+                setattr(experiment.training, field, value)
+            trainer.train(experiment, f"{workdir}/{name}")
+        ends.append(checkpoints.Checkpoints(f"{workdir}/{name}/checkpoints").newest())
+    same = [
+        bool(np.array_equal(array, ends[1].values[group][path]))
+        for group in ("model", "optimiser")
+        for path, array in ends[0].values[group].items()
+    ]
+    return {"steps": [end.step for end in ends], "same": same}
+
+
+if __name__ == "__main__":
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    print(json.dumps({question: globals()[question](sys.argv[1]) for question in sys.argv[2:]}))

@@ -1,0 +1,159 @@
+"""What all benchmarks share: their flags, their workers, what they print and what they write down."""
+
+import argparse
+import contextlib
+import datetime
+import json
+import os
+import shlex
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import comparison
+import harness
+import machine
+import peers
+
+RESULTS = harness.ROOT / "tools" / "results"
+
+
+def parse_arguments(name, description, rounds, slice_seconds, add=None):
+    """The flags of a benchmark.
+
+    Args:
+        name: of the benchmark and of its file of results.
+        description: for `--help`.
+        rounds, slice_seconds: defaults.
+        add: called with the parser, to add flags.
+    """
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=rounds, help="slices of every case")
+    parser.add_argument("--slice_seconds", type=float, default=slice_seconds, help="length of a slice")
+    parser.add_argument("--seed", type=int, default=0, help="of the order of the slices")
+    parser.add_argument("--peer_python", default=sys.executable, help="interpreter that has the peers")
+    parser.add_argument(
+        "--output", nargs="?", const=str(RESULTS / f"{name}.json"), help="write a JSON file, here if no other is named"
+    )
+    if add is not None:
+        add(parser)
+    arguments = parser.parse_args()
+    if arguments.rounds < 1 or not arguments.slice_seconds > 0:
+        parser.error("--rounds must be at least 1 and --slice_seconds positive")
+    return arguments
+
+
+@contextlib.contextmanager
+def session():
+    """Yields `start(name, python, script, environment=None)`, which starts workers, and a folder for what they make."""
+    with tempfile.TemporaryDirectory(prefix="tfvae-benchmark-") as folder, contextlib.ExitStack() as workers:
+
+        def start(name, python, script, environment=None):
+            started = harness.Worker(name, python, script, folder, environment)
+            workers.callback(started.close)
+            return started
+
+        yield start, Path(folder)
+
+
+def run(name, arguments, cases, comparisons, unit, checks=None):
+    """Times the cases, prints a table and a line `name ratio goal` a comparison, and writes them down if asked to.
+
+    Args:
+        name: of the benchmark.
+        arguments: of `parse_arguments`.
+        cases: `harness.Case`s.
+        comparisons: `comparison.Comparison`s.
+        unit: what the cases' units are.
+        checks: JSON values that were found to be right before.
+    """
+    load, began = machine.load(), time.monotonic()
+    timings = harness.measure(cases, arguments.rounds, arguments.slice_seconds, arguments.seed, report=_progress)
+    units = {case.name: case.units for case in cases}
+    results = [comparison.compare(asked, timings.seconds, units) for asked in comparisons]
+    document = {
+        "benchmark": name,
+        "command": shlex.join(["python", *sys.argv]),
+        "date": datetime.date.today().isoformat(),
+        "git": _git_revision(),
+        "machine": machine.description(),
+        "load_before": load,
+        "load_after": machine.load(),
+        "versions": _versions(cases),
+        "TF_ENABLE_ONEDNN_OPTS": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "unset (on)"),
+        "seed": arguments.seed,
+        "rounds": arguments.rounds,
+        "slice_seconds": arguments.slice_seconds,
+        "compute_seconds": round(time.monotonic() - began, 1),
+        "noisy_slices": [timings.noisy, timings.slices],
+        "checks": checks or {},
+        "unit": unit,
+        "cases": {key: _case(seconds, units[key]) for key, seconds in timings.seconds.items()},
+        "ratios": [_ratio(result) for result in results],
+    }
+    _show(document, timings, units, results)
+    if arguments.output:
+        path = Path(arguments.output)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(document, indent=1) + "\n")
+
+
+def main(function):
+    """Runs a benchmark; what a user can set right is told in one line, and so is what a worker died of."""
+    try:
+        function()
+    except (ValueError, OSError, harness.WorkerError, subprocess.CalledProcessError) as error:
+        sys.exit(f"error: {error}")
+
+
+def check_peers(arguments, *modules):
+    """Refuses an interpreter without these modules, before anything is started."""
+    peers.check(arguments.peer_python, modules)
+
+
+def _show(document, timings, units, results):
+    described = document["machine"]
+    noisy, slices = document["noisy_slices"]
+    print(f"{described['cpu']}, {described['cores']} cores, {described['memory_gib']} GiB; {described['system']}")
+    print(", ".join(f"{name} {version}" for name, version in document["versions"].items()))
+    print(
+        f"load {document['load_before'][0]} before, {document['load_after'][0]} after; {noisy} of {slices} slices noisy; "
+        f"TF_ENABLE_ONEDNN_OPTS {document['TF_ENABLE_ONEDNN_OPTS']}; {document['rounds']} rounds of "
+        f"{document['slice_seconds']} s\n"
+    )
+    print(comparison.table(timings.seconds, units, document["unit"]) + "\n")
+    for result in results:
+        print(result.line())
+
+
+def _case(seconds, units):
+    median = statistics.median(seconds)
+    return {"median_seconds": median, "units_per_call": units, "per_second": units / median, "rounds": seconds}
+
+
+def _ratio(result):
+    return {**result.comparison._asdict(), "ratio": result.ratio, "spread": result.spread, "reached": result.reached}
+
+
+def _versions(cases):
+    versions = {}
+    for worker in dict.fromkeys(case.worker for case in cases):
+        versions |= worker.versions()
+    return versions
+
+
+def _git_revision():
+    """The revision of the source tree, with `-dirty` for uncommitted changes; None outside a repository."""
+    command = ["git", "-C", str(harness.ROOT), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        asked = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return asked.stdout.strip() or None
+
+
+def _progress(text):
+    print(f"{text:<78}", end="\r" if sys.stderr.isatty() else "\n", file=sys.stderr, flush=True)
