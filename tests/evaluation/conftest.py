@@ -2,6 +2,7 @@
 
 import types
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -77,10 +78,12 @@ def digits():
 
 @pytest.fixture(scope="session")
 def small_sdgm(digits):
+    keras.utils.set_random_seed(0)
     config = auxiliary.Config(latent_dim=3, auxiliary_dim=4, network=mlp.Config(hidden=(8,)), skip=True)
     return config.build(digits.info, seed=0)
 
 
 @pytest.fixture(scope="session")
 def small_vae(digits):
+    keras.utils.set_random_seed(0)
     return vae.Config(latent_dim=3, network=mlp.Config(hidden=(8,))).build(digits.info, seed=0)

@@ -49,7 +49,10 @@ def rendered(small_sdgm, digits, workdir):
     metrics = evaluate(small_sdgm, data, iw_samples=2, rows_limit=20)
     metrics |= {"baseline_mlp_error": 0.2, "baseline_svm_error": 0.1, "baseline_unlabelled_rows": 9}
     description = {
-        "experiment": {"model": {"type": "sdgm", "network": {"hidden": [8]}}, "data": {"source": "digits"}},
+        "experiment": {
+            "model": {"type": "sdgm", "network": {"hidden": [8]}},
+            "data": {"source": "digits", "name": "<script>alert(1)</script>"},
+        },
         "versions": {"tensorflow": tf.__version__},
         "git": "0123abcd",
     }

@@ -16,10 +16,15 @@ PRESET = str(Path(tfvae.__file__).parent / "configs" / "vae_digits.py")
 
 
 @pytest.fixture
-def parsed():
+def parsed(monkeypatch):
     """Parses flags as the program does; the flags of this process are put back."""
     values = flags.FLAGS
-    yield lambda *arguments: errors.parse_flags(["train", *arguments])
+
+    def parse(*arguments):
+        monkeypatch.setattr(sys, "argv", ["train", *arguments])  # Where config_flags looks for overrides.
+        return errors.parse_flags(sys.argv)
+
+    yield parse
     for name in [name for name in values if name.startswith("config.")]:
         delattr(values, name)
     values["config"].unparse()

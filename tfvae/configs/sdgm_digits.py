@@ -20,5 +20,7 @@ def get_config(size="full"):
             beta=0.1,
         ),
         data=data.Config(source="digits", transform=transforms.Config(noise="binarise")),
-        training=settings.Config(epochs=2 if tiny else 300),
+        training=settings.Config(
+            epochs=2 if tiny else 120, learning_rate=1e-3, figures_epochs=50, checkpoint_epochs=1 if tiny else 10
+        ),
     )

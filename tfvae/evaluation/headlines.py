@@ -165,8 +165,8 @@ def _bound(metrics):
         # Not the importance-weighted bound: with many draws that is tight for any fit, so it would tell nothing of it.
         gap = metrics["log_normaliser"] - metrics["bound"]
         meaning = (
-            f"The exact value is {_nats(metrics['log_normaliser'], 3)}. The gap of {_nats(gap, 3)} is the divergence of "
-            f"the fit from the target, at most, up to the noise of {metrics['bound_rows']:,} draws."
+            f"The exact value is {_nats(metrics['log_normaliser'], 3)}. The fit diverges from the target by the gap of "
+            f"{_nats(gap, 3)} at most, up to the noise of {metrics['bound_rows']:,} draws."
         )
         return Headline("Bound on log Z", _nats(metrics["bound"], 3), meaning)
     bits = f" {metrics['bits_per_dim']:.3f} bits a dimension." if metrics.get("bits_per_dim") is not None else ""
