@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from tests.presets import PRESETS, model_and_batch, tiny
 
+from tests.presets import PRESETS, model_and_batch, tiny
 from tfvae import experiment as experiments
 from tfvae.models.base import all_images
 from tfvae.probability import noise
@@ -41,7 +41,7 @@ def test_terms_are_one_value_a_row_and_repeat_for_a_seed(preset):
 
 @every_preset
 def test_paths_of_variables_are_unique_and_do_not_depend_on_what_was_built_before(preset):
-    model, batch = model_and_batch(preset)
+    model, _ = model_and_batch(preset)
     paths = [v.path for v in model.variables]
     assert len(set(paths)) == len(paths)
     again = tiny(preset).model.build(model.info, seed=0)

@@ -30,7 +30,8 @@ def linear_gaussian(rng):
 
     def log_joint(z):
         log_p_z = tfd.MultivariateNormalDiag(tf.zeros(2), tf.ones(2)).log_prob(z)
-        return log_p_z + tfd.MultivariateNormalDiag(tf.linalg.matmul(z, w, transpose_b=True), s * tf.ones(6)).log_prob(x)
+        p_x = tfd.MultivariateNormalDiag(tf.linalg.matmul(z, w, transpose_b=True), s * tf.ones(6))
+        return log_p_z + p_x.log_prob(x)
 
     return log_joint, posterior, evidence.log_prob(x)
 

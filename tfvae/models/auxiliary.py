@@ -12,11 +12,9 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from tfvae import inference
-from tfvae.inference.bound import LogWeights, bound
-from tfvae.models.base import GenerativeModel, Objective, all_images
+from tfvae.inference.bound import LogWeights
 from tfvae.models.class_conditional import ClassConditionalModel, ClassTable
-from tfvae.models.vae import gaussian_kl_per_unit
+from tfvae.models.vae import UnlabelledModel, gaussian_kl_per_unit
 from tfvae.networks import mlp
 from tfvae.probability import families, noise
 from tfvae.probability.potentials import Potential
@@ -182,15 +180,11 @@ class AuxiliaryVAEConfig:
         return AuxiliaryVAE(self, info, seed)
 
 
-class AuxiliaryVAE(GenerativeModel):
+class AuxiliaryVAE(UnlabelledModel):
     """p(z) p(x | z) p(a | x, z), approximated by q(a | x) q(z | a, x): eqs. (2) to (4), and (20) for a potential."""
 
     def __init__(self, config, info, seed=0, **kwargs):
-        super().__init__(
-            info, seed=seed, kl_warmup_steps=config.kl_warmup_steps, compile_step=config.compile_step, **kwargs
-        )
-        self.config = config
-        self.estimator = inference.estimator(config.bound)
+        super().__init__(config, info, seed, **kwargs)
         x, z, a = int(np.prod(info.image_shape)), config.latent_dim, config.auxiliary_dim
         self.is_potential = config.prior != "normal"
         if self.is_potential and (z != 2 or x):
@@ -208,7 +202,6 @@ class AuxiliaryVAE(GenerativeModel):
         self.q_z_given_ax = mlp.conditional("q_z", {"a": a, "x": x}, families.GAUSSIAN, z, net)
 
     def log_weights(self, x, seed, num_samples, training=False):
-        """`LogWeights` [S, B] of S draws (a, z) ~ q(a | x) q(z | a, x) for images x [B, D]."""
         a_seed, z_seed = noise.split(seed, 2)
         q_a = self.q_a_given_x(x, training=training)
         a = q_a.sample(num_samples, seed=a_seed)
@@ -219,16 +212,6 @@ class AuxiliaryVAE(GenerativeModel):
             return LogWeights(self.p_z.log_prob(z), divergence)
         log_p_x = self.p_x_given_z(z, training=training).log_prob(x)
         return LogWeights(log_p_x, divergence - self.p_z.log_prob(z))
-
-    def objective(self, batch, seed, training=False):
-        weights = self.log_weights(all_images(batch), seed, self.config.num_samples, training)
-        log_p_x = bound(self.estimator, weights, self.kl_weight(training))
-        terms = {
-            "bound": log_p_x.value,
-            "log_likelihood": tf.reduce_mean(weights.log_likelihood, axis=0),
-            "kl": tf.reduce_mean(weights.divergence, axis=0),
-        }
-        return Objective(-tf.reduce_mean(log_p_x.surrogate), terms)
 
     def encode(self, image):
         """q(z | x) at the mean of q(a | x)."""
@@ -254,9 +237,6 @@ class AuxiliaryVAE(GenerativeModel):
         if self.is_potential:
             return self.sample_posterior(tf.zeros([num, 0]), seed)
         return self.decode(self.p_z.sample(num, seed=seed)).mean()
-
-    def log_prob_bound(self, image, num_samples, seed):
-        return inference.importance_weighted(self.log_weights(image, seed, num_samples).value())
 
     def kl_per_unit(self, image, seed):
         if self.is_potential:

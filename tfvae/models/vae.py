@@ -1,5 +1,6 @@
 """p(z) p(x | z) with q(z | x): the variational auto-encoder (M1), and IWAE by its bound."""
 
+import abc
 import dataclasses
 
 import numpy as np
@@ -38,7 +39,41 @@ class Config:
         return VAE(self, info, seed)
 
 
-class VAE(GenerativeModel):
+class UnlabelledModel(GenerativeModel, abc.ABC):
+    """A model without labels: its whole objective is a bound on log p(x) from its log weights.
+
+    Args:
+        config: has `bound`, `num_samples`, `kl_warmup_steps` and `compile_step`.
+        info: `tfvae.batch.DataInfo`.
+        seed: of the noise.
+    """
+
+    def __init__(self, config, info, seed=0, **kwargs):
+        super().__init__(
+            info, seed=seed, kl_warmup_steps=config.kl_warmup_steps, compile_step=config.compile_step, **kwargs
+        )
+        self.config = config
+        self.estimator = inference.estimator(config.bound)
+
+    @abc.abstractmethod
+    def log_weights(self, x, seed, num_samples, training=False) -> LogWeights:
+        """[S, B], log p(x, ...) − log q(... | x) of S draws of all latent variables for images x [B, D]."""
+
+    def objective(self, batch, seed, training=False):
+        weights = self.log_weights(all_images(batch), seed, self.config.num_samples, training)
+        log_p_x = bound(self.estimator, weights, self.kl_weight(training))
+        terms = {
+            "bound": log_p_x.value,
+            "log_likelihood": tf.reduce_mean(weights.log_likelihood, axis=0),
+            "kl": tf.reduce_mean(weights.divergence, axis=0),
+        }
+        return Objective(-tf.reduce_mean(log_p_x.surrogate), terms)
+
+    def log_prob_bound(self, image, num_samples, seed):
+        return inference.importance_weighted(self.log_weights(image, seed, num_samples).value())
+
+
+class VAE(UnlabelledModel):
     """p(x, z) = p(z) p(x | z), approximated by q(z | x).
 
     Args:
@@ -49,37 +84,18 @@ class VAE(GenerativeModel):
     """
 
     def __init__(self, config, info, seed=0, prefix="", **kwargs):
-        super().__init__(
-            info, seed=seed, kl_warmup_steps=config.kl_warmup_steps, compile_step=config.compile_step, **kwargs
-        )
-        self.config = config
-        self.estimator = inference.estimator(config.bound)
-        x_dim = int(np.prod(info.image_shape))
-        self.p_z = families.standard_normal(config.latent_dim)
+        super().__init__(config, info, seed, **kwargs)
+        x, z, net = int(np.prod(info.image_shape)), config.latent_dim, config.network
         likelihood = families.likelihood(config.likelihood)
-        self.p_x_given_z = mlp.conditional(f"{prefix}p_x", {"z": config.latent_dim}, likelihood, x_dim, config.network)
-        self.q_z_given_x = mlp.conditional(
-            f"{prefix}q_z", {"x": x_dim}, families.GAUSSIAN, config.latent_dim, config.network
-        )
+        self.p_z = families.standard_normal(z)
+        self.p_x_given_z = mlp.conditional(f"{prefix}p_x", {"z": z}, likelihood, x, net)
+        self.q_z_given_x = mlp.conditional(f"{prefix}q_z", {"x": x}, families.GAUSSIAN, z, net)
 
     def log_weights(self, x, seed, num_samples, training=False):
-        """`LogWeights` [S, B] of S draws z ~ q(z | x) for images x [B, D]."""
         q_z = self.q_z_given_x(x, training=training)
         z = q_z.sample(num_samples, seed=seed)
         p_x = self.p_x_given_z(z, training=training)
         return LogWeights(p_x.log_prob(x), q_z.log_prob(z) - self.p_z.log_prob(z))
-
-    def objective(self, batch, seed, training=False):
-        weights = self.log_weights(all_images(batch), seed, self.config.num_samples, training)
-        log_p_x = bound(self.estimator, weights, self.kl_weight(training))
-        return Objective(
-            loss=-tf.reduce_mean(log_p_x.surrogate),
-            terms={
-                "bound": log_p_x.value,
-                "log_likelihood": tf.reduce_mean(weights.log_likelihood, axis=0),
-                "kl": tf.reduce_mean(weights.divergence, axis=0),
-            },
-        )
 
     def encode(self, image):
         return self.q_z_given_x(image)
@@ -89,9 +105,6 @@ class VAE(GenerativeModel):
 
     def sample(self, num, seed):
         return self.decode(self.p_z.sample(num, seed=seed)).mean()
-
-    def log_prob_bound(self, image, num_samples, seed):
-        return inference.importance_weighted(self.log_weights(image, seed, num_samples).value())
 
     def kl_per_unit(self, image, seed):
         del seed  # In closed form.

@@ -5,6 +5,7 @@ import contextlib
 import datetime
 import json
 import os
+import re
 import shlex
 import statistics
 import subprocess
@@ -34,6 +35,7 @@ def parse_arguments(name, description, rounds, slice_seconds, add=None):
     parser.add_argument("--rounds", type=int, default=rounds, help="slices of every case")
     parser.add_argument("--slice_seconds", type=float, default=slice_seconds, help="length of a slice")
     parser.add_argument("--seed", type=int, default=0, help="of the order of the slices")
+    parser.add_argument("--only", default="", help="a regular expression: only cases whose name has a match")
     parser.add_argument("--peer_python", default=sys.executable, help="interpreter that has the peers")
     parser.add_argument(
         "--output", nargs="?", const=str(RESULTS / f"{name}.json"), help="write a JSON file, here if no other is named"
@@ -70,6 +72,11 @@ def run(name, arguments, cases, comparisons, unit, checks=None):
         unit: what the cases' units are.
         checks: JSON values that were found to be right before.
     """
+    cases = [case for case in cases if re.search(arguments.only, case.name)]
+    if not cases:
+        raise ValueError(f"`--only` {arguments.only!r} matches no case.")
+    named = {case.name for case in cases}
+    comparisons = [asked for asked in comparisons if {asked.case, asked.peer} <= named]
     load, began = machine.load(), time.monotonic()
     timings = harness.measure(cases, arguments.rounds, arguments.slice_seconds, arguments.seed, report=_progress)
     units = {case.name: case.units for case in cases}

@@ -1,5 +1,6 @@
 """Our training steps: through `fit` as training runs them, and bare."""
 
+import queue
 import threading
 import types
 from unittest import mock
@@ -59,8 +60,8 @@ class SlicedFit(keras.callbacks.Callback):
 
     def __init__(self, model, data):
         super().__init__()
-        self._left = 0
-        self._asked, self._done = threading.Event(), threading.Event()
+        self._left = None
+        self._asked, self._done = queue.SimpleQueue(), queue.SimpleQueue()
         state = types.SimpleNamespace(step=0, steps_per_epoch=data.steps_per_epoch, restore_metrics=lambda: None)
         interruption = types.SimpleNamespace(requested=False)
         thread = threading.Thread(
@@ -78,16 +79,14 @@ class SlicedFit(keras.callbacks.Callback):
         thread.start()
 
     def run(self, steps):
-        self._left = steps
-        self._done.clear()
-        self._asked.set()
-        self._done.wait()
+        self._asked.put(steps)
+        self._done.get()
 
     def on_train_batch_begin(self, batch, logs=None):
+        if self._left == 0:
+            self._done.put(None)
         if not self._left:
-            self._done.set()
-            self._asked.wait()
-            self._asked.clear()
+            self._left = self._asked.get()
 
     def on_train_batch_end(self, batch, logs=None):
         self._left -= 1

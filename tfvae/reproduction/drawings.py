@@ -1,0 +1,60 @@
+"""The figures of a table, as PNG bytes by name; a table names its function here."""
+
+import numpy as np
+
+from tfvae.evaluation import figures
+from tfvae.evaluation.representation import auxiliary_codes
+from tfvae.models.auxiliary import AuxiliaryVAE
+from tfvae.probability import noise
+from tfvae.reproduction import derived
+from tfvae.training.run import open_run
+
+_NUM_SAMPLES = 50_000
+
+
+def moons(done):
+    """Decision regions and a principal component plot of a (figures 2c and 2d) of draw 0, and errors by epoch."""
+    first = next(run for run in done if run.planned.draw == 0)
+    opened = open_run(first.planned.workdir)
+    model, data = opened.model, opened.data
+
+    def probabilities(points):
+        observed = data.transform.observe(points)
+        return model.classify(observed).numpy()
+
+    regions = figures.decision_regions(
+        probabilities, data.test.image, data.labelled.image, data.labelled.label, data.class_names
+    )
+    some = data.test.take(slice(0, 2000))
+    codes = auxiliary_codes(model, data, some)
+    auxiliary = figures.codes_pca(codes, some.label, data.class_names, "Auxiliary variable a")
+    return {"regions": regions, "auxiliary": auxiliary, **convergence(done)}
+
+
+def potentials(done):
+    """True and fitted density of every potential (figures 2a and 2b), of the best restart by validation."""
+    drawn = {}
+    for name in dict.fromkeys(run.planned.entry.name for run in done):
+        best = derived.best([run.record for run in done if run.planned.entry.name == name])
+        workdir = next(run.planned.workdir for run in done if run.record is best)
+        drawn[name.lower()] = potential(open_run(workdir).model, name)
+    return drawn
+
+
+def potential(model: AuxiliaryVAE, title):
+    samples = model.sample(_NUM_SAMPLES, noise.seed(0)).numpy()
+    return figures.potential(model.p_z.log_prob, samples, edge=model.p_z.edge, title=title)
+
+
+def convergence(done):
+    """Validation error by epoch, the mean over draws, a line for every row (figure 5)."""
+    lines = {}
+    for run in done:
+        lines.setdefault(run.planned.entry.name, []).append(run.record["curves"])
+    # Early stopping may end draws at different epochs: a mean is taken as far as all of them go.
+    curves = {}
+    for name, drawn in lines.items():
+        length = min(len(one["epoch"]) for one in drawn)
+        mean = np.mean([one["val_error"][:length] for one in drawn], axis=0)
+        curves[name] = (drawn[0]["epoch"][:length], mean.tolist())
+    return {"convergence": figures.curves(curves, "validation error", percent=True, title="Error against epochs")}

@@ -1,0 +1,174 @@
+"""One run of a table: a preset with overrides, trained or resumed, measured once on the test rows."""
+
+import dataclasses
+import gc
+import hashlib
+import importlib
+import json
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+
+from tfvae.data import load
+from tfvae.evaluation import draws
+from tfvae.evaluation.evaluate import evaluate, plain, scalars
+from tfvae.experiment import Experiment
+from tfvae.reproduction import derived
+from tfvae.reproduction.tables import Entry
+from tfvae.training import atomic, trainer
+from tfvae.training.run import RunDirectory, open_run
+from tfvae.training.state import MetricsLog
+
+
+class Planned(NamedTuple):
+    """A run that is to be made: one draw of one row of a table."""
+
+    entry: Entry
+    draw: int
+    size: str
+    experiment: Experiment
+    workdir: Path
+
+
+class Done(NamedTuple):
+    """A run that was made; `record` is its part of the table's JSON."""
+
+    planned: Planned
+    record: dict
+
+
+def plan(table, budget, num_draws, workdir, data_dir=""):
+    """All runs of a table, draw by draw, so that an interrupted table has whole draws.
+
+    Runs lie in `<workdir>/<budget>/<preset and its overrides>/<draw>`, so tables that have runs in common share them.
+
+    Args:
+        table: `tfvae.reproduction.tables.Table`.
+        budget: `tiny` (one epoch, to see that everything works), `small` or `full`.
+        num_draws: draws of labels, initialisation and noise.
+        workdir: of all runs.
+        data_dir: where TFDS keeps its sets; empty for its default.
+    """
+    planned = []
+    for draw in range(num_draws):
+        for entry in table.entries:
+            experiment = draws.experiment_of(experiment_of(entry, budget, data_dir), draw)
+            folder = Path(workdir) / budget / _folder(entry) / str(draw)
+            planned.append(Planned(entry, draw, entry.size or budget, experiment, folder))
+    return planned
+
+
+def experiment_of(entry, budget, data_dir=""):
+    """The experiment of a row.
+
+    Raises:
+        ValueError: for an override of a field that the experiment does not have.
+    """
+    preset = importlib.import_module(f"tfvae.configs.{entry.preset}")
+    experiment = preset.get_config(entry.size or budget)
+    for path, value in entry.overrides.items():
+        _override(experiment, path, value)
+    if data_dir and experiment.data.source == "tfds":
+        experiment.data.data_dir = data_dir
+    if budget == "tiny":
+        experiment.training.epochs = 1
+    return experiment
+
+
+def check_data(planned):
+    """Loads every data set once, so that a missing one is told before anything is trained.
+
+    Raises:
+        ValueError: for data that is not there.
+    """
+    checked = []
+    for run in planned:
+        wanted = dataclasses.replace(run.experiment.data, label_seed=0)
+        if wanted not in checked:
+            try:
+                load.load(wanted)
+            except ValueError as error:
+                message = f"The data of {run.entry.name!r} cannot be used: {error} Here the flag is --data_dir."
+                raise ValueError(message) from error
+            checked.append(wanted)
+
+
+def perform(planned, evaluation):
+    """Trains a run, or what is left of it, and measures its best-by-validation weights.
+
+    Args:
+        planned: `Planned`.
+        evaluation: arguments of `tfvae.evaluation.evaluate.evaluate`.
+
+    Returns:
+        `Done`.
+    """
+    last = trainer.train(planned.experiment, planned.workdir)
+    keras.utils.clear_session()  # A table is many models in one process.
+    gc.collect()
+    test = _measured(planned, {**evaluation, **planned.entry.evaluation})
+    lines = MetricsLog(RunDirectory(planned.workdir).metrics_log).lines()
+    monitor = planned.experiment.training.monitor
+    split = atomic.read_json(planned.workdir / "split.json")
+    record = {
+        "entry": planned.entry.name,
+        "preset": planned.entry.preset,
+        "size": planned.size,
+        "overrides": dict(planned.entry.overrides),
+        "draw": planned.draw,
+        "seed": planned.experiment.training.seed,
+        "label_seed": planned.experiment.data.label_seed,
+        "epochs": len(lines),
+        "steps": lines[-1]["step"],
+        "best_epoch": last["best_epoch"],
+        "monitor": monitor,
+        f"validation_{monitor}": last[f"best_{monitor}"],
+        "test": test,
+        "curves": _curves(lines),
+        "seconds": round(sum(line["seconds"] for line in lines), 1),
+        "data_sha256": split["data"],
+        "split_sha256": split["hash"],
+    }
+    return Done(planned, json.loads(json.dumps(plain(record), allow_nan=False)))
+
+
+def _measured(planned, arguments):
+    """Test metrics of the best weights, from `test.json` where these very weights were measured so before."""
+    path = planned.workdir / "test.json"
+    weights = hashlib.sha256(RunDirectory(planned.workdir).best_weights.read_bytes()).hexdigest()
+    key = {"weights_sha256": weights, "evaluation": plain(arguments)}
+    if path.exists():
+        there = atomic.read_json(path)
+        if {name: there.get(name) for name in key} == key:
+            return there["metrics"]
+    opened = open_run(planned.workdir)
+    metrics = derived.with_derived(scalars(evaluate(opened.model, opened.data, **arguments)))
+    atomic.write_json(path, {**key, "metrics": metrics})
+    return metrics
+
+
+def _curves(lines):
+    """Validation metrics by epoch, to draw from."""
+    kept = {"epoch": [line["epoch"] for line in lines]}
+    for name in ("val_error", "val_bound"):
+        if name in lines[0]:
+            kept[name] = [round(line[name], 5) for line in lines]
+    return kept
+
+
+def _override(experiment, path, value):
+    owner = experiment
+    *parents, field = path.split(".")
+    for parent in parents:
+        owner = getattr(owner, parent, None)
+    if not hasattr(owner, field):
+        raise ValueError(f"A table overrides `{path}`, which {type(experiment.model).__module__} does not have.")
+    setattr(owner, field, value)
+
+
+def _folder(entry):
+    """A folder's name for a preset, its size and its overrides."""
+    parts = [entry.preset, entry.size or "", *(f"{k}={v}" for k, v in sorted(entry.overrides.items()))]
+    return re.sub(r"[^A-Za-z0-9_.=-]+", "_", "-".join(part for part in parts if part)).strip("_")
