@@ -30,18 +30,24 @@ def measured(opened):
     return metrics
 
 
+def measured_draw(drawn, directory):
+    """Trains one label draw, or finishes its training, and measures it."""
+    with contextlib.redirect_stdout(sys.stderr):  # Standard output has one line, the result.
+        trainer.train(drawn, directory)
+    return measured(open_run(directory))
+
+
 @errors.friendly
 def main(argv):
     if len(argv) > 1:
         raise app.UsageError(f"Unexpected arguments: {argv[1:]}.")
     opened = open_run(_WORKDIR.value)
     metrics, (experiment, data, model, workdir) = measured(opened), opened
-    directories = [workdir / "draws" / str(n) for n in range(_DRAWS.value)]
-    for n, directory in enumerate(directories):
-        with contextlib.redirect_stdout(sys.stderr):  # Standard output has one line, the result.
-            trainer.train(draws.experiment_of(experiment, n), directory)
-    if directories:
-        metrics["draws"] = draws.spread([measured(open_run(directory)) for directory in directories])
+    drawn = {n: draws.experiment_of(experiment, n) for n in range(_DRAWS.value)}
+    # The run itself is one of the draws, as a rule the first.
+    results = [metrics if e == experiment else measured_draw(e, workdir / "draws" / str(n)) for n, e in drawn.items()]
+    if results:
+        metrics["draws"] = draws.spread(results)
         atomic.write_json(workdir / "metrics.json", metrics)
     command, config = shlex.join(["tfvae-evaluate", *sys.argv[1:]]), atomic.read_json(workdir / "config.json")
     page = report.render(model, data, metrics, workdir, config, _COMPARE.value, command)

@@ -24,9 +24,7 @@ def main(argv):
         raise app.UsageError(f"Unexpected arguments: {argv[1:]}.")
     logging.set_verbosity(logging.INFO)
     name = _TABLE.value
-    result = reproduce(
-        name, TABLES[name], _BUDGET.value, _WORKDIR.value, _OUTPUT.value, _DRAWS.value, _DATA_DIR.value
-    )
+    result = reproduce(name, TABLES[name], _BUDGET.value, _WORKDIR.value, _OUTPUT.value, _DRAWS.value, _DATA_DIR.value)
     print(results.text(result))
 
 

@@ -240,7 +240,7 @@ class AuxiliaryVAE(UnlabelledModel):
 
     def kl_per_unit(self, image, seed):
         if self.is_potential:
-            raise ValueError("A potential is no sum over units, so it has no KL a unit.")
+            raise NotImplementedError("A potential is no sum over units, so it has no KL a unit.")
         z_seed, a_seed = noise.split(seed, 2)
         q_a, z = self.encode_auxiliary(image), self.sample_posterior(image, z_seed)
         a, p_a = q_a.sample(seed=a_seed), self.p_a_given_xz(image, z)

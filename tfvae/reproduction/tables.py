@@ -98,7 +98,7 @@ _MOONS = Table(
     facts="moons",
     notes=(
         "No classifier can err less than {bayes_error:.2%} on moons with the noise of {noise} used here. The source "
-        "does not print its noise; with the 0.2 of the authors' code nobody can err less than {bayes_error_of_code:.1%}.",
+        "does not print its noise; with the 0.2 of the authors' code the least is {bayes_error_of_code:.1%}.",
         "The figures show draw 0.",
     ),
 )
