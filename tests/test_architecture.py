@@ -20,6 +20,7 @@ FLOORS = [
     ["training"],
     ["serving"],
     ["configs"],
+    ["reproduction"],
     ["bin"],
 ]
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}

@@ -1,5 +1,7 @@
 """One contract over all presets."""
 
+import importlib
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -125,3 +127,9 @@ def test_every_preset_says_where_it_comes_from(preset):
     module = __import__(f"tfvae.configs.{preset}", fromlist=["get_config"])
     assert module.__doc__
     assert "20" in module.get_config.__doc__, "name the source and its year"
+
+
+@every_preset
+def test_a_size_that_does_not_exist_is_refused(preset):
+    with pytest.raises(ValueError, match="tinny"):
+        importlib.import_module(f"tfvae.configs.{preset}").get_config("tinny")

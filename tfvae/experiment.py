@@ -21,6 +21,12 @@ class Experiment:
     training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
 
 
+def check_size(size, *known):
+    """Raises ValueError for a size, the part of `--config=preset.py:size` behind the colon, that a preset lacks."""
+    if size not in known:
+        raise ValueError(f"This preset has the sizes {list(known)}, got {size!r}.")
+
+
 def to_dict(experiment):
     """Plain JSON values; the model's config type is kept by name."""
     fields = dataclasses.asdict(experiment)

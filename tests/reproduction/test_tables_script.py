@@ -63,6 +63,18 @@ def test_check_sees_new_results(repository):
     assert tables(repository, "--check").returncode == 1
 
 
+def test_all_shows_every_file_and_benchmarks_by_their_ratios(repository):
+    ratio = {"name": "ours/theirs", "ratio": 1.456, "spread": [1.4, 1.5], "goal": 1.3, "share": False, "reached": True}
+    benchmark = {"benchmark": "step", "ratios": [ratio, {**ratio, "goal": None, "reached": None}]}
+    (repository / "results" / "a_step.json").write_text(json.dumps(benchmark))
+    (repository / "README.md").write_text(README.replace("speed", "all"))
+    assert tables(repository).returncode == 0
+    readme = (repository / "README.md").read_text()
+    assert readme.index("Benchmark `step`") < readme.index("**Speed**")
+    assert "| ours/theirs | 1.46 | 1.40 to 1.50 | 1.3 | yes |\n| ours/theirs | 1.46 | 1.40 to 1.50 | – | – |" in readme
+    assert tables(repository, "--check").returncode == 0
+
+
 @pytest.mark.parametrize(
     ("readme", "told"),
     [

@@ -13,6 +13,13 @@ def test_an_error_falls_and_a_bound_rises(name, values, best):
     assert better[0] and not monitor.exhausted
 
 
+def test_a_tie_goes_to_the_later_epoch_but_does_not_feed_patience():
+    monitor = Monitor("error", patience=2)
+    assert [monitor.observe(epoch, 0.1) for epoch in (1, 2, 3)] == [True, True, True]
+    assert monitor.best_epoch == 3
+    assert monitor.exhausted
+
+
 def test_patience_counts_epochs_without_a_better_value():
     monitor = Monitor("error", patience=2)
     seen = []

@@ -24,14 +24,14 @@ _COMPARE = flags.DEFINE_list("compare", [], "Run directories whose curves are dr
 
 def measured(opened):
     """The metrics of a run, as they are also written to its metrics.json."""
-    limits = {"num_samples": _SAMPLES.value, "iw_samples": _IW_SAMPLES.value, "rows_limit": _ROWS.value}
-    metrics = evaluate(opened.model, opened.data, **limits, baselines=_BASELINES.value)
+    sizes = (_SAMPLES.value, _IW_SAMPLES.value, _ROWS.value)
+    metrics = evaluate(opened.model, opened.data, None, *sizes, baselines=_BASELINES.value)
     atomic.write_json(opened.workdir / "metrics.json", metrics)
     return metrics
 
 
 def measured_draw(drawn, directory):
-    """Trains one label draw, or finishes its training, and measures it."""
+    """Trains and measures one label draw; the run itself, which is one of them, needs neither."""
     with contextlib.redirect_stdout(sys.stderr):  # Standard output has one line, the result.
         trainer.train(drawn, directory)
     return measured(open_run(directory))
@@ -41,14 +41,11 @@ def measured_draw(drawn, directory):
 def main(argv):
     if len(argv) > 1:
         raise app.UsageError(f"Unexpected arguments: {argv[1:]}.")
-    opened = open_run(_WORKDIR.value)
-    metrics, (experiment, data, model, workdir) = measured(opened), opened
+    opened = experiment, data, model, workdir = open_run(_WORKDIR.value)
+    metrics = measured(opened)
     drawn = {n: draws.experiment_of(experiment, n) for n in range(_DRAWS.value)}
-    # The run itself is one of the draws, as a rule the first.
     results = [metrics if e == experiment else measured_draw(e, workdir / "draws" / str(n)) for n, e in drawn.items()]
-    if results:
-        metrics["draws"] = draws.spread(results)
-        atomic.write_json(workdir / "metrics.json", metrics)
+    atomic.write_json(workdir / "metrics.json", metrics := metrics | draws.summary(results))
     command, config = shlex.join(["tfvae-evaluate", *sys.argv[1:]]), atomic.read_json(workdir / "config.json")
     page = report.render(model, data, metrics, workdir, config, _COMPARE.value, command)
     atomic.write_bytes(workdir / "report.html", page.encode())

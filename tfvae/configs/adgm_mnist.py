@@ -2,7 +2,7 @@
 
 from tfvae.data import load as data
 from tfvae.data import transforms
-from tfvae.experiment import Experiment
+from tfvae.experiment import Experiment, check_size
 from tfvae.models import auxiliary
 from tfvae.networks import mlp
 from tfvae.training import settings
@@ -13,12 +13,13 @@ def get_config(size="full"):
 
     `full` is the source's 1,000 epochs; `small` is ten, at a rate that suits so few; `tiny` trains in seconds.
     """
+    check_size(size, "full", "small", "tiny")
     tiny = size == "tiny"
     return Experiment(
         model=auxiliary.Config(
             latent_dim=8 if tiny else 100,
             auxiliary_dim=8 if tiny else 100,
-            network=mlp.Config(hidden=(32, 32) if tiny else (500, 500), batch_norm=True),
+            network=mlp.Config(hidden=(32, 32) if tiny else (500, 500), batch_norm=True, output_init="small"),
             beta=0.1,
         ),
         data=data.Config(

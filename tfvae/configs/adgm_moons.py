@@ -2,7 +2,7 @@
 
 from tfvae.data import load as data
 from tfvae.data import transforms
-from tfvae.experiment import Experiment
+from tfvae.experiment import Experiment, check_size
 from tfvae.models import auxiliary
 from tfvae.networks import mlp
 from tfvae.training import settings
@@ -10,6 +10,7 @@ from tfvae.training import settings
 
 def get_config(size="full"):
     """Maaløe et al. 2016, section 4.2 and figure 2c: two hidden layers of 100, dim(a, z) = 10, 10 epochs."""
+    check_size(size, "full", "tiny")
     tiny = size == "tiny"
     return Experiment(
         model=auxiliary.Config(

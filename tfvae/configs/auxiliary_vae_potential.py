@@ -2,7 +2,7 @@
 
 from tfvae.data import load as data
 from tfvae.data import transforms
-from tfvae.experiment import Experiment
+from tfvae.experiment import Experiment, check_size
 from tfvae.models import auxiliary
 from tfvae.networks import mlp
 from tfvae.training import settings
@@ -10,6 +10,7 @@ from tfvae.training import settings
 
 def get_config(size="u1"):
     """Maaløe et al. 2016, section 4.1 and figure 2: three hidden layers of 20, dim(a) = 4, dim(z) = 2."""
+    check_size(size, "full", "u1", "u2", "u3", "u4", "tiny")
     return Experiment(
         model=auxiliary.AuxiliaryVAEConfig(
             latent_dim=2,

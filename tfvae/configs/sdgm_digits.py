@@ -2,7 +2,7 @@
 
 from tfvae.data import load as data
 from tfvae.data import transforms
-from tfvae.experiment import Experiment
+from tfvae.experiment import Experiment, check_size
 from tfvae.models import auxiliary
 from tfvae.networks import mlp
 from tfvae.training import settings
@@ -10,12 +10,13 @@ from tfvae.training import settings
 
 def get_config(size="full"):
     """Maaløe et al. 2016, section 2.4, at the size of the data; `tiny` trains in seconds."""
+    check_size(size, "full", "tiny")
     tiny = size == "tiny"
     return Experiment(
         model=auxiliary.Config(
             latent_dim=4 if tiny else 20,
             auxiliary_dim=4 if tiny else 20,
-            network=mlp.Config(hidden=(16, 16) if tiny else (200, 200), batch_norm=True),
+            network=mlp.Config(hidden=(16, 16) if tiny else (200, 200), batch_norm=True, output_init="small"),
             skip=True,
             beta=0.1,
         ),

@@ -2,7 +2,7 @@
 
 from tfvae.data import load as data
 from tfvae.data import transforms
-from tfvae.experiment import Experiment
+from tfvae.experiment import Experiment, check_size
 from tfvae.models import auxiliary
 from tfvae.networks import mlp
 from tfvae.training import settings
@@ -13,12 +13,13 @@ def get_config(size="full"):
 
     For shards written by `ingest`: --config.data.source=shards --config.data.path=shards/.
     """
+    check_size(size, "full", "tiny")
     tiny = size == "tiny"
     return Experiment(
         model=auxiliary.Config(
             latent_dim=4 if tiny else 50,
             auxiliary_dim=4 if tiny else 50,
-            network=mlp.Config(hidden=(16, 16) if tiny else (500, 500), batch_norm=True),
+            network=mlp.Config(hidden=(16, 16) if tiny else (500, 500), batch_norm=True, output_init="small"),
             likelihood="discretised_logistic",
             skip=True,
             beta=1.0,

@@ -2,7 +2,7 @@
 
 from tfvae.data import load as data
 from tfvae.data import transforms
-from tfvae.experiment import Experiment
+from tfvae.experiment import Experiment, check_size
 from tfvae.models import auxiliary
 from tfvae.networks import mlp
 from tfvae.training import settings
@@ -13,12 +13,13 @@ def get_config(size="full"):
 
     Pixels are divided by each channel's standard deviation over the training images.
     """
+    check_size(size, "full", "tiny")
     tiny = size == "tiny"
     return Experiment(
         model=auxiliary.Config(
             latent_dim=8 if tiny else 300,
             auxiliary_dim=8 if tiny else 300,
-            network=mlp.Config(hidden=(32, 32) if tiny else (1000, 1000), batch_norm=True),
+            network=mlp.Config(hidden=(32, 32) if tiny else (1000, 1000), batch_norm=True, output_init="small"),
             likelihood="gaussian",
             skip=True,
             beta=2.0,

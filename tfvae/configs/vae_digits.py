@@ -2,7 +2,7 @@
 
 from tfvae.data import load as data
 from tfvae.data import transforms
-from tfvae.experiment import Experiment
+from tfvae.experiment import Experiment, check_size
 from tfvae.models import vae
 from tfvae.networks import mlp
 from tfvae.training import settings
@@ -10,6 +10,7 @@ from tfvae.training import settings
 
 def get_config(size="full"):
     """Kingma & Welling 2013, at the size of the data; `tiny` trains in seconds."""
+    check_size(size, "full", "tiny")
     tiny = size == "tiny"
     return Experiment(
         model=vae.Config(latent_dim=4 if tiny else 10, network=mlp.Config(hidden=(16,) if tiny else (200,))),

@@ -2,7 +2,7 @@
 
 from tfvae.data import load as data
 from tfvae.data import transforms
-from tfvae.experiment import Experiment
+from tfvae.experiment import Experiment, check_size
 from tfvae.models import vae
 from tfvae.networks import mlp
 from tfvae.training import settings
@@ -13,6 +13,7 @@ def get_config(size="full"):
 
     `full` is 320 epochs (pythae trains as long); `small` is what half an hour of two cores allows.
     """
+    check_size(size, "full", "small", "tiny")
     tiny = size == "tiny"
     return Experiment(
         model=vae.Config(

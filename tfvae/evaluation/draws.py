@@ -31,6 +31,11 @@ def spread(results):
     return {name: _summary([result[name] for result in results]) for name in names}
 
 
+def summary(results):
+    """{"draws": `spread`} to add to the metrics of a run, or {} without draws."""
+    return {"draws": spread(results)} if results else {}
+
+
 def _summary(values):
     deviation = statistics.stdev(values) if len(values) > 1 else None
     return {"mean": statistics.fmean(values), "std": deviation, "values": values}

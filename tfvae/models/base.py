@@ -147,9 +147,11 @@ class GenerativeModel(keras.Model, abc.ABC):
         return self._report(self.objective(batch, noise.seed(self.seed)))
 
     def _report(self, objective):
-        for name, value in {"loss": objective.loss, **objective.terms}.items():
+        values = {"loss": objective.loss, **objective.terms}
+        for name, value in values.items():
             self._trackers[name].update_state(value)
-        return {name: tracker.result() for name, tracker in self._trackers.items()}
+        # A term that these streams do not have has no mean, rather than a mean of 0.
+        return {name: self._trackers[name].result() for name in values}
 
     def _serve_encode(self, image):
         q_z = self.encode(image)

@@ -90,8 +90,8 @@ def check_data(planned):
             try:
                 load.load(wanted)
             except ValueError as error:
-                message = f"The data of {run.entry.name!r} cannot be used: {error} Here the flag is --data_dir."
-                raise ValueError(message) from error
+                flag = " Here the flag is --data_dir." if wanted.source == "tfds" else ""
+                raise ValueError(f"The data of {run.entry.name!r} cannot be used: {error}{flag}") from error
             checked.append(wanted)
 
 

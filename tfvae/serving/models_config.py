@@ -1,9 +1,9 @@
 """`models.config`: which models a server serves, beside them."""
 
-import os
 import pathlib
 import re
-import secrets
+
+from tfvae.training import atomic
 
 FILE_NAME = "models.config"
 
@@ -40,7 +40,8 @@ def update(directory, base_path="/models"):
             f"{path} must end with the closing brace of `model_config_list {{ ... }}`, got {text[-40:]!r}. "
             "Repair it, or delete it to have it written anew."
         )
-    _replace(path, head + "".join(blocks) + brace + tail)
+    # Whole or not at all: a server that polls the file never reads half of it.
+    atomic.write_bytes(path, (head + "".join(blocks) + brace + tail).encode())
     return path
 
 
@@ -50,16 +51,3 @@ def _models(directory):
         for model in directory.iterdir()
         if model.is_dir() and any(version.name.isdigit() for version in model.iterdir())
     )
-
-
-def _replace(path, text):
-    """A server that polls the file never reads half of it."""
-    incoming = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
-    try:
-        with open(incoming, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(incoming, path)
-    finally:
-        incoming.unlink(missing_ok=True)

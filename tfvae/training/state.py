@@ -22,13 +22,17 @@ class Monitor:
         self.waited = 0
 
     def observe(self, epoch, value):
-        """Takes the value after an epoch (from 1); whether it is better than all before it."""
+        """Takes the value after an epoch (from 1); whether its weights are the best so far.
+
+        A tie goes to the later epoch: on few validation rows errors tie early, while the bound still rises. Patience
+        waits for a value that is truly better.
+        """
         better = self.best is None or (value > self.best if self.name == "bound" else value < self.best)
-        if better:
-            self.best, self.best_epoch, self.waited = value, epoch, 0
-        else:
-            self.waited += 1
-        return better
+        self.waited = 0 if better else self.waited + 1
+        if better or value == self.best:
+            self.best, self.best_epoch = value, epoch
+            return True
+        return False
 
     @property
     def exhausted(self):

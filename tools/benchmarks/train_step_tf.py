@@ -113,12 +113,12 @@ def record_step(shards, path):
         # Without the axis of the one sample; that of the classes is 1 for a, and for z of labelled images.
         arrays |= {f"{stream}_a": a[0, :, 0], f"{stream}_z": z[0]}
     for network in NETWORKS:
-        arrays |= {f"{network}/{i}": array for i, array in enumerate(_dense_arrays(getattr(model, network)))}
+        arrays |= {f"{network}/{i}": array for i, array in enumerate(dense_arrays(getattr(model, network)))}
     np.savez(path, **{name: np.asarray(array) for name, array in arrays.items()})
     return {"loss": float(objective.loss), "gradient_norm": float(tf.linalg.global_norm(gradients))}
 
 
-def _dense_arrays(conditional):
+def dense_arrays(conditional):
     """Kernel and bias of every layer; the first kernel is that of all parents side by side."""
     merge = conditional.merge
     first = tf.concat([tf.convert_to_tensor(layer.kernel) for layer in merge.maps], axis=0)
