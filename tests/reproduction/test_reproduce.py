@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shutil
 
 import numpy as np
 import pytest
@@ -17,10 +18,7 @@ FEW_ROWS = {"data.num_validation": 1000, "model.network.hidden": (8,)}
 TABLE = Table(
     title="Digits",
     citation="nobody",
-    entries=(
-        Entry("SDGM", "sdgm_digits", FEW_ROWS, source="1.00 %"),
-        Entry("SDGM, another beta", "sdgm_digits", {**FEW_ROWS, "model.beta": 1.0}),
-    ),
+    entries=(Entry("SDGM", "sdgm_digits", FEW_ROWS, source="1.00 %"),),
     measures=(Measure("test error", ("error",)), Measure("best", ("validation_error",), show="best")),
     evaluation={"iw_samples": 0, "rows_limit": 20},
     drawing="convergence",
@@ -40,7 +38,7 @@ def test_the_json_tells_everything_that_is_needed_to_make_it_again(made):
     assert json.loads((output / "digits-tiny.json").read_text()) == result
     assert result["command"] == "python -m tfvae.bin.reproduce --table=digits --budget=tiny --draws=2"
     assert {"versions", "git", "machine", "date", "seconds", "notes", "citation"} <= set(result)
-    assert len(result["runs"]) == 4
+    assert len(result["runs"]) == 2
     for run in result["runs"]:
         assert run["seed"] == run["label_seed"] == run["draw"]
         assert run["preset"] == "sdgm_digits" and run["overrides"]["data.num_validation"] == 1000
@@ -78,32 +76,40 @@ def test_figures_lie_beside_the_json_and_are_small(made):
     assert png.startswith(b"\x89PNG") and len(png) < 300_000
 
 
-def test_a_finished_table_is_not_measured_again(made, monkeypatch):
+def test_a_finished_table_is_neither_trained_nor_measured_again(made, monkeypatch):
     result, workdir, output = made
+    monkeypatch.setattr(trainer, "train", lambda *_: pytest.fail("trained a second time"))
     monkeypatch.setattr(runs, "evaluate", lambda *_, **__: pytest.fail("measured a second time"))
-    again = reproduce("digits", TABLE, "tiny", workdir, output, num_draws=2)
-    assert again["runs"] == result["runs"]
+    assert reproduce("digits", TABLE, "tiny", workdir, output, num_draws=2)["runs"] == result["runs"]
+
+
+def test_other_weights_are_measured_again(made, tmp_path, monkeypatch):
+    result, workdir, _ = made
+    shutil.copytree(workdir, tmp_path / "runs")
+    (measured := next((tmp_path / "runs").rglob("0/test.json"))).write_text('{"weights_sha256": "others"}')
+    monkeypatch.setattr(runs, "evaluate", lambda *_, **__: {"error": 0.5})
+    again = reproduce("digits", TABLE, "tiny", tmp_path / "runs", tmp_path, num_draws=1)
+    assert again["runs"][0]["test"] == {"error": 0.5} == json.loads(measured.read_text())["metrics"]
+    assert again["runs"][0]["curves"] == result["runs"][0]["curves"]
 
 
 def test_an_interrupted_table_goes_on_where_it_was(made, tmp_path, monkeypatch):
-    result, _, _ = made
-    train, trained = trainer.train, []
+    result, workdir, _ = made
+    trained = []
 
-    def train_until_interrupted(experiment, workdir):
-        trained.append(workdir)
-        if len(trained) == 2:
+    def train(experiment, folder):
+        if len(trained) == 1 and not (tmp_path / "restarted").exists():
             raise SystemExit(143)
-        return train(experiment, workdir)
+        trained.append(folder.name)
+        shutil.copytree(workdir / folder.relative_to(tmp_path), folder)
 
-    monkeypatch.setattr(trainer, "train", train_until_interrupted)
+    monkeypatch.setattr(trainer, "train", train)
     with pytest.raises(SystemExit):
-        reproduce("digits", TABLE, "tiny", tmp_path, tmp_path / "out", num_draws=1)
-    finished = next(tmp_path.rglob("test.json"))
-    before = finished.stat().st_mtime_ns
-    again = reproduce("digits", TABLE, "tiny", tmp_path, tmp_path / "out", num_draws=1)
-    assert finished.stat().st_mtime_ns == before
-    measured = {run["entry"]: run["test"] for run in result["runs"] if run["draw"] == 0}
-    assert {run["entry"]: run["test"] for run in again["runs"]} == measured
+        reproduce("digits", TABLE, "tiny", tmp_path, tmp_path / "out", num_draws=2)
+    assert not (tmp_path / "out").exists(), "half a table was written"
+    (tmp_path / "restarted").touch()
+    again = reproduce("digits", TABLE, "tiny", tmp_path, tmp_path / "out", num_draws=2)
+    assert trained == ["0", "1"] and again["runs"] == result["runs"]
 
 
 def test_missing_data_is_told_before_anything_is_trained(tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ from tfvae.configs import sdgm_digits, vae_digits
 from tfvae.data import load, records, transforms
 from tfvae.models import vae
 from tfvae.networks import mlp
+from tfvae.probability import noise
 from tfvae.serving import requests, signatures
 
 
@@ -153,3 +154,15 @@ def test_wrong_number_of_class_names_is_refused(sdgm):
     model, data = sdgm
     with pytest.raises(ValueError, match="Got 3 class names for a model of 10 classes"):
         signatures.served_endpoints(model, data.transform, ("a", "b", "c"))
+
+
+def test_score_is_a_bound_on_a_binary_image_of_its_own_seed(sdgm, ask, rows):
+    """Gray intensities have no likelihood under a Bernoulli: each row is binarised by its seed before it is scored."""
+    model, data = sdgm
+    seeds = np.array([5, 6, 7], np.int64)
+    got = ask("score", _intensities(rows), seeds)["bound"]
+    for row, seed, bound in zip(rows, seeds, got, strict=True):
+        noise_seed = tf.bitcast(tf.constant(seed), tf.int32)
+        x = data.transform.observe(row[None], noise.fold_in(noise_seed, 1))
+        assert set(np.unique(x)) <= {0.0, 1.0}
+        np.testing.assert_allclose(model.log_prob_bound(x, 50, noise_seed)[0], bound, rtol=1e-4)

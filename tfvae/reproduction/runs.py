@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import keras
 
+from tfvae import experiment as experiments
 from tfvae.data import load
 from tfvae.evaluation import draws
 from tfvae.evaluation.evaluate import evaluate, plain, scalars
@@ -19,7 +20,7 @@ from tfvae.reproduction import derived
 from tfvae.reproduction.tables import Entry
 from tfvae.training import atomic, trainer
 from tfvae.training.run import RunDirectory, open_run
-from tfvae.training.state import MetricsLog
+from tfvae.training.state import MetricsLog, Monitor
 
 
 class Planned(NamedTuple):
@@ -105,12 +106,15 @@ def perform(planned, evaluation):
     Returns:
         `Done`.
     """
-    last = trainer.train(planned.experiment, planned.workdir)
+    if not _finished(planned):
+        trainer.train(planned.experiment, planned.workdir)
     keras.utils.clear_session()  # A table is many models in one process.
     gc.collect()
     test = _measured(planned, {**evaluation, **planned.entry.evaluation})
-    lines = MetricsLog(RunDirectory(planned.workdir).metrics_log).lines()
-    monitor = planned.experiment.training.monitor
+    lines = _lines(planned)
+    monitor = Monitor(planned.experiment.training.monitor)
+    for line in lines:
+        monitor.observe(line["epoch"], line[monitor.key])
     split = atomic.read_json(planned.workdir / "split.json")
     record = {
         "entry": planned.entry.name,
@@ -122,9 +126,9 @@ def perform(planned, evaluation):
         "label_seed": planned.experiment.data.label_seed,
         "epochs": len(lines),
         "steps": lines[-1]["step"],
-        "best_epoch": last["best_epoch"],
-        "monitor": monitor,
-        f"validation_{monitor}": last[f"best_{monitor}"],
+        "best_epoch": monitor.best_epoch,
+        "monitor": monitor.name,
+        f"validation_{monitor.name}": monitor.best,
         "test": test,
         "curves": _curves(lines),
         "seconds": round(sum(line["seconds"] for line in lines), 1),
@@ -132,6 +136,19 @@ def perform(planned, evaluation):
         "split_sha256": split["hash"],
     }
     return Done(planned, json.loads(json.dumps(plain(record), allow_nan=False)))
+
+
+def _finished(planned):
+    """Whether this very experiment was trained to its last epoch and measured, so that nothing needs to be built."""
+    if not (planned.workdir / "test.json").exists():
+        return False
+    there, _ = RunDirectory(planned.workdir).read()
+    same = experiments.digest(there) == experiments.digest(planned.experiment)
+    return same and len(_lines(planned)) == planned.experiment.training.epochs
+
+
+def _lines(planned):
+    return MetricsLog(RunDirectory(planned.workdir).metrics_log).lines()
 
 
 def _measured(planned, arguments):

@@ -14,7 +14,7 @@ class Entry:
         name: of the row.
         preset: a file of `tfvae/configs`.
         overrides: dotted fields of the experiment -> values, e.g. {"training.epochs": 100}.
-        size: of the preset, for a preset whose size is no budget; None for the budget's.
+        size: of the preset, for a preset that is the same at every budget; None for the budget's.
         source: the source's own number as it prints it; "–" where it prints none.
         evaluation: arguments of `tfvae.evaluation.evaluate.evaluate` that differ from the table's.
     """
@@ -84,9 +84,9 @@ _MOONS = Table(
     title="Two half-moons with 6 labels",
     citation="Maaløe et al. 2016, section 4.2, figures 2c and 2d",
     entries=(
-        Entry("ADGM, 10 epochs", "adgm_moons", {"training.epochs": 10}, source="close to 0 %"),
-        Entry("M2, 10 epochs", "m2_moons", {"training.epochs": 10}),
-        Entry("M2, 100 epochs", "m2_moons", {"training.epochs": 100}, source="needs more than 100 epochs"),
+        Entry("ADGM, 10 epochs", "adgm_moons", {"training.epochs": 10}, size="full", source="close to 0 %"),
+        Entry("M2, 10 epochs", "m2_moons", {"training.epochs": 10}, size="full"),
+        Entry("M2, 100 epochs", "m2_moons", {"training.epochs": 100}, size="full", source="needs more than 100 epochs"),
     ),
     measures=(
         Measure("test error", ("error",)),

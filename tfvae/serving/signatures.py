@@ -6,11 +6,16 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tfvae.batch import IMAGE
-from tfvae.models.base import Endpoint
+from tfvae.models.base import Endpoint, by_row
+from tfvae.probability import noise
 from tfvae.serving import decoding
 
 IMAGE_BYTES = "image_bytes"
 EXAMPLES = "examples"
+SEED = "seed"
+
+# Keeps a row's noise in its pixels apart from the noise of its latent variables.
+_OBSERVATION = 1
 
 _DEFAULTS = ("classify", "encode")
 _CHANNELS = (1, 3)
@@ -105,15 +110,21 @@ def _adapt(endpoint, transform, source, class_names, as_png=False):
     kinds = [spec.name for spec in endpoint.signature]
 
     def function(*arguments):
-        observed = [
-            transform.observe(source.levels(argument)) if kind == IMAGE else argument
-            for kind, argument in zip(kinds, arguments, strict=True)
-        ]
-        outputs = endpoint.function(*observed)
+        named = dict(zip(kinds, arguments, strict=True))
+        if IMAGE in named:
+            named[IMAGE] = _observed(source.levels(named[IMAGE]), transform, named.get(SEED))
+        outputs = endpoint.function(*named.values())
         return _answers(outputs, transform, class_names, as_png)
 
     signature = [source.spec if spec.name == IMAGE else spec for spec in endpoint.signature]
     return Endpoint(function, signature)
+
+
+def _observed(levels, transform, seeds):
+    """Expected observations; with seeds, each row's own draw: a bound on log p(x) holds for x that p can draw."""
+    if seeds is None:
+        return transform.observe(levels)
+    return by_row(lambda row: transform.observe(row[0][None], noise.fold_in(row[1], _OBSERVATION))[0], (levels, seeds))
 
 
 def _answers(outputs, transform, class_names, as_png):
