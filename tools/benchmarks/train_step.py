@@ -30,9 +30,7 @@ def main():
         np.save(folder / "images.npy", made_data.images(arguments.num_images, seed=0))
         ours = start("tensorflow", sys.executable, "train_step_tf.py")
         shards, recorded = str(folder / "shards"), str(folder / "step.npz")
-        ours.ask(
-            "write_shards", folder=shards, images=str(folder / "images.npy"), num_labelled=1000, storage="raw"
-        )
+        ours.ask("write_shards", folder=shards, images=str(folder / "images.npy"), num_labelled=1000, storage="raw")
         theirs = {"stock": start("torch_stock", arguments.peer_python, "train_step_torch.py")}
         avx512 = peers.avx512_environment(folder)
         if avx512 is None:
