@@ -127,7 +127,8 @@ def _show(document, timings, units, results):
     print(f"{described['cpu']}, {described['cores']} cores, {described['memory_gib']} GiB; {described['system']}")
     print(", ".join(f"{name} {version}" for name, version in document["versions"].items()))
     print(
-        f"load {document['load_before'][0]} before, {document['load_after'][0]} after; {noisy} of {slices} slices noisy; "
+        f"load {document['load_before'][0]} before, {document['load_after'][0]} after; "
+        f"{noisy} of {slices} slices noisy; "
         f"TF_ENABLE_ONEDNN_OPTS {document['TF_ENABLE_ONEDNN_OPTS']}; {document['rounds']} rounds of "
         f"{document['slice_seconds']} s\n"
     )
