@@ -1,13 +1,14 @@
 """A made table of tiny runs: what is planned, trained, resumed, measured, drawn and written."""
 
+import importlib
 import json
 import pathlib
 import shutil
 
 import numpy as np
 import pytest
+from absl import flags
 
-from tfvae.bin import reproduce as binary
 from tfvae.reproduction import facts, results, runs
 from tfvae.reproduction.reproduce import reproduce
 from tfvae.reproduction.tables import BUDGETS, TABLES, Entry, Measure, Table
@@ -166,7 +167,20 @@ def test_best_shows_the_draw_that_validation_chose_not_the_best_test():
     assert results.cell(Measure("none", ("error_s100",)), records) == "–"
 
 
-def test_the_binary_prints_the_table(capsys, monkeypatch, tmp_path, made):
+@pytest.fixture
+def binary():
+    """The program, imported beside others: two of them in one process would define `--workdir` twice."""
+    theirs = {name: flags.FLAGS[name] for name in ("workdir", "output") if name in flags.FLAGS}
+    for name in theirs:
+        delattr(flags.FLAGS, name)
+    module = importlib.import_module("tfvae.bin.reproduce")
+    for name, flag in theirs.items():
+        delattr(flags.FLAGS, name)
+        flags.FLAGS[name] = flag
+    return module
+
+
+def test_the_binary_prints_the_table(binary, capsys, monkeypatch, tmp_path, made):
     result, workdir, _ = made
     monkeypatch.setitem(TABLES, "adgm-1", TABLE)
     values = {"_TABLE": "adgm-1", "_BUDGET": "tiny", "_WORKDIR": str(workdir), "_DATA_DIR": "", "_DRAWS": 2}

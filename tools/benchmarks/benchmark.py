@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import signal
 import statistics
 import subprocess
 import sys
@@ -61,7 +62,7 @@ def session():
         yield start, Path(folder)
 
 
-def run(name, arguments, cases, comparisons, unit, checks=None):
+def run(name, arguments, cases, comparisons, unit, data, checks=None):
     """Times the cases, prints a table and a line `name ratio goal` a comparison, and writes them down if asked to.
 
     Args:
@@ -70,6 +71,7 @@ def run(name, arguments, cases, comparisons, unit, checks=None):
         cases: `harness.Case`s.
         comparisons: `comparison.Comparison`s.
         unit: what the cases' units are.
+        data: what the cases worked on, e.g. its sha256.
         checks: JSON values that were found to be right before.
     """
     cases = [case for case in cases if re.search(arguments.only, case.name)]
@@ -83,7 +85,7 @@ def run(name, arguments, cases, comparisons, unit, checks=None):
     results = [comparison.compare(asked, timings.seconds, units) for asked in comparisons]
     document = {
         "benchmark": name,
-        "command": shlex.join(["python", *sys.argv]),
+        "command": _command(name, arguments),
         "date": datetime.date.today().isoformat(),
         "git": _git_revision(),
         "machine": machine.description(),
@@ -96,6 +98,7 @@ def run(name, arguments, cases, comparisons, unit, checks=None):
         "slice_seconds": arguments.slice_seconds,
         "compute_seconds": round(time.monotonic() - began, 1),
         "noisy_slices": [timings.noisy, timings.slices],
+        "data": data,
         "checks": checks or {},
         "unit": unit,
         "cases": {key: _case(seconds, units[key]) for key, seconds in timings.seconds.items()},
@@ -109,7 +112,8 @@ def run(name, arguments, cases, comparisons, unit, checks=None):
 
 
 def main(function):
-    """Runs a benchmark; what a user can set right is told in one line, and so is what a worker died of."""
+    """Runs a benchmark; what a user can set right is told in one line, and what a worker died of as it said it."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # Rather than to leave workers and files behind.
     try:
         function()
     except (ValueError, OSError, harness.WorkerError, subprocess.CalledProcessError) as error:
@@ -139,11 +143,33 @@ def _show(document, timings, units, results):
 
 def _case(seconds, units):
     median = statistics.median(seconds)
-    return {"median_seconds": median, "units_per_call": units, "per_second": units / median, "rounds": seconds}
+    return {
+        "median_seconds": _short(median),
+        "units_per_call": units,
+        "per_second": _short(units / median),
+        "seconds": [_short(value) for value in seconds],
+    }
 
 
 def _ratio(result):
-    return {**result.comparison._asdict(), "ratio": result.ratio, "spread": result.spread, "reached": result.reached}
+    return {
+        **result.comparison._asdict(),
+        "ratio": _short(result.ratio),
+        "spread": [_short(value) for value in result.spread],
+        "reached": result.reached,
+    }
+
+
+def _short(value):
+    """Five digits: more are noise."""
+    return float(f"{value:.5g}")
+
+
+def _command(name, arguments):
+    """How to measure again; paths are those of another machine then, so they are named rather than kept."""
+    chosen = {key: value for key, value in vars(arguments).items() if key not in ("output", "peer_python") and value}
+    flags = [f"--{key}={value}" for key, value in chosen.items()]
+    return shlex.join(["python", f"tools/benchmarks/{name}.py", *flags]) + " --peer_python=PEERS/bin/python"
 
 
 def _versions(cases):

@@ -31,7 +31,7 @@ def main():
     benchmark.check_peers(arguments, "torch", "numpy", "PIL")
     with benchmark.session() as (start, folder):
         images, kept = str(folder / "images.npy"), str(folder / "kept.npy")
-        np.save(images, made_data.images(arguments.num_images, seed=0))
+        data = made_data.save_images(images, arguments.num_images)
         np.save(kept, made_data.middle_pixels().ravel())
         ours = start("tensorflow", sys.executable, "input_tf.py")
         shards = {storage: str(folder / storage) for storage in ("raw", "png")}
@@ -39,7 +39,7 @@ def main():
             ours.ask("write_shards", folder=path, images=images, num_labelled=NUM_LABELLED, storage=storage)
         theirs = start("torch", arguments.peer_python, "input_torch.py")
         cases = our_cases(ours, shards) + their_cases(theirs, {"images": images, "kept": kept})
-        benchmark.run("input", arguments, cases, COMPARISONS, "batch")
+        benchmark.run("input", arguments, cases, COMPARISONS, "batch", data)
 
 
 def our_cases(worker, shards):

@@ -4,6 +4,7 @@ Speed does not depend on what images show, only on how many pixels a model sees 
 """
 
 import contextlib
+import hashlib
 from pathlib import Path
 from unittest import mock
 
@@ -22,6 +23,13 @@ def images(num, seed=0):
     smooth = np.einsum("ij,njk,lk->nil", upsample, coarse, upsample, optimize=True)
     ink = np.clip(400.0 * (smooth - 0.2), 0.0, 255.0)
     return (ink * middle_pixels()).astype(np.uint8)[..., None]
+
+
+def save_images(path, num, seed=0):
+    """Makes images and saves them as .npy; what they are, for the record."""
+    image = images(num, seed)
+    np.save(path, image)
+    return {"made_data.images": {"num": num, "seed": seed}, "sha256": hashlib.sha256(image.tobytes()).hexdigest()}
 
 
 def middle_pixels():

@@ -8,7 +8,6 @@ import sys
 
 import benchmark
 import made_data
-import numpy as np
 from comparison import Comparison
 from harness import Case
 
@@ -26,7 +25,7 @@ def main():
     benchmark.check_peers(arguments, "onnx", "onnxruntime", "numpy")
     with benchmark.session() as (start, folder):
         images, shards, weights = str(folder / "images.npy"), str(folder / "shards"), str(folder / "weights.npz")
-        np.save(images, made_data.images(NUM_IMAGES, seed=0))
+        data = made_data.save_images(images, NUM_IMAGES)
         ours = start("tensorflow", sys.executable, "serve_tf.py")
         theirs = start("onnxruntime", arguments.peer_python, "serve_onnx.py")
         ours.ask("write_shards", folder=shards, images=images, num_labelled=NUM_LABELLED, storage="raw")
@@ -43,7 +42,8 @@ def main():
             request = {"images": images, "batch_size": size}
             cases.append(Case(f"signature_{size}", ours, "classify", {**request, "folder": model}, size))
             cases.append(Case(f"onnxruntime_{size}", theirs, "classify", {**request, "weights": weights}, size))
-        benchmark.run("serve", arguments, cases, COMPARISONS, "image", {"largest_probability_difference": difference})
+        checks = {"largest_probability_difference": difference}
+        benchmark.run("serve", arguments, cases, COMPARISONS, "image", data, checks)
 
 
 if __name__ == "__main__":

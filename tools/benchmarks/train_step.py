@@ -13,6 +13,7 @@ from comparison import Comparison
 from harness import Case
 
 IMAGES_A_STEP = 200
+NUM_LABELLED = 1000  # in the shards; the experiment takes 100 of them
 CLASSES = ("loop", "vectorised", "factored")
 TOLERANCE = 1e-3  # of the loss, relative; the gradient's norm is allowed ten times as much
 OURS = {
@@ -27,7 +28,8 @@ def main():
     arguments = benchmark.parse_arguments("train_step", __doc__, rounds=9, slice_seconds=0.6, add=_add_flags)
     benchmark.check_peers(arguments, "torch", "numpy")
     with benchmark.session() as (start, folder):
-        np.save(folder / "images.npy", made_data.images(arguments.num_images, seed=0))
+        images = str(folder / "images.npy")
+        data = made_data.save_images(images, arguments.num_images)
         ours = start("tensorflow", sys.executable, "train_step_tf.py")
         shards, recorded = str(folder / "shards"), str(folder / "step.npz")
         ours.ask("write_shards", folder=shards, images=str(folder / "images.npy"), num_labelled=1000, storage="raw")
@@ -43,7 +45,7 @@ def main():
         ]
         for peer, worker in theirs.items():
             cases += torch_cases(peer, worker, recorded)
-        benchmark.run("train_step", arguments, cases, comparisons(theirs), "image", checks)
+        benchmark.run("train_step", arguments, cases, comparisons(theirs), "image", data, checks)
 
 
 def check_equal(our_step, torch_worker, recorded):

@@ -64,23 +64,28 @@ class SlicedFit(keras.callbacks.Callback):
         self._asked, self._done = queue.SimpleQueue(), queue.SimpleQueue()
         state = types.SimpleNamespace(step=0, steps_per_epoch=data.steps_per_epoch, restore_metrics=lambda: None)
         interruption = types.SimpleNamespace(requested=False)
-        thread = threading.Thread(
-            target=model.fit,
-            args=[data.training_batches(seed=0)],
-            kwargs={
-                "epochs": 10**9,
-                "steps_per_epoch": data.steps_per_epoch,
-                "callbacks": [callbacks.Steps(state, interruption, on_non_finite=_stop), self],
-                "shuffle": False,
-                "verbose": 2,
-            },
-            daemon=True,
-        )
-        thread.start()
+        kwargs = {
+            "epochs": 10**9,
+            "steps_per_epoch": data.steps_per_epoch,
+            "callbacks": [callbacks.Steps(state, interruption, on_non_finite=_stop), self],
+            "shuffle": False,
+            "verbose": 2,
+        }
+        threading.Thread(
+            target=self._fit, args=[model, data.training_batches(seed=0)], kwargs=kwargs, daemon=True
+        ).start()
 
     def run(self, steps):
         self._asked.put(steps)
-        self._done.get()
+        error = self._done.get()
+        if error is not None:
+            raise error
+
+    def _fit(self, model, batches, **kwargs):
+        try:
+            model.fit(batches, **kwargs)
+        except Exception as error:  # Whoever waits for this thread has to hear of it.
+            self._done.put(error)
 
     def on_train_batch_begin(self, batch, logs=None):
         if self._left == 0:
