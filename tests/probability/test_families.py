@@ -64,3 +64,12 @@ def test_likelihood_has_batch_and_event_shape(name):
     assert p_x.event_shape == (7,)
     assert p_x.log_prob(tf.zeros([7])).shape == (5, 3)
     assert p_x.mean().shape == (5, 3, 7)
+
+
+def test_bernoulli_is_tfps_bernoulli(rng):
+    logits = tf.constant(rng.normal(scale=8.0, size=[5, 3, 7]).astype("float32"))
+    x = (rng.random([3, 7]) > 0.5).astype("float32")
+    ours = families.BERNOULLI.distribution(logits)
+    reference = tfd.Independent(tfd.Bernoulli(logits=logits), 1)
+    np.testing.assert_allclose(ours.log_prob(x), reference.log_prob(x), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(ours.mean(), reference.mean())

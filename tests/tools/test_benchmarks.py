@@ -63,16 +63,16 @@ def test_every_case_is_timed_once_a_round():
     worker = FakeWorker({"ours": 0.01, "theirs": 0.02})
     timings = measured(worker, rounds=5)
     assert {name: len(seconds) for name, seconds in timings.seconds.items()} == {"ours": 5, "theirs": 5}
-    assert (timings.noisy, timings.slices) == (0, 10)
+    assert (timings.noisy, timings.repeats) == (0, 0)
     assert worker.prepared[0] == ("ours", "function", {"a": 1}, 0.1)
 
 
 def test_a_noisy_slice_is_taken_again_and_counted_if_it_stays_noisy(monkeypatch):
     monkeypatch.setattr(module("harness"), "_PATIENCE", 0.0)
     mended = measured(FakeWorker({"ours": 0.01}, foreign=[0.5, 0.0]), rounds=1)
-    assert (mended.noisy, mended.slices) == (0, 2)
+    assert (mended.noisy, mended.repeats) == (0, 1)
     noisy = measured(FakeWorker({"ours": 0.01}, foreign=[0.5] * 3), rounds=1)
-    assert (noisy.noisy, noisy.slices) == (1, 3)
+    assert (noisy.noisy, noisy.repeats) == (1, 2)
 
 
 def test_a_ratio_is_the_median_of_ratios_within_rounds():

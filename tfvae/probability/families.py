@@ -15,7 +15,8 @@ from tensorflow_probability.python.internal import parameter_properties as prope
 from tfvae.probability import noise
 
 tfd = tfp.distributions
-tfb = tfp.bijectors
+
+_LOG_2_PI = float(np.log(2.0 * np.pi))
 
 
 class Family(NamedTuple):
@@ -26,30 +27,51 @@ class Family(NamedTuple):
 
 
 class DiagGaussian(tfd.Independent):
-    """Diagonal Gaussian over vectors, whose draws are the same numbers in graph mode and under XLA.
+    """Diagonal Gaussian over vectors by its log variance, which is what networks put out.
 
-    TFP salts a seed with the default generator, which is another one under XLA, so draws do not go through it.
+    Draws are the same numbers in graph mode and under XLA: TFP salts a seed with the default generator, which is
+    another one under XLA, so they do not go through it. The density takes neither a logarithm nor a division.
 
     Args:
         loc: [..., D].
-        scale: [..., D], standard deviations.
+        log_variance: [..., D].
     """
 
-    def __init__(self, loc, scale):
-        parameters = {"loc": loc, "scale": scale}
-        super().__init__(tfd.Normal(loc, scale), reinterpreted_batch_ndims=1)
-        self._parameters = parameters
+    def __init__(self, loc, log_variance):
+        super().__init__(tfd.Normal(loc, tf.exp(0.5 * log_variance)), reinterpreted_batch_ndims=1)
+        self._parameters = {"loc": loc, "log_variance": log_variance}
+        self._log_variance = log_variance
 
     @classmethod
     def _parameter_properties(cls, dtype, num_classes=None):
-        positive = properties.ParameterProperties(event_ndims=1, default_constraining_bijector_fn=tfb.Softplus)
-        return {"loc": properties.ParameterProperties(event_ndims=1), "scale": positive}
+        vector = properties.ParameterProperties(event_ndims=1)
+        return {"loc": vector, "log_variance": vector}
+
+    def _log_prob(self, x):
+        squares = tf.math.squared_difference(x, self.distribution.loc) * tf.exp(-self._log_variance)
+        return -0.5 * tf.reduce_sum(squares + self._log_variance + _LOG_2_PI, axis=-1)
 
     def sample(self, sample_shape=(), seed=None):
         """[*sample_shape, ..., D], reparameterised; `seed` is an int32 [2] tensor."""
         loc, scale = self.distribution.loc, self.distribution.scale
         leading = tf.reshape(tf.cast(sample_shape, tf.int32), [-1])
         return loc + scale * noise.normal(tf.concat([leading, tf.shape(loc)], axis=0), seed)
+
+
+class BernoulliVector(tfd.Independent):
+    """Independent pixels by their logits [..., D]; one softplus a pixel where TFP takes two."""
+
+    def __init__(self, logits):
+        super().__init__(tfd.Bernoulli(logits=logits, dtype=tf.float32), reinterpreted_batch_ndims=1)
+        self._parameters = {"logits": logits}
+        self._logits = logits
+
+    @classmethod
+    def _parameter_properties(cls, dtype, num_classes=None):
+        return {"logits": properties.ParameterProperties(event_ndims=1)}
+
+    def _log_prob(self, x):
+        return tf.reduce_sum(x * self._logits - tf.math.softplus(self._logits), axis=-1)
 
 
 class DiscretisedLogistic(tfd.Logistic):
@@ -83,11 +105,11 @@ class DiscretisedLogistic(tfd.Logistic):
 
 def _gaussian(params):
     loc, log_variance = tf.split(tf.cast(params, tf.float32), 2, axis=-1)
-    return DiagGaussian(loc, tf.exp(0.5 * log_variance))
+    return DiagGaussian(loc, log_variance)
 
 
 def _bernoulli(logits):
-    return tfd.Independent(tfd.Bernoulli(logits=tf.cast(logits, tf.float32), dtype=tf.float32), 1)
+    return BernoulliVector(tf.cast(logits, tf.float32))
 
 
 def _categorical(logits):
@@ -122,4 +144,4 @@ def likelihood(name):
 
 def standard_normal(dim):
     """N(0, I) over vectors [dim]."""
-    return DiagGaussian(tf.zeros(dim), tf.ones(dim))
+    return DiagGaussian(tf.zeros(dim), tf.zeros(dim))

@@ -38,7 +38,7 @@ def train(experiment, workdir):
         strategy = devices.strategy(settings.num_replicas)
         steps_per_epoch = _rounded_up(data.steps_per_epoch, settings.steps_per_execution)
         with strategy.scope():
-            model = _compiled(experiment, data, steps_per_epoch)
+            model = compiled(experiment, data, steps_per_epoch)
         _check_monitor(settings.monitor, model, data)
         directory.record(experiment, data)
         state = TrainingState(model, directory, settings, steps_per_epoch)
@@ -54,7 +54,7 @@ def train(experiment, workdir):
         return {**state.log.lines()[-1], **best}
 
 
-def _compiled(experiment, data, steps_per_epoch):
+def compiled(experiment, data, steps_per_epoch):
     """The model with its optimiser, both built."""
     settings = experiment.training
     model = run.build_model(experiment, data)

@@ -97,7 +97,7 @@ def run(name, arguments, cases, comparisons, unit, data, checks=None):
         "rounds": arguments.rounds,
         "slice_seconds": arguments.slice_seconds,
         "compute_seconds": round(time.monotonic() - began, 1),
-        "noisy_slices": [timings.noisy, timings.slices],
+        "noisy_slices": {"kept": timings.noisy, "of": len(cases) * arguments.rounds, "repeated": timings.repeats},
         "data": data,
         "checks": checks or {},
         "unit": unit,
@@ -127,12 +127,13 @@ def check_peers(arguments, *modules):
 
 def _show(document, timings, units, results):
     described = document["machine"]
-    noisy, slices = document["noisy_slices"]
+    noisy = document["noisy_slices"]
     print(f"{described['cpu']}, {described['cores']} cores, {described['memory_gib']} GiB; {described['system']}")
     print(", ".join(f"{name} {version}" for name, version in document["versions"].items()))
     print(
         f"load {document['load_before'][0]} before, {document['load_after'][0]} after; "
-        f"{noisy} of {slices} slices noisy; "
+        f""
+        f"{noisy['kept']} of {noisy['of']} slices noisy, {noisy['repeated']} repeated; "
         f"TF_ENABLE_ONEDNN_OPTS {document['TF_ENABLE_ONEDNN_OPTS']}; {document['rounds']} rounds of "
         f"{document['slice_seconds']} s\n"
     )

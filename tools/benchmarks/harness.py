@@ -124,11 +124,16 @@ class Case(NamedTuple):
 
 
 class Timings(NamedTuple):
-    """seconds: case -> seconds a call, one a round; noisy: slices that stayed noisy; slices: all that were taken."""
+    """What was timed.
+
+    seconds: case -> seconds a call, one a round.
+    noisy: how many of these stayed noisy.
+    repeats: slices that were thrown away.
+    """
 
     seconds: dict[str, list[float]]
     noisy: int
-    slices: int
+    repeats: int
 
 
 def measure(cases, rounds, slice_seconds, seed=0, report=print):
@@ -151,19 +156,19 @@ def measure(cases, rounds, slice_seconds, seed=0, report=print):
         report(f"preparing {i + 1} of {len(cases)}: {case.name}")
         case.worker.prepare(case.name, case.function, case.arguments, slice_seconds)
     rng = random.Random(seed)
-    seconds, noisy, slices = {case.name: [] for case in cases}, 0, 0
+    seconds, noisy, repeats = {case.name: [] for case in cases}, 0, 0
     for number in range(rounds):
         report(f"round {number + 1} of {rounds}")
         for case in rng.sample(cases, len(cases)):
             for attempt in range(_ATTEMPTS):
                 usage = case.worker.usage()
                 taken = case.worker.time(case.name)
-                slices += 1
                 if usage.foreign_cores() <= _FOREIGN_CORES:
                     break
                 if attempt + 1 < _ATTEMPTS:
+                    repeats += 1
                     time.sleep(_PATIENCE * (attempt + 1))
             else:
                 noisy += 1
             seconds[case.name].append(taken)
-    return Timings(seconds, noisy, slices)
+    return Timings(seconds, noisy, repeats)

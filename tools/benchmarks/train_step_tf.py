@@ -35,7 +35,7 @@ def adgm(shards, precision="float32", xla=False):
         training=settings.Config(precision=precision),
     )
     data = load.load(chosen.data)
-    return chosen, data, trainer._compiled(chosen, data, data.steps_per_epoch)
+    return chosen, data, trainer.compiled(chosen, data, data.steps_per_epoch)
 
 
 def bare_step(shards, precision, xla):
