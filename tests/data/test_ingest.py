@@ -101,6 +101,14 @@ def test_class_names_that_are_numbers_are_sorted_as_numbers(tmp_path):
     assert folder.survey(tmp_path).class_names == ("1", "9", "10")
 
 
+def test_an_empty_label_in_metadata_is_none_whatever_the_folder_is_called(photos):
+    (photos / "metadata.csv").write_text("file_name,label\ncat/0.png,dog\ncat/1.png,\n")
+    found = folder.survey(photos)
+    labels = {item.file: item.label for item in found.items}
+    assert labels["cat/1.png"] == NO_LABEL
+    assert found.class_names[labels["cat/0.png"]] == "dog"
+
+
 def test_metadata_goes_before_folders(photos):
     names = "file_name,label,split,caption,tags,pair\n"
     rows = "cat/0.png,dog,test,a dog,small;brown,cat/1.png\ncat/0.png,,,another,,\n"

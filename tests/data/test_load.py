@@ -155,6 +155,16 @@ def test_rows_without_labels_are_never_drawn_as_labelled(rng):
     assert len(drawn["labelled"]) == 8
 
 
+def test_validation_leaves_four_fifths_to_train_on(rng):
+    """A folder of 60 labelled photographs must not lose them all to a default made for thousands."""
+    label = np.array([0, 1, 2] * 20 + [NO_LABEL] * 60)
+    rows = Rows(rng.integers(0, 255, [120, 2, 2, 1]).astype(np.uint8), label)
+    drawn = split.draw(Source(rows, rows), load.Config(labels_per_class=0, num_validation=100))
+    assert len(drawn["validation"]) == 12
+    assert len(drawn["labelled"]) == 48
+    assert len(drawn["unlabelled"]) == 108
+
+
 def test_moons_of_the_authors_code_fix_the_six_labelled_points():
     raw = transforms.Config(scale="raw")
     data = load.load(load.Config(source="moons", name="code", num_validation=100, transform=raw))

@@ -65,9 +65,9 @@ def test_svhn_joins_its_extra_images_and_divides_by_channel(svhn):
 
 def test_svhn_without_extra(svhn):
     config = load.Config(
-        source="tfds", name="svhn_cropped", data_dir=str(svhn), labels_per_class=2, num_validation=10, extra_split=False
+        source="tfds", name="svhn_cropped", data_dir=str(svhn), labels_per_class=2, num_validation=8, extra_split=False
     )
-    assert len(load.load(config).train) == 30
+    assert len(load.load(config).train) == 32
 
 
 def test_small_norb_is_a_resized_image_pair(tmp_path, rng):

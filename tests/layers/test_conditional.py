@@ -56,3 +56,19 @@ def test_parameters_of_distributions_are_float32_under_mixed_precision():
         keras.mixed_precision.set_global_policy("float32")
     assert q.mean().dtype == tf.float32
     assert q.log_prob(tf.zeros([2, 3])).dtype == tf.float32
+
+
+def test_small_outputs_start_apart_and_follow_the_seed():
+    def outputs():
+        import keras
+
+        keras.utils.set_random_seed(5)
+        config = mlp.Config(hidden=(8,), output_init="small")
+        pair = [mlp.conditional(name, {"z": 4}, families.GAUSSIAN, 3, config) for name in ("p", "q")]
+        return [conditional.trunk.layers[-1].get_weights() for conditional in pair]
+
+    first, second = outputs()
+    assert not np.array_equal(first[0], second[0]), "two layers must not start from the same numbers"
+    for once, again in zip(outputs()[0], first):
+        np.testing.assert_array_equal(once, again)
+    assert 5e-4 < np.std(first[0]) < 2e-3

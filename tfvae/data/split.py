@@ -4,8 +4,12 @@ import hashlib
 import json
 
 import numpy as np
+from absl import logging
 
 from tfvae.data.rows import NO_LABEL
+
+# Validation takes at most a fifth of the rows it could take: the others are what the model is trained on.
+_LEAST_TRAINING_SHARE = 5
 
 
 def draw(source, config):
@@ -75,13 +79,22 @@ def check(split, source):
 
 
 def _validation(label, candidates, num):
-    """`num` of the candidates, labelled rows first (only these can be validated on), in the classes' proportions."""
+    """`num` of the candidates in the classes' proportions; labelled ones where there are any."""
     if num >= len(candidates):
         raise ValueError(f"`data.num_validation`={num} leaves none of the {len(candidates)} training rows; lower it.")
     rng = np.random.default_rng(20160214)
     shuffled = rng.permutation(candidates)
     labelled = shuffled[label[shuffled] != NO_LABEL]
-    chosen = labelled if len(labelled) > num else shuffled
+    chosen = labelled if len(labelled) else shuffled
+    most = max(len(chosen) // _LEAST_TRAINING_SHARE, 1)
+    if num > most:
+        logging.warning(
+            "Of %d rows that can validate, %d do: `data.num_validation`=%d leaves too few to train on.",
+            len(chosen),
+            most,
+            num,
+        )
+        num = most
     # Sorted by class, every (n / num)-th row: each class gets its share to within one row.
     by_class = chosen[np.argsort(label[chosen], kind="stable")]
     return np.sort(by_class[np.linspace(0, len(by_class), num, endpoint=False).astype(int)])

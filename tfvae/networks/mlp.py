@@ -27,10 +27,16 @@ class Config:
     output_init: str = "glorot"
 
 
-_OUTPUT_INITS = {
-    "glorot": ("glorot_uniform", "zeros"),
-    "small": (keras.initializers.RandomNormal(stddev=1e-3), keras.initializers.RandomNormal(stddev=1e-3)),
-}
+def _glorot():
+    return "glorot_uniform", "zeros"
+
+
+def _small():
+    # Made anew for every layer: an initialiser keeps its seed, so a shared one would start all layers alike.
+    return keras.initializers.RandomNormal(stddev=1e-3), keras.initializers.RandomNormal(stddev=1e-3)
+
+
+_OUTPUT_INITS = {"glorot": _glorot, "small": _small}
 
 
 def conditional(name, parents, family, dim, config):
@@ -56,7 +62,7 @@ def _trunk(name, num_params, config):
     """From the merged pre-activation [N, hidden[0]] to parameters [N, num_params]."""
     if config.output_init not in _OUTPUT_INITS:
         raise ValueError(f"`network.output_init` must be one of {sorted(_OUTPUT_INITS)}, got {config.output_init!r}.")
-    kernel, bias = _OUTPUT_INITS[config.output_init]
+    kernel, bias = _OUTPUT_INITS[config.output_init]()
     inputs = h = keras.Input([config.hidden[0]], name=f"{name}_input")
     for i, width in enumerate(config.hidden):
         if i:

@@ -1,5 +1,7 @@
 """The figures of a table, as PNG bytes by name; a table names its function here."""
 
+import dataclasses
+
 import numpy as np
 
 from tfvae.evaluation import figures
@@ -47,9 +49,12 @@ def potential(model: AuxiliaryVAE, title):
 
 
 def convergence(done):
-    """Validation error by epoch, the mean over draws, a line for every row (figure 5)."""
+    """Validation error by epoch, the mean over draws, a line for every row (figure 5).
+
+    Of rows that differ in their epochs alone the longest is drawn: the others are its beginning.
+    """
     lines = {}
-    for run in done:
+    for run in _longest(done):
         lines.setdefault(run.planned.entry.name, []).append(run.record["curves"])
     # Early stopping may end draws at different epochs: a mean is taken as far as all of them go.
     curves = {}
@@ -58,3 +63,21 @@ def convergence(done):
         mean = np.mean([one["val_error"][:length] for one in drawn], axis=0)
         curves[name] = (drawn[0]["epoch"][:length], mean.tolist())
     return {"convergence": figures.curves(curves, "validation error", percent=True, title="Error against epochs")}
+
+
+def _longest(done):
+    """The runs without those that another run of the same settings goes on from."""
+
+    def settings(run):
+        experiment = run.planned.experiment
+        return dataclasses.replace(experiment, training=dataclasses.replace(experiment.training, epochs=1))
+
+    return [
+        run
+        for run in done
+        if not any(
+            settings(other) == settings(run)
+            and other.planned.experiment.training.epochs > run.planned.experiment.training.epochs
+            for other in done
+        )
+    ]

@@ -12,8 +12,8 @@ def moons(experiments):
     noise = experiments[0].data.moons_noise
     return {
         "noise": noise,
-        "bayes_error": bayes_error(noise),
-        "bayes_error_of_code": bayes_error(_NOISE_OF_CODE),
+        "least_error_percent": 100.0 * bayes_error(noise),
+        "least_error_of_code_percent": 100.0 * bayes_error(_NOISE_OF_CODE),
     }
 
 

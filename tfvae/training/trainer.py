@@ -46,6 +46,7 @@ def train(experiment, workdir):
         if state.step:
             logging.info("Going on after step %d (epoch %d).", state.step, state.epoch)
         began_at = state.step
+        logging.info("%s; the first step takes a while, because it is compiled.", _roles(data))
         pictures = tensorboard.Pictures(data, directory.tensorboard, settings.figures_epochs, settings.seed)
         _fit(state, experiment, data, interruption, pictures)
         if state.step > began_at or not (directory.tensorboard / "projector_config.pbtxt").exists():
@@ -118,6 +119,15 @@ def _check_monitor(monitor, model, data):
         raise ValueError(f"{type(model).__name__} does not classify: set `training.monitor=bound`.")
     if monitor == "error" and (data.validation.label == NO_LABEL).all():
         raise ValueError("No validation row has a label: set `training.monitor=bound`, or give some rows labels.")
+
+
+def _roles(data):
+    """How many rows have which role, for people."""
+    bare = data.num_streamed or len(data.unlabelled)
+    return (
+        f"Training on {len(data.labelled):,} labelled and {bare:,} bare rows ({data.info.num_train:,} in all), "
+        f"{len(data.validation):,} for validation, {len(data.test):,} for the test"
+    )
 
 
 def _rounded_up(steps, multiple):
