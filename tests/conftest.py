@@ -1,6 +1,8 @@
 """Fixtures that all tests share."""
 
+import contextlib
 import os
+import resource
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -20,6 +22,24 @@ def _seeded():
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def fillable_disk():
+    """`with fillable_disk() as fill:` — after `fill(size)` no file of this process grows beyond `size` bytes.
+
+    It ends with the block, not with the test: pytest writes its progress between the two, perhaps into a larger file.
+    """
+
+    @contextlib.contextmanager
+    def block():
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        try:
+            yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return block
 
 
 @pytest.fixture

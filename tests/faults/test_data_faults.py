@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import resource
 import shutil
 from types import SimpleNamespace
 
@@ -228,15 +227,7 @@ def test_a_record_against_the_schema_is_found_before_training(shards, survives, 
 # Fault 32 for shards: a full disk.
 
 
-@pytest.fixture
-def small_disk():
-    """Files of this process end at 3 kB, as on a disk without room."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (3000, hard))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-def test_a_full_disk_is_a_clear_error_and_the_old_shards_survive(tmp_path, survives, small_disk):
+def test_a_full_disk_is_a_clear_error_and_the_old_shards_survive(tmp_path, survives, fillable_disk):
     photos, output = tmp_path / "photos", tmp_path / "shards"
     photos.mkdir()
     for i in range(8):
@@ -244,8 +235,8 @@ def test_a_full_disk_is_a_clear_error_and_the_old_shards_survive(tmp_path, survi
     ingest.ingest(photos, output, report=lambda text: None)
     before = {file.name: file.read_bytes() for file in output.iterdir()}
     with survives("32 full disk"):
-        small_disk()
-        with pytest.raises(OSError, match=r"could not be written: File too large\. Make room"):
+        with fillable_disk() as fill, pytest.raises(OSError, match=r"could not be written: File too large\. Make room"):
+            fill(3000)
             ingest.ingest(photos, output, overwrite=True, report=lambda text: None)
         assert {file.name: file.read_bytes() for file in output.iterdir()} == before
         assert sorted(file.name for file in tmp_path.iterdir()) == ["photos", "shards"]

@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -156,18 +155,6 @@ def test_cut_backup_is_made_again(trained, two_epochs, survives, warnings):
         assert_bit_equal(trained, two_epochs)
 
 
-def file_limit(size):
-    """No file can grow beyond `size` bytes, as on a full disk."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
-
-
-@pytest.fixture
-def unlimited():
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 @pytest.mark.parametrize(
     ("fault", "full_at", "victim"),
     [
@@ -176,7 +163,7 @@ def unlimited():
         ("34 full disk, TensorBoard", 12, "tensorboard"),
     ],
 )
-def test_full_disk(tmp_path, two_epochs, survives, unlimited, monkeypatch, fault, full_at, victim):
+def test_full_disk(tmp_path, two_epochs, survives, fillable_disk, monkeypatch, fault, full_at, victim):
     sizes = {path.name: path.stat().st_size for path in two_epochs.rglob("*") if path.is_file()}
     limit = sizes.get(victim, 100) - 1
     count, write = callbacks.Steps.on_train_batch_end, atomic.write_bytes
@@ -185,16 +172,15 @@ def test_full_disk(tmp_path, two_epochs, survives, unlimited, monkeypatch, fault
         count(self, batch, logs)
         if self.state.step == full_at:
             before.append((tmp_path / "best.weights.h5").read_bytes())
-            file_limit(limit)
+            fill(limit)
 
     before = []
     with survives(fault), monkeypatch.context() as patch:
         patch.setattr(callbacks.Steps, "on_train_batch_end", filling)
         if not full_at:
-            patch.setattr(atomic, "write_bytes", lambda path, data: (file_limit(limit), write(path, data)))
-        with pytest.raises(OSError, match=rf"could not write .*{victim}"):
+            patch.setattr(atomic, "write_bytes", lambda path, data: (fill(limit), write(path, data)))
+        with fillable_disk() as fill, pytest.raises(OSError, match=rf"could not write .*{victim}"):
             trainer.train(tiny(), tmp_path)
-        unlimited()
         assert not before or atomic.read_checked(tmp_path / "best.weights.h5") == before[0]
         patch.undo()
         trainer.train(tiny(), tmp_path)

@@ -1,30 +1,21 @@
 """A file is the new one or the old one, whatever happens."""
 
 import os
-import resource
 
 import pytest
 
 from tfvae.training import atomic
 
 
-@pytest.fixture
-def full_disk():
-    """Files cannot grow beyond 1000 bytes."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 class Killed(BaseException):
     """Stands for SIGKILL: nothing of ours handles it."""
 
 
-def test_full_disk_leaves_the_old_file_and_no_litter(tmp_path, full_disk):
+def test_full_disk_leaves_the_old_file_and_no_litter(tmp_path, fillable_disk):
     path = tmp_path / "file"
     atomic.write_bytes(path, b"old")
-    with pytest.raises(OSError, match=r"could not write 5000 bytes to .*untouched"):
+    with fillable_disk() as fill, pytest.raises(OSError, match=r"could not write 5000 bytes to .*untouched"):
+        fill(1000)
         atomic.write_bytes(path, b"x" * 5000)
     assert path.read_bytes() == b"old"
     assert [item.name for item in tmp_path.iterdir()] == ["file"]
