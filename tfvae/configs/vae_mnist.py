@@ -11,7 +11,7 @@ from tfvae.training import settings
 def get_config(size="full"):
     """The one-layer network of Burda et al. 2016: 200 and 200 tanh units, 50 latents; binarised anew each epoch.
 
-    `full` is 320 epochs (pythae trains as long); `small` is twelve, with a faster decay.
+    `full` is 320 epochs (pythae trains as long); `small` is thirty, with a faster decay.
     """
     check_size(size, "full", "small", "tiny")
     tiny = size == "tiny"
@@ -29,7 +29,7 @@ def get_config(size="full"):
             transform=transforms.Config(noise="binarise"),
         ),
         training=settings.Config(
-            epochs={"tiny": 1, "small": 12}.get(size, 320), learning_rate=1e-3, decay_factor=0.5,
-            decay_epochs={"small": 3}.get(size, 80), min_learning_rate=1e-4, monitor="bound",
+            epochs={"tiny": 1, "small": 30}.get(size, 320), learning_rate=1e-3, decay_factor=0.5,
+            decay_epochs={"small": 7}.get(size, 80), min_learning_rate=1e-4, monitor="bound",
         ),
     )  # fmt: skip
