@@ -23,7 +23,8 @@ def model_and_batch(preset):
     """The preset's tiny model and one batch with the streams, shapes and range of its data, drawn at random."""
     experiment = tiny(preset)
     config, rng = experiment.data, np.random.default_rng(0)
-    shape = {"nothing": (0,), "moons": (2,)}.get(config.source, (64,))
+    image_shape = (64,) if config.transform.flatten else (8, 8, 1)
+    shape = {"nothing": (0,), "moons": (2,)}.get(config.source, image_shape)
     info = DataInfo(shape, 0 if config.source == "nothing" else 10, 1000, 100)
     binary = config.transform.noise == "binarise"
 

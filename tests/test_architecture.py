@@ -13,7 +13,7 @@ FLOORS = [
     ["probability"],
     ["layers"],
     ["networks"],
-    ["inference"],
+    ["inference", "heads"],
     ["models", "data", "training.settings"],
     ["experiment"],
     ["evaluation"],

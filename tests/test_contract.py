@@ -51,7 +51,9 @@ def test_paths_of_variables_are_unique_and_do_not_depend_on_what_was_built_befor
 
 
 # One preset of every graph and likelihood: compiling takes longer than everything else here.
-@pytest.mark.parametrize("preset", ["iwae_mnist", "m2_mnist", "sdgm_folder", "auxiliary_vae_digits", "m1m2_mnist"])
+@pytest.mark.parametrize(
+    "preset", ["iwae_mnist", "m2_mnist", "sdgm_folder", "auxiliary_vae_digits", "m1m2_mnist", "dgdn_mnist"]
+)
 def test_compiled_and_plain_objective_are_the_same_numbers(preset):
     model, batch = model_and_batch(preset)
     seed = noise.seed(3)
@@ -112,6 +114,8 @@ def test_probabilities_are_probabilities(preset):
     for probs in (model.classify(image), model.classify(image, 5, noise.seed(0))):
         assert probs.shape == (len(image), model.num_classes)
         np.testing.assert_allclose(tf.reduce_sum(probs, -1), 1.0, rtol=1e-5)
+    if not hasattr(model, "analogies"):
+        return  # A class that hangs on the code is no parent of the image.
     assert model.analogies(image).shape == (len(image), model.num_classes, *model.image_shape)
     assert model.sample(3, noise.seed(0), label=1).shape == (3, *model.image_shape)
 

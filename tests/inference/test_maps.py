@@ -1,0 +1,168 @@
+"""Gradients through pooling maps, against the exact ones of a model whose maps can be enumerated."""
+
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfvae.batch import DataInfo
+from tfvae.inference.maps import Evidence, MapDraw, total_divergence
+from tfvae.layers import unpooling
+from tfvae.models import dgdn
+from tfvae.networks import dgdn as networks
+from tfvae.probability import noise
+
+SHAPE = (4, 6, 1)  # Two blocks in each of two maps, 4⁴ outcomes; a block reaches four of six columns.
+
+
+@pytest.fixture
+def tiny(rng):
+    """A model with a sharp likelihood, whose code has next to no spread, so that s is a function of (x, u)."""
+
+    def build(estimator, **fields):
+        network = networks.Config(elements=(2, 3), sizes=(3, 1), pooling=(2,), **fields)
+        model = dgdn.Config(network, estimator=estimator, label_weight=0.0, initial_precision=4.0).build(
+            DataInfo(SHAPE, 0, 10, 0), seed=0
+        )
+        weights = np.random.default_rng(1)
+        for variable in model.ladder.trainable_variables:
+            variable.assign(weights.normal(size=variable.shape) * 0.7)
+        model.ladder.code.w_log_scale.assign(tf.zeros_like(model.ladder.code.w_log_scale))
+        model.ladder.code.b_log_scale.assign(tf.fill(model.ladder.code.b_log_scale.shape, -9.0))
+        return model
+
+    return build
+
+
+@pytest.fixture
+def image(rng):
+    return tf.constant(rng.normal(size=[1, *SHAPE]), tf.float32)
+
+
+def every_outcome(model, image, through=1.0):
+    """All maps at once: `Inferred` and `Evidence` of a row an outcome, and log q(u).
+
+    `through` 0 cuts the gradients that an estimator passes through its masks.
+    """
+    shape, outcomes = model.ladder.map_shape(0), model.ladder.num_outcomes[0]
+    every = itertools.product(range(outcomes), repeat=int(np.prod(shape)))
+    position = tf.constant(np.array(list(every)).reshape(-1, *shape), tf.int32)
+    image = tf.tile(image, [len(position), 1, 1, 1])
+
+    def fixed(logits, block, seed):
+        drawn = model.estimator.draw(logits, block, seed)
+        mask = unpooling.mask_of(position, block)
+        gradient_only = [through * (m - tf.stop_gradient(m)) for m in (drawn.up, drawn.down)]
+        return MapDraw(logits, position, mask + gradient_only[0], mask + gradient_only[1])
+
+    inferred = model.infer(image, 1, noise.seed(0), fixed)
+    masks = [draw.down for draw in inferred.draws]
+    lowest = model.ladder.lowest(inferred.s, masks)
+    log_pixels = model.log_p_pixels(image, model.ladder.image(lowest, masks))
+    kl_s = 0.5 * tf.reduce_sum(
+        inferred.q_s.mean() ** 2 + inferred.q_s.variance() - 1.0 - tf.math.log(inferred.q_s.variance()), axis=-1
+    )
+    evidence = Evidence(image, log_pixels, -kl_s, lowest, tf.exp(model.log_precision()))
+    log_prior = -float(np.prod(shape) * np.log(outcomes))
+    log_q = tf.reduce_sum(inferred.draws[0].log_ratio(), axis=[1, 2, 3]) + log_prior
+    return inferred, evidence, log_q, log_prior
+
+
+def exact_and_expected(model, image, variables):
+    """∇ Σ_u q(u) [f(u) − log q(u) + log p(u)], and Σ_u q(u) ∇ surrogate(u)."""
+    with tf.GradientTape(persistent=True) as tape:
+        _, evidence, log_q, log_prior = every_outcome(model, image, through=0.0)
+        bound = tf.reduce_sum(tf.exp(log_q) * (evidence.total() - log_q + log_prior))
+        inferred, evidence, log_q, _ = every_outcome(model, image)
+        surrogate = model.estimator.surrogate(inferred.draws, evidence).value
+        expected = tf.reduce_sum(tf.stop_gradient(tf.exp(log_q)) * surrogate)
+    assert float(tf.reduce_sum(tf.exp(log_q))) == pytest.approx(1.0, rel=1e-5)
+    return tape.gradient(bound, variables), tape.gradient(expected, variables)
+
+
+def unscaled(model):
+    """Statistics as if nothing had been seen: no centring, no scaling; a baseline that is not zero."""
+    for variance in model.estimator.variances:
+        variance.assign(tf.zeros_like(variance))
+    return model
+
+
+def code_ignores_maps(model):
+    model.ladder.code.w_hidden.assign(tf.zeros_like(model.ladder.code.w_hidden))
+    model.ladder.code.b_hidden.assign(tf.ones_like(model.ladder.code.b_hidden))
+    return model
+
+
+@pytest.mark.parametrize("fields", [{}, {"zero_blocks": True}])
+def test_nvil_equals_the_exact_gradient_in_expectation(tiny, image, fields):
+    """Also through the code, which depends on the map that pooled it; whatever the baseline says."""
+    model = unscaled(tiny("nvil", **fields))
+    exact, expected = exact_and_expected(model, image, model.ladder.trainable_variables)
+    for variable, ours, theirs in zip(model.ladder.trainable_variables, expected, exact):
+        np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=2e-3, err_msg=variable.path)
+
+
+@pytest.mark.parametrize("estimator", ["nvil_local", "local_expectation"])
+def test_local_estimators_are_exact_where_the_code_does_not_depend_on_the_maps(tiny, image, estimator):
+    model = code_ignores_maps(tiny(estimator))
+    model = unscaled(model) if estimator == "nvil_local" else model
+    variables = [v for v in model.ladder.trainable_variables if "pooling" in v.path]
+    exact, expected = exact_and_expected(model, image, variables)
+    for variable, ours, theirs in zip(variables, expected, exact):
+        np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=2e-3, err_msg=variable.path)
+
+
+def test_local_expectation_counts_blank_blocks(tiny, image):
+    model = code_ignores_maps(tiny("local_expectation", zero_blocks=True))
+    variables = model.ladder.pooling[0].trainable_variables
+    for ours, theirs in zip(*exact_and_expected(model, image, variables)):
+        np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=2e-3)
+
+
+def test_the_divergence_of_maps_is_the_sum_over_outcomes(tiny, image):
+    model = tiny("nvil")
+    inferred, _, log_q, log_prior = every_outcome(model, image)
+    enumerated = tf.reduce_sum(tf.exp(log_q) * (log_q - log_prior))
+    assert float(total_divergence(inferred.draws)[0]) == pytest.approx(float(enumerated), rel=1e-4)
+
+
+def test_uniform_maps_have_no_divergence():
+    logits = tf.fill([1, 2, 2, 3, 4], 0.7)
+    draw = MapDraw(logits, tf.zeros([1, 2, 2, 3], tf.int32), None, None)
+    np.testing.assert_allclose(draw.divergence(), 0.0, atol=1e-6)
+    np.testing.assert_allclose(draw.log_ratio(), 0.0, atol=1e-6)
+
+
+def test_a_block_reaches_just_the_pixels_that_it_can_change(tiny, rng):
+    """The reach of local signals, against what moves when a block's value changes; with padding, two pooled layers."""
+    network = networks.Config(elements=(2, 2, 2), sizes=(3, 2, 1), pooling=(2, 2))
+    ladder = networks.Ladder((11, 9, 1), network)
+    for layer in (0, 1):
+        rows, columns = ladder.reach(layer)
+        height, width, _ = ladder.map_shape(layer)
+        for i, j in itertools.product(range(height), range(width)):
+            values = np.zeros([1, height, width, 2], "float32")
+            values[0, i, j] = 1.0
+            level = ladder.levels[layer]
+            spread = tf.repeat(tf.repeat(values, level.block, 1), level.block, 2)  # Wherever the maps put it.
+            for below in range(layer, -1, -1):
+                spread = tf.abs(ladder.dictionaries[below](spread))
+                (top, _), (left, _) = ladder.levels[below].padding
+                spread = spread[:, top : top + ladder.levels[below].size[0], left : left + ladder.levels[below].size[1]]
+                if below:
+                    block = ladder.levels[below - 1].block
+                    spread = tf.repeat(tf.repeat(spread, block, 1), block, 2)
+            changed = tf.reduce_sum(spread, -1)[0].numpy() > 0
+            np.testing.assert_array_equal(changed, np.outer(rows[i], columns[j]) > 0)
+
+
+def test_running_statistics_follow_the_signal_in_training_alone(tiny, image):
+    model = tiny("nvil")
+    batch = {"unlabelled": {"image": image}}
+    before = [v.numpy() for v in model.estimator.non_trainable_variables]
+    model.objective(batch, noise.seed(0))
+    for old, variable in zip(before, model.estimator.non_trainable_variables):
+        np.testing.assert_array_equal(old, variable)
+    model.objective(batch, noise.seed(0), training=True)
+    assert all(np.any(old != v.numpy()) for old, v in zip(before, model.estimator.non_trainable_variables))

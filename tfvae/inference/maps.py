@@ -1,0 +1,80 @@
+"""Gradients through pooling maps: what every estimator is given, and what it answers.
+
+The bound on one image is  log p(x | s, u) − KL(q(s | x, u) ‖ p(s)) − Σ_l KL(q(u_l | x) ‖ uniform),  u ~ q(u | x). Its
+gradient in the encoder has a part through s, which is reparameterised, and a part through the discrete u, which is what
+the estimators differ in. Each is a Keras layer: `draw(logits, block, seed)` draws a map, `surrogate(draws, evidence,
+training)` has the gradient of the bound.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfvae.layers import unpooling
+
+
+class MapDraw(NamedTuple):
+    """A map of one layer, drawn.
+
+    logits:   [N, h, w, K, P].
+    position: int32 [N, h, w, K], the outcome.
+    up:       [N, H, W, K], the mask by which the encoder pools.
+    down:     [N, H, W, K], the same numbers, by which the decoder unpools; the two may have different gradients.
+    """
+
+    logits: tf.Tensor
+    position: tf.Tensor
+    up: tf.Tensor
+    down: tf.Tensor
+
+    def log_ratio(self):
+        """log q(u) − log p(u) of the outcome of every block: [N, h, w, K], nats."""
+        num_outcomes = self.logits.shape[-1]
+        outcome = tf.one_hot(self.position, num_outcomes)
+        return tf.reduce_sum(outcome * tf.math.log_softmax(self.logits), axis=-1) + float(np.log(num_outcomes))
+
+    def divergence(self):
+        """KL(q(u) ‖ uniform) of every block: [N, h, w, K], nats."""
+        log_q = tf.math.log_softmax(self.logits)
+        return tf.reduce_sum(tf.exp(log_q) * log_q, axis=-1) + float(np.log(self.logits.shape[-1]))
+
+
+class Evidence(NamedTuple):
+    """What a draw of all maps was worth.
+
+    image:      [N, H, W, C].
+    log_pixels: [N, H, W], log p(x | s, u) of each pixel, all its channels.
+    rest:       [N], −KL(q(s | x, u) ‖ p(s)) and the weighted log-likelihood of a label.
+    pooled:     [N, h, w, K], the values that the lowest layer unpools.
+    precision:  scalar, α₀.
+    """
+
+    image: tf.Tensor
+    log_pixels: tf.Tensor
+    rest: tf.Tensor
+    pooled: tf.Tensor
+    precision: tf.Tensor
+
+    def total(self):
+        """[N], the bound without the maps' own divergence."""
+        return tf.reduce_sum(self.log_pixels, axis=[1, 2]) + self.rest
+
+
+class Surrogate(NamedTuple):
+    """value: [N], to be maximised, has the gradient of the bound; loss: scalar, what the estimator itself learns by."""
+
+    value: tf.Tensor
+    loss: tf.Tensor | float
+
+
+def hard_draw(logits, block, seed):
+    """A `MapDraw` without any gradient through the outcome."""
+    position = unpooling.draw_position(tf.stop_gradient(logits), seed)
+    mask = unpooling.mask_of(position, block)
+    return MapDraw(logits, position, mask, mask)
+
+
+def total_divergence(draws):
+    """Σ_l Σ_blocks KL(q(u_l) ‖ uniform): [N], nats; 0 without maps."""
+    return sum((tf.reduce_sum(draw.divergence(), axis=[1, 2, 3]) for draw in draws), start=0.0)

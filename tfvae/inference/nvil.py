@@ -1,0 +1,112 @@
+"""The score function with the variance reduction of NVIL.
+
+∇ E_q(u)[f(u)] = E_q(u)[ (f(u) − c(x)) ∇ log q(u) + ∇f(u) ].  The learning signal f is centred by a baseline that looks
+at the image and by a running mean, then divided by max(1, its running standard deviation).
+
+Mnih & Gregor 2014, sections 2.3 and 2.4 (their algorithm 1); Pu et al. 2016, eqs. (22) to (24).
+"""
+
+import keras
+import tensorflow as tf
+
+from tfvae.inference import maps
+from tfvae.inference.maps import Surrogate
+
+# The baseline looks at an image of at most so many pixels a side: it need not see details.
+_BASELINE_SIDE = 32
+
+
+class Nvil(keras.layers.Layer):
+    """One signal an image for the maps of a layer: everything that depends on them.
+
+    So −KL(q(s | x, u) ‖ p(s)), the label and the maps of the layers above are in it too, because the same map pools in
+    the encoder. (Pu et al. 2016, eq. (22), keeps the image's terms alone, as if s did not depend on u.)
+
+    Args:
+        ladder: `tfvae.networks.dgdn.Ladder`.
+        image_shape: (H, W, C).
+        decay: of the running mean and variance.
+        hidden: tanh units of the baseline.
+        scale: whether the signal is divided by its running standard deviation.
+    """
+
+    def __init__(self, ladder, image_shape, decay=0.8, hidden=100, scale=True, **kwargs):
+        super().__init__(**kwargs)
+        self.decay, self.scale = decay, scale
+        self.cells = [self._signal_shape(ladder, layer) for layer in range(ladder.num_pooled)]
+        self.means = [self._statistic(f"mean{i}", shape, "zeros") for i, shape in enumerate(self.cells)]
+        self.variances = [self._statistic(f"variance{i}", shape, "ones") for i, shape in enumerate(self.cells)]
+        self.shrink = max(1, -(-max(image_shape[:2]) // _BASELINE_SIDE))
+        seen = [-(-side // self.shrink) for side in image_shape[:2]]
+        self.baseline_hidden = keras.layers.Dense(hidden, activation="tanh", name="baseline_hidden")
+        self.baseline_hidden.build([None, seen[0] * seen[1] * image_shape[2]])
+        self.baselines = [keras.layers.Dense(h * w, name=f"baseline{i}") for i, (h, w) in enumerate(self.cells)]
+        for baseline in self.baselines:
+            baseline.build([None, hidden])
+        self.built = True
+
+    def draw(self, logits, block, seed):
+        return maps.hard_draw(logits, block, seed)
+
+    def surrogate(self, draws, evidence, training=False):
+        hidden = self.baseline_hidden(self._seen(evidence.image))
+        value, loss = evidence.total(), 0.0
+        for layer, draw in enumerate(draws):
+            signal = tf.stop_gradient(self.signal(draws, evidence, layer))  # [N, h, w, K or 1]
+            baseline = tf.reshape(self.baselines[layer](hidden), [-1, *self.cells[layer], 1])
+            centred = self._centred(layer, signal, baseline, training)
+            log_q = draw.log_ratio()  # The prior in it is constant.
+            value += tf.reduce_sum(tf.stop_gradient(centred) * log_q, axis=[1, 2, 3])
+            loss += tf.reduce_mean(centred**2)
+        return Surrogate(value, loss)
+
+    def signal(self, draws, evidence, layer):
+        """f for the maps of a layer: [N, 1, 1, 1], nats."""
+        above = sum(tf.reduce_sum(draw.log_ratio(), axis=[1, 2, 3]) for draw in draws[layer:])
+        return (evidence.total() - above)[:, None, None, None]
+
+    def _centred(self, layer, signal, baseline, training):
+        """(f − mean − baseline) / max(1, sd): [N, h, w, K]. The baseline is in units of sd: it learns at any scale."""
+        mean, variance = self.means[layer], self.variances[layer]
+        deviation = tf.maximum(1.0, tf.sqrt(variance)) if self.scale else tf.constant(1.0)
+        deviation = deviation[..., None] if self.scale else deviation
+        rest = signal - mean[..., None] - deviation * baseline
+        if training:
+            self._follow(mean, tf.reduce_mean(signal, axis=[0, 3]))
+            self._follow(variance, tf.reduce_mean(tf.stop_gradient(rest) ** 2, axis=[0, 3]))
+        return rest / deviation
+
+    def _follow(self, average, now):
+        average.assign(self.decay * average + (1.0 - self.decay) * now)
+
+    def _signal_shape(self, ladder, layer):
+        return (1, 1)
+
+    def _statistic(self, name, shape, initializer):
+        return self.add_weight(shape=shape, initializer=initializer, trainable=False, aggregation="mean", name=name)
+
+    def _seen(self, image):
+        if self.shrink > 1:
+            image = tf.nn.avg_pool2d(image, self.shrink, self.shrink, "SAME")
+        return tf.reshape(image, [-1, self.baseline_hidden.kernel.shape[0]])
+
+
+class LocalNvil(Nvil):
+    """A signal for every block of its own: the pixels that it reaches through the decoder, and its own log q.
+
+    What a block changes by way of the code s, in pixels far away and in the label, is left out: less variance, some
+    bias. Not in the source.
+    """
+
+    def __init__(self, ladder, image_shape, **kwargs):
+        self.reach = [ladder.reach(layer) for layer in range(ladder.num_pooled)]
+        super().__init__(ladder, image_shape, **kwargs)
+
+    def signal(self, draws, evidence, layer):
+        """[N, h, w, K], nats."""
+        rows, columns = self.reach[layer]
+        reached = tf.einsum("iy,nyx,jx->nij", rows, evidence.log_pixels, columns)
+        return reached[..., None] - draws[layer].log_ratio()
+
+    def _signal_shape(self, ladder, layer):
+        return ladder.map_shape(layer)[:2]
