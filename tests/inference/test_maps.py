@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 from tfvae.batch import DataInfo
-from tfvae.inference.maps import Evidence, MapDraw, total_divergence
-from tfvae.layers import unpooling
+from tfvae.inference import maps
+from tfvae.inference.maps import Evidence, total_divergence
 from tfvae.models import dgdn
 from tfvae.networks import dgdn as networks
 from tfvae.probability import noise
@@ -52,9 +52,9 @@ def every_outcome(model, image, through=1.0):
 
     def fixed(logits, block, seed):
         drawn = model.estimator.draw(logits, block, seed)
-        mask = unpooling.mask_of(position, block)
-        gradient_only = [through * (m - tf.stop_gradient(m)) for m in (drawn.up, drawn.down)]
-        return MapDraw(logits, position, mask + gradient_only[0], mask + gradient_only[1])
+        given = maps.observed(logits, position, block)
+        up, down = (through * (m - tf.stop_gradient(m)) for m in (drawn.up, drawn.down))
+        return given._replace(up=given.up + up, down=given.down + down)
 
     inferred = model.infer(image, 1, noise.seed(0), fixed)
     masks = [draw.down for draw in inferred.draws]
@@ -65,7 +65,7 @@ def every_outcome(model, image, through=1.0):
     )
     evidence = Evidence(image, log_pixels, -kl_s, lowest, tf.exp(model.log_precision()))
     log_prior = -float(np.prod(shape) * np.log(outcomes))
-    log_q = tf.reduce_sum(inferred.draws[0].log_ratio(), axis=[1, 2, 3]) + log_prior
+    log_q = tf.reduce_sum(inferred.draws[0].log_ratio, axis=[1, 2, 3]) + log_prior
     return inferred, evidence, log_q, log_prior
 
 
@@ -129,9 +129,9 @@ def test_the_divergence_of_maps_is_the_sum_over_outcomes(tiny, image):
 
 def test_uniform_maps_have_no_divergence():
     logits = tf.fill([1, 2, 2, 3, 4], 0.7)
-    draw = MapDraw(logits, tf.zeros([1, 2, 2, 3], tf.int32), None, None)
-    np.testing.assert_allclose(draw.divergence(), 0.0, atol=1e-6)
-    np.testing.assert_allclose(draw.log_ratio(), 0.0, atol=1e-6)
+    draw = maps.observed(logits, tf.zeros([1, 2, 2, 3], tf.int32), block=2)
+    np.testing.assert_allclose(draw.divergence, 0.0, atol=1e-6)
+    np.testing.assert_allclose(draw.log_ratio, 0.0, atol=1e-6)
 
 
 def test_a_block_reaches_just_the_pixels_that_it_can_change(tiny, rng):

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae.data.rows import NO_LABEL
+from tfvae.evaluation.batched import subset
 from tfvae.evaluation.compiled import compiled
 from tfvae.probability import noise
 
@@ -11,6 +12,9 @@ _SAMPLES = 64
 _COLUMNS = 8
 _ANALOGIES = 8
 _CLASS_SAMPLES = 8
+_COMPLETION_STEPS = 20
+_ELEMENTS = 100
+_MEAN_OF = 500  # Training rows that stand for all of them.
 
 
 def pictures(model, data, seed=0):
@@ -27,7 +31,10 @@ def pictures(model, data, seed=0):
         "reconstructions": rows of originals, each above its reconstructions;
         "analogies": first column an original, then its style in every class (Maaløe et al. 2016, figure 3a);
         "class_samples": a column for every class, the style of a row shared (figure 3b).
-        The last two exist for class-conditional models only; nothing exists for data that are not images.
+        these two for class-conditional models only;
+        "completions": originals, their left half, and what the model makes of the missing one;
+        "elements<l>": the dictionary of layer l, for models that have dictionaries.
+        Nothing exists for data that are not images.
     """
     if not has_pictures(data):
         return {}
@@ -39,6 +46,11 @@ def pictures(model, data, seed=0):
         if len(originals):
             grids["analogies"] = analogies(model, data, one_of_each_class(originals, model.num_classes))
         grids["class_samples"] = class_samples(model, data, seed)
+    if len(originals) and len(model.image_shape) == 3:
+        grids["completions"] = completions(model, data, originals.take(np.arange(min(_COLUMNS, len(originals)))))
+    if hasattr(model, "elements"):
+        for layer in range(len(model.ladder.levels)):
+            grids[f"elements{layer + 1}"] = elements(model, data, layer)
     return grids
 
 
@@ -97,6 +109,32 @@ def class_samples(model, data, seed=0, num=_CLASS_SAMPLES):
     columns = [sampled(model, data, num, seed, label) for label in range(model.num_classes)]
     lines = np.stack(columns, axis=1)  # [num, K, H, W, C]
     return grid(lines.reshape(-1, *lines.shape[2:]), model.num_classes)
+
+
+def completions(model, data, rows, num_steps=_COMPLETION_STEPS):
+    """Lines of originals, of their left halves, and of the whole that the model makes of these: uint8 [H, W, C].
+
+    The missing half starts as the mean of the training images and is replaced by that of the reconstruction, again and
+    again: the mode of a Markov chain that leaves p(missing | observed) invariant where q is the posterior (Rezende et
+    al. 2014, appendix F). Pu 2017, figures 3.5 and 3.8.
+    """
+    original = tf.constant(data.observe(rows))
+    known = tf.cast(tf.range(original.shape[2]) < original.shape[2] // 2, tf.float32)[None, None, :, None]
+    usual = tf.reduce_mean(data.observe(subset(data.train, _MEAN_OF)), axis=0, keepdims=True)
+    reconstruct = compiled(model, "reconstruct")
+    whole = known * original + (1.0 - known) * usual
+    for _ in range(num_steps):
+        whole = known * original + (1.0 - known) * reconstruct(whole)
+    shown = [data.transform.picture(images).numpy() for images in (original, known * original, whole)]
+    return grid(np.concatenate(shown), len(rows))
+
+
+def elements(model, data, layer, at_most=_ELEMENTS):
+    """Dictionary elements of a layer (from 0) in the image plane, gray where they add nothing: uint8 [H, W, C]."""
+    usual = model.usual_masks(data.observe(subset(data.train, _MEAN_OF)))
+    drawn = model.elements(layer, usual)[:at_most].numpy()
+    drawn /= 2.0 * np.maximum(np.abs(drawn).max(axis=(1, 2, 3), keepdims=True), 1e-12)
+    return grid(0.5 + drawn, 10)
 
 
 def one_of_each_class(rows, num_classes, at_most=_ANALOGIES):

@@ -18,6 +18,10 @@ _CAPTIONS = {
         "Left a held-out image, then its style in every class: where style and class are apart, a line keeps its slant "
         "and thickness (Maaløe et al. 2016, figure 3a).",
     ),
+    "completions": (
+        "Completions",
+        "Held-out originals, their left half, and the whole that the model makes of it.",
+    ),
     "class_samples": ("Samples of every class", "A line shares its random style, a column its class (figure 3b)."),
 }
 
@@ -70,7 +74,18 @@ def curves(runs):
 def pictures(model, data, seed=0):
     """Samples, reconstructions, analogies."""
     grids = generation.pictures(model, data, seed)
-    return [Plate(*_CAPTIONS[name], generation.png(grid, min_width=420), True) for name, grid in grids.items()]
+    return [Plate(*_caption(name), generation.png(grid, min_width=420), True) for name, grid in grids.items()]
+
+
+def _caption(name):
+    """Title and caption of a grid."""
+    if name.startswith("elements"):
+        layer = name.removeprefix("elements")
+        return (
+            f"Dictionary, layer {layer}",
+            "What each element adds to an image, gray for nothing (Pu 2017, figure 3.3).",
+        )
+    return _CAPTIONS[name]
 
 
 def predictions(metrics, data):

@@ -17,27 +17,20 @@ from tfvae.layers import unpooling
 class MapDraw(NamedTuple):
     """A map of one layer, drawn.
 
-    logits:   [N, h, w, K, P].
-    position: int32 [N, h, w, K], the outcome.
-    up:       [N, H, W, K], the mask by which the encoder pools.
-    down:     [N, H, W, K], the same numbers, by which the decoder unpools; the two may have different gradients.
+    logits:     [N, h, w, K, P].
+    position:   int32 [N, h, w, K], the outcome.
+    up:         [N, H, W, K], the mask by which the encoder pools.
+    down:       [N, H, W, K], the same numbers, by which the decoder unpools; the two may have different gradients.
+    log_ratio:  [N, h, w, K], log q(u) − log p(u) of the outcome of every block, nats.
+    divergence: [N, h, w, K], KL(q(u) ‖ uniform) of every block, nats.
     """
 
     logits: tf.Tensor
     position: tf.Tensor
     up: tf.Tensor
     down: tf.Tensor
-
-    def log_ratio(self):
-        """log q(u) − log p(u) of the outcome of every block: [N, h, w, K], nats."""
-        num_outcomes = self.logits.shape[-1]
-        outcome = tf.one_hot(self.position, num_outcomes)
-        return tf.reduce_sum(outcome * tf.math.log_softmax(self.logits), axis=-1) + float(np.log(num_outcomes))
-
-    def divergence(self):
-        """KL(q(u) ‖ uniform) of every block: [N, h, w, K], nats."""
-        log_q = tf.math.log_softmax(self.logits)
-        return tf.reduce_sum(tf.exp(log_q) * log_q, axis=-1) + float(np.log(self.logits.shape[-1]))
+    log_ratio: tf.Tensor
+    divergence: tf.Tensor
 
 
 class Evidence(NamedTuple):
@@ -70,11 +63,24 @@ class Surrogate(NamedTuple):
 
 def hard_draw(logits, block, seed):
     """A `MapDraw` without any gradient through the outcome."""
-    position = unpooling.draw_position(tf.stop_gradient(logits), seed)
+    return observed(logits, unpooling.draw_position(tf.stop_gradient(logits), seed), block)
+
+
+def most_probable(logits, block, seed=None):
+    """A `MapDraw` of the most probable outcomes."""
+    del seed
+    return observed(logits, tf.argmax(logits, axis=-1, output_type=tf.int32), block)
+
+
+def observed(logits, position, block):
+    """A `MapDraw` of given outcomes [N, h, w, K]."""
+    log_q, num_outcomes = tf.math.log_softmax(logits), logits.shape[-1]
+    log_ratio = tf.reduce_sum(tf.one_hot(position, num_outcomes) * log_q, axis=-1) + float(np.log(num_outcomes))
+    divergence = tf.reduce_sum(tf.exp(log_q) * log_q, axis=-1) + float(np.log(num_outcomes))
     mask = unpooling.mask_of(position, block)
-    return MapDraw(logits, position, mask, mask)
+    return MapDraw(logits, position, mask, mask, log_ratio, divergence)
 
 
 def total_divergence(draws):
     """Σ_l Σ_blocks KL(q(u_l) ‖ uniform): [N], nats; 0 without maps."""
-    return sum((tf.reduce_sum(draw.divergence(), axis=[1, 2, 3]) for draw in draws), start=0.0)
+    return sum((tf.reduce_sum(draw.divergence, axis=[1, 2, 3]) for draw in draws), start=0.0)

@@ -55,14 +55,14 @@ class Nvil(keras.layers.Layer):
             signal = tf.stop_gradient(self.signal(draws, evidence, layer))  # [N, h, w, K or 1]
             baseline = tf.reshape(self.baselines[layer](hidden), [-1, *self.cells[layer], 1])
             centred = self._centred(layer, signal, baseline, training)
-            log_q = draw.log_ratio()  # The prior in it is constant.
+            log_q = draw.log_ratio  # The prior in it is constant.
             value += tf.reduce_sum(tf.stop_gradient(centred) * log_q, axis=[1, 2, 3])
             loss += tf.reduce_mean(centred**2)
         return Surrogate(value, loss)
 
     def signal(self, draws, evidence, layer):
         """f for the maps of a layer: [N, 1, 1, 1], nats."""
-        above = sum(tf.reduce_sum(draw.log_ratio(), axis=[1, 2, 3]) for draw in draws[layer:])
+        above = sum(tf.reduce_sum(draw.log_ratio, axis=[1, 2, 3]) for draw in draws[layer:])
         return (evidence.total() - above)[:, None, None, None]
 
     def _centred(self, layer, signal, baseline, training):
@@ -106,7 +106,7 @@ class LocalNvil(Nvil):
         """[N, h, w, K], nats."""
         rows, columns = self.reach[layer]
         reached = tf.einsum("iy,nyx,jx->nij", rows, evidence.log_pixels, columns)
-        return reached[..., None] - draws[layer].log_ratio()
+        return reached[..., None] - draws[layer].log_ratio
 
     def _signal_shape(self, ladder, layer):
         return ladder.map_shape(layer)[:2]

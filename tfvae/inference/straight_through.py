@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from tfvae.inference import maps
-from tfvae.inference.maps import MapDraw, Surrogate
+from tfvae.inference.maps import Surrogate
 from tfvae.layers import unpooling
 from tfvae.probability import noise
 
@@ -28,8 +28,9 @@ class GumbelSoftmax(keras.layers.Layer):
         gumbel = -tf.math.log(-tf.math.log(tf.clip_by_value(u, 1e-20, 1.0 - 2.0**-24)))
         relaxed = tf.nn.softmax((logits + gumbel) / self.temperature)
         position = tf.argmax(relaxed, axis=-1, output_type=tf.int32)
-        mask = unpooling.mask_of(position, block) + _gradient_only(relaxed, block)
-        return MapDraw(logits, position, mask, mask)
+        hard = maps.observed(logits, position, block)
+        mask = hard.up + _gradient_only(relaxed, block)
+        return hard._replace(up=mask, down=mask)
 
     def surrogate(self, draws, evidence, training=False):
         return Surrogate(evidence.total() - maps.total_divergence(draws), 0.0)

@@ -16,7 +16,7 @@ from tfvae import inference
 from tfvae.batch import LABEL, LABELLED
 from tfvae.heads.bayesian_svm import BayesianSvm
 from tfvae.heads.softmax import Softmax
-from tfvae.inference.maps import Evidence, MapDraw, hard_draw, total_divergence
+from tfvae.inference.maps import Evidence, MapDraw, hard_draw, most_probable, total_divergence
 from tfvae.inference.nvil import LocalNvil, Nvil
 from tfvae.inference.straight_through import GumbelSoftmax, LocalExpectation
 from tfvae.layers import unpooling
@@ -40,7 +40,8 @@ class Config:
         network: sizes of the layers.
         unpooling: `stochastic`; or `deterministic`, where the encoder takes the maximum of a block and the decoder
             writes to its top left cell (the baseline "VAE-d").
-        estimator: of the gradient through the maps: `nvil` (the source's), `nvil_local`, `gumbel`, `local_expectation`.
+        estimator: of the gradient through the maps: `nvil` (the source's), `nvil_local`, `gumbel`, or
+            `local_expectation`, which learns fastest by far (measured by `tools/benchmarks/estimators.py`).
         temperature: of `gumbel`.
         head: `bayesian_svm` or `softmax`.
         label_weight: times N_x / (C ρ) it is the weight ξ of a label, ρ being the labelled share of a batch and N_x the
@@ -49,13 +50,14 @@ class Config:
         initial_precision: α₀ before training, observations being on the scale of the transform.
         num_samples: S, draws of (u, s) an image in training.
         kl_warmup_steps: steps over which the weight of the KL of s rises to 1; 0 for none.
+        compile_pooling: in training XLA compiles the pooling (measured by `tools/benchmarks/unpooling.py`).
         freeze_image_model: only the head is trained, on codes of an image model from `training.start_from`: transfer,
             and the two-step baseline.
     """
 
     network: dgdn.Config = dataclasses.field(default_factory=dgdn.Config)
     unpooling: str = "stochastic"
-    estimator: str = "nvil"
+    estimator: str = "local_expectation"
     temperature: float = 1.0
     head: str = "bayesian_svm"
     label_weight: float = 1.0
@@ -63,6 +65,7 @@ class Config:
     initial_precision: float = 10.0
     num_samples: int = 1
     kl_warmup_steps: int = 0
+    compile_pooling: bool = True
     freeze_image_model: bool = False
 
     def build(self, info, seed=0):
@@ -110,7 +113,7 @@ class DGDN(GenerativeModel):
 
     # Inference.
 
-    def infer(self, image, num_samples, seed, draw=hard_draw):
+    def infer(self, image, num_samples, seed, draw=hard_draw, compiled=False):
         """Draws of maps and codes.
 
         Args:
@@ -118,17 +121,24 @@ class DGDN(GenerativeModel):
             num_samples: S.
             seed: int32 [2]; None for the most probable maps and the mean code.
             draw: a function of (logits, block, seed) -> `MapDraw`.
+            compiled: whether XLA compiles the pooling, which is many small operations over many blocks. The
+                convolutions around it are faster in graph mode.
 
         Returns:
             `Inferred` of S·B rows.
         """
-        *map_seeds, s_seed = noise.split(seed, self.ladder.num_pooled + 1) if seed is not None else [None] * 9
+        if seed is None:
+            *map_seeds, s_seed = [None] * (self.ladder.num_pooled + 1)
+            draw = most_probable
+        else:
+            *map_seeds, s_seed = noise.split(seed, self.ladder.num_pooled + 1)
+        pool = tf.function(self._pool, jit_compile=True) if compiled else self._pool
         maps, draws = self.ladder.up(image, 0), []
         if num_samples > 1:  # The first layer's filters are the same for every draw.
             maps = tf.tile(maps, [num_samples, 1, 1, 1])
         for layer in range(self.ladder.num_pooled):
             if self.stochastic:
-                maps, drawn = self._pool(maps, layer, map_seeds[layer], draw)
+                maps, drawn = pool(maps, layer, map_seeds[layer], draw)
                 draws.append(drawn)
             else:
                 block = self.ladder.levels[layer].block
@@ -151,7 +161,7 @@ class DGDN(GenerativeModel):
     def objective(self, batch, seed, training=False):
         image, num = all_images(batch), self.config.num_samples
         draw = self.estimator.draw if self.estimator else hard_draw
-        inferred = self.infer(image, num, seed, draw)
+        inferred = self.infer(image, num, seed, draw, compiled=training and self.config.compile_pooling)
         masks = self._masks(inferred.draws, tf.shape(inferred.s)[0])
         lowest = self.ladder.lowest(inferred.s, masks)
         log_pixels = self.log_p_pixels(image, self.ladder.image(lowest, masks))
@@ -234,14 +244,14 @@ class DGDN(GenerativeModel):
         log_p_x = tf.reduce_sum(self.log_p_pixels(image, self.ladder.top_down(inferred.s, masks)), axis=[1, 2])
         log_w = log_p_x + self.p_s.log_prob(inferred.s) - inferred.q_s.log_prob(inferred.s)
         for draw in inferred.draws:
-            log_w -= tf.reduce_sum(draw.log_ratio(), axis=[1, 2, 3])
+            log_w -= tf.reduce_sum(draw.log_ratio, axis=[1, 2, 3])
         return inference.importance_weighted(tf.reshape(log_w, [num_samples, -1]))
 
     def kl_per_unit(self, image, seed):
         inferred = self.infer(image, 1, seed)
         units = {"z": gaussian_kl_per_unit(inferred.q_s)}
         for layer, draw in enumerate(inferred.draws, start=1):
-            units[f"u{layer}"] = tf.reduce_sum(draw.divergence(), axis=[1, 2])  # A unit is a map.
+            units[f"u{layer}"] = tf.reduce_sum(draw.divergence, axis=[1, 2])  # A unit is a map.
         return units
 
     def endpoints(self):
@@ -256,17 +266,46 @@ class DGDN(GenerativeModel):
         s = self.infer(image, num_samples if seed is not None else 1, seed).s
         return self.heads["label"].predict(tf.reshape(s, [-1, tf.shape(image)[0], self.latent_dim]))
 
+    def usual_masks(self, image):
+        """For every pooled layer the mask of the outcome that is most probable on the average of images: [1, H, W, K].
+
+        Pu 2017, section 3.4.3: what stands for the maps where there is no image to infer them from.
+        """
+        if not self.stochastic:
+            return self._masks((), 1)
+        masks = []
+        for layer, draw in enumerate(self.infer(image, 1, None).draws):
+            probs = tf.reduce_mean(tf.nn.softmax(draw.logits), axis=0, keepdims=True)
+            masks.append(most_probable(probs, self.ladder.levels[layer].block).down)
+        return masks
+
+    def elements(self, layer, masks):
+        """Every dictionary element of a layer in the image plane: what one unit in the middle of its map adds.
+
+        Args:
+            layer: from 0, the lowest.
+            masks: of every pooled layer, [1, H, W, K].
+
+        Returns:
+            [K, H, W, C].
+
+        Pu 2017, figures 3.3 and 3.6.
+        """
+        height, width = self.ladder.levels[layer].maps
+        middle = tf.one_hot((height // 2) * width + width // 2, height * width)
+        units = tf.eye(self.config.network.elements[layer])
+        maps = tf.reshape(middle[:, None] * units[:, None, :], [-1, height, width, units.shape[0]])
+        for below in range(layer, 0, -1):
+            block = self.ladder.levels[below - 1].block
+            maps = unpooling.unpool(self.ladder.down(maps, below), masks[below - 1], block)
+        return self.ladder.down(maps, 0)
+
     # Maps.
 
     def _pool(self, maps, layer, seed, draw):
-        """Pools by a drawn map, or by the most probable one without a seed."""
-        block, logits = self.ladder.levels[layer].block, self.ladder.pooling[layer](maps)
-        if seed is None:
-            position = tf.argmax(logits, axis=-1, output_type=tf.int32)
-            mask = unpooling.mask_of(position, block)
-            drawn = MapDraw(logits, position, mask, mask)
-        else:
-            drawn = draw(logits, block, seed)
+        """The maps pooled, and the `MapDraw` by which they were."""
+        block = self.ladder.levels[layer].block
+        drawn = draw(self.ladder.pooling[layer](maps), block, seed)
         return unpooling.pool(maps, drawn.up, block), drawn
 
     def _masks(self, draws, num):

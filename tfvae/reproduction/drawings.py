@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from tfvae.evaluation import figures
+from tfvae.evaluation import figures, generation
 from tfvae.evaluation.representation import auxiliary_codes
 from tfvae.models.auxiliary import AuxiliaryVAE
 from tfvae.probability import noise
@@ -46,6 +46,18 @@ def potentials(done):
 def potential(model: AuxiliaryVAE, title):
     samples = model.sample(_NUM_SAMPLES, noise.seed(0)).numpy()
     return figures.potential(model.p_z.log_prob, samples, edge=model.p_z.edge, title=title)
+
+
+def dictionaries(done):
+    """The elements of every layer of draw 0, projected to the image plane, with labels and without (figure 3.3)."""
+    drawn = {}
+    for run in done:
+        bare = not run.planned.experiment.model.label_weight
+        name = "unsupervised" if bare else "supervised"
+        if run.planned.draw == 0 and name not in drawn and run.planned.experiment.model.unpooling == "stochastic":
+            opened = open_run(run.planned.workdir)
+            drawn[name] = generation.png(generation.elements(opened.model, opened.data, layer=1), min_width=600)
+    return drawn
 
 
 def convergence(done):

@@ -1,0 +1,169 @@
+"""DGDN against closed forms, and what it refuses."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfvae.batch import DataInfo
+from tfvae.inference.maps import total_divergence
+from tfvae.models import dgdn
+from tfvae.networks import dgdn as networks
+from tfvae.probability import families, noise
+
+NETWORK = networks.Config(elements=(3, 4), sizes=(3, 2), pooling=(2,))
+INFO = DataInfo((8, 8, 1), 3, 50, 10)
+
+
+@pytest.fixture
+def batch(rng):
+    def image(num):
+        return tf.constant(rng.normal(size=[num, 8, 8, 1]), tf.float32)
+
+    return {
+        "labelled": {"image": image(3), "label": tf.constant(rng.integers(0, 3, 3))},
+        "unlabelled": {"image": image(5)},
+    }
+
+
+def build(**fields):
+    return dgdn.Config(NETWORK, **fields).build(INFO)
+
+
+def test_encoder_and_decoder_share_one_map(batch):
+    model = build()
+    inferred = model.infer(batch["labelled"]["image"], 1, noise.seed(1))
+    (draw,) = inferred.draws
+    np.testing.assert_array_equal(draw.up, draw.down)
+    np.testing.assert_array_equal(model._masks(inferred.draws, 3)[0], draw.up)
+
+
+def test_the_evidence_of_a_model_whose_maps_are_given_is_that_of_a_gaussian(batch):
+    """With one cell a block (no choice of maps) the model is linear Gaussian: many draws approach its log p(x)."""
+    network = networks.Config(elements=(2, 2), sizes=(3, 5), pooling=(1,))
+    model = dgdn.Config(network, label_weight=0.0, initial_precision=1.0).build(DataInfo((8, 8, 1), 0, 50, 0))
+    codes = np.eye(model.latent_dim, dtype="float32")
+    ones = [tf.ones([model.latent_dim, *model._mask_shape(0)])]
+    loadings = model.ladder.top_down(tf.constant(codes), ones).numpy().reshape(model.latent_dim, 64).astype(np.float64)
+    x = batch["labelled"]["image"].numpy().reshape(3, 64).astype(np.float64)
+    covariance = loadings.T @ loadings + np.eye(64)
+    _, log_det = np.linalg.slogdet(covariance)
+    mahalanobis = np.einsum("bi,ij,bj->b", x, np.linalg.inv(covariance), x)
+    evidence = -0.5 * (mahalanobis + log_det + 64 * np.log(2 * np.pi))
+    bound = model.log_prob_bound(batch["labelled"]["image"], 20_000, noise.seed(0))
+    np.testing.assert_allclose(bound, evidence, atol=0.5)
+
+
+def test_many_draws_are_a_tighter_bound_than_the_objectives(batch):
+    model = build()
+    terms = model.objective(batch, noise.seed(0)).terms
+    tight = model.log_prob_bound(tf.concat([s["image"] for s in batch.values()], 0), 500, noise.seed(1))
+    assert float(tf.reduce_mean(tight)) > float(tf.reduce_mean(terms["bound"]))
+
+
+def test_terms_add_up_to_the_bound(batch):
+    terms = build().objective(batch, noise.seed(0)).terms
+    np.testing.assert_allclose(terms["bound"], terms["log_likelihood"] - terms["kl_s"] - terms["kl_u"], rtol=1e-5)
+
+
+def test_pixels_are_gaussians_of_one_precision(batch, rng):
+    model = build(initial_precision=3.0)
+    x, mean = batch["unlabelled"]["image"], tf.constant(rng.normal(size=[5, 8, 8, 1]), tf.float32)
+    expected = families.tfd.Normal(mean, 3.0**-0.5).log_prob(x)[..., 0]
+    np.testing.assert_allclose(model.log_p_pixels(x, mean), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_the_weight_of_a_label_is_the_source_s():
+    """ξ = N_x / (C ρ): 64 pixels, 3 classes, ρ = 3/8."""
+    assert build().label_weight(3, 8) == pytest.approx(64 / (3 * 3 / 8))
+
+
+@pytest.mark.parametrize("head", dgdn.HEADS)
+def test_the_loss_is_the_bound_and_weighted_labels(batch, head):
+    """Without any discrete map, term by term: −mean U − (B_l / B) ξ mean log p(y | s) − the prior's share."""
+    model = build(unpooling="deterministic", head=head)
+    objective = model.objective(batch, noise.seed(0))
+    terms, xi = objective.terms, model.label_weight(3, 8)
+    prior = xi * 3 / 8 * model.heads["label"].log_prior() / INFO.num_labelled
+    expected = -tf.reduce_mean(terms["bound"]) - 3 / 8 * xi * tf.reduce_mean(terms["label_log_prob"]) - prior
+    assert float(objective.loss) == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_an_unlabelled_batch_has_no_term_of_labels(batch):
+    terms = build().objective({"unlabelled": batch["unlabelled"]}, noise.seed(0), training=True).terms
+    assert "label_log_prob" not in terms
+
+
+def test_several_draws_are_averaged(batch):
+    many = build(num_samples=7)
+    terms = many.objective(batch, noise.seed(0), training=True).terms
+    assert terms["bound"].shape == (8,) and terms["label_log_prob"].shape == (3,)
+
+
+def test_a_single_draw_of_many_is_that_of_one(batch):
+    """The mean over S draws of the divergence is that of one draw, since the lowest layer's does not depend on it."""
+    model = build()
+    image = batch["unlabelled"]["image"]
+    one, many = (total_divergence(model.infer(image, s, noise.seed(0)).draws) for s in (1, 4))
+    np.testing.assert_allclose(many, np.tile(one, 4), rtol=1e-4)
+
+
+def test_compiled_pooling_draws_the_same_maps(batch):
+    model = build()
+    image = batch["unlabelled"]["image"]
+    plain, compiled = (model.infer(image, 1, noise.seed(2), compiled=c) for c in (False, True))
+    np.testing.assert_array_equal(plain.draws[0].position, compiled.draws[0].position)
+    np.testing.assert_allclose(plain.s, compiled.s, rtol=1e-4, atol=1e-5)
+
+
+def test_freezing_trains_the_head_alone(batch):
+    model = build(freeze_image_model=True)
+    assert {v.path.split("/")[-1] for v in model.trainable_variables} == {"beta", "log_kappa"}
+    with tf.GradientTape() as tape:
+        loss = model.objective(batch, noise.seed(0), training=True).loss
+    assert all(g is not None for g in tape.gradient(loss, model.trainable_variables))
+
+
+def test_vae_d_writes_to_the_top_left_cell_and_takes_the_maximum(batch):
+    model = build(unpooling="deterministic")
+    (mask,) = model._masks((), 2)
+    np.testing.assert_array_equal(mask[:, ::2, ::2], tf.ones_like(mask[:, ::2, ::2]))
+    assert float(tf.reduce_sum(mask)) == mask[:, ::2, ::2].numpy().size
+    assert "kl_u" not in model.objective(batch, noise.seed(0)).terms
+
+
+def test_samples_use_maps_of_the_prior():
+    model = build()
+    (mask,) = model.prior_masks(200, [noise.seed(0)])
+    np.testing.assert_allclose(tf.reduce_mean(mask, axis=[0, 3]), 0.25, atol=0.08)
+
+
+def test_elements_of_the_lowest_layer_are_its_dictionary():
+    model = build()
+    drawn = model.elements(0, model.prior_masks(1, [noise.seed(0)]))
+    np.testing.assert_allclose(
+        drawn[1, 3:6, 3:6, 0], model.ladder.dictionaries[0].dictionary[:, :, 0, 1], rtol=1e-5, atol=1e-6
+    )
+
+
+def test_a_zero_label_weight_is_a_model_without_classifier(batch):
+    model = build(label_weight=0.0)
+    assert not hasattr(model, "classify") and "classify" not in model.endpoints()
+
+
+@pytest.mark.parametrize(
+    ("fields", "info", "told"),
+    [
+        ({"estimator": "magic"}, INFO, "`model.estimator` must be one of"),
+        ({"head": "forest"}, INFO, "`model.head` must be one of"),
+        ({}, INFO._replace(image_shape=(64,)), "data.transform.flatten=False"),
+        ({}, INFO._replace(num_classes=0), "model.label_weight=0"),
+        ({"freeze_image_model": True, "label_weight": 0.0}, INFO, "nothing is left to train"),
+        ({}, INFO._replace(image_shape=(3, 3, 1)), "too small"),
+    ],
+)
+def test_what_is_no_model_is_refused(fields, info, told):
+    config = dataclasses.replace(dgdn.Config(NETWORK), **fields)
+    with pytest.raises(ValueError, match=told):
+        config.build(info)
