@@ -140,7 +140,7 @@ def load(config, frozen_split=None):
             f"`data.max_memory_bytes`={config.max_memory_bytes}, or give some images labels."
         )
     if "transform" in frozen_split:
-        transform = transforms.Transform(config.transform, frozen_split["transform"])
+        transform = transforms.Transform(config.transform, frozen_split["transform"]).whitened_on(train.image)
     else:
         transform = transforms.Transform.fit(config.transform, train.image)
         frozen_split = {**frozen_split, "transform": transform.state()}

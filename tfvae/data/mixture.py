@@ -15,7 +15,7 @@ from tfvae.data import records
 from tfvae.data.rows import Rows
 from tfvae.probability import noise
 
-_ORDER, _NOISE = 1, 2
+_ORDER, _NOISE, _AUGMENTATION = 1, 2, 3
 _FOREVER = np.iinfo(np.int64).max
 
 
@@ -111,7 +111,10 @@ def batch_indices(num_rows, batch_size, seed, start_step=0):
 def _observed(raw, transform, seed):
     """All streams through the transform in one pass: one gather of pixels, one draw of noise."""
     sizes = [entries[IMAGE].shape[0] for entries in raw.values()]
-    x = transform.observe(tf.concat([entries[IMAGE] for entries in raw.values()], axis=0), seed)
+    image = tf.concat([entries[IMAGE] for entries in raw.values()], axis=0)
+    if transform.augments:
+        image = transform.augment(image, noise.fold_in(seed, _AUGMENTATION))
+    x = transform.observe(image, seed)
     parts = tf.split(x, sizes)
     return {
         name: {**entries, IMAGE: tf.ensure_shape(part, [size, *transform.image_shape])}

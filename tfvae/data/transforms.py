@@ -8,10 +8,15 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from tfvae.data import augmentation, contrast
 from tfvae.probability import noise
 
 NOISES = ("none", "binarise", "dequantise")
 SCALES = ("unit", "channel_std", "standardise", "raw")
+CONTRASTS = {"none": None, "global": contrast.global_normalised, "local": contrast.local_normalised}
+
+# Of a picture whose contrast was normalised, that many deviations are black to white: its own levels are lost.
+_SHOWN_DEVIATIONS = 6.0
 
 
 @dataclasses.dataclass
@@ -24,12 +29,23 @@ class Config:
         scale: `unit` divides by 255 (256 when dequantised); `channel_std` divides gray levels by each channel's
             standard deviation; `standardise` subtracts the mean too; `raw` leaves points as they are.
         min_pixel_std: pixels whose intensity (0..1) varies less over the training rows are dropped; 0 keeps all.
+        contrast: `global` gives every image mean 0 and deviation 1; `local` every pixel, by what is around it.
+        whiten: ZCA of the training rows after the contrast; it is fitted anew whenever the data are loaded, because its
+            matrix has D² entries.
+        whiten_epsilon: added to the variances of the principal components.
+        translate: in training images are moved by at most so many pixels each way.
+        flip: in training images are mirrored at random.
         flatten: observations are vectors [D] rather than [H, W, C].
     """
 
     noise: str = "none"
     scale: str = "unit"
     min_pixel_std: float = 0.0
+    contrast: str = "none"
+    whiten: bool = False
+    whiten_epsilon: float = 0.1
+    translate: int = 0
+    flip: bool = False
     flatten: bool = True
 
     def validate(self):
@@ -38,6 +54,18 @@ class Config:
             raise ValueError(f"`transform.noise` must be one of {NOISES}, got {self.noise!r}.")
         if self.scale not in SCALES:
             raise ValueError(f"`transform.scale` must be one of {SCALES}, got {self.scale!r}.")
+        if self.contrast not in CONTRASTS:
+            raise ValueError(f"`transform.contrast` must be one of {sorted(CONTRASTS)}, got {self.contrast!r}.")
+        if (self.contrast != "none" or self.whiten) and (self.noise, self.scale) != ("none", "unit"):
+            raise ValueError(
+                "Contrast normalisation and whitening set the scale themselves, and are no place for noise: they need "
+                f"`transform.noise=none` and `transform.scale=unit`, got {self.noise!r} and {self.scale!r}."
+            )
+        if self.translate < 0 or self.whiten_epsilon <= 0:
+            raise ValueError(
+                "`transform.translate` is at least 0 and `transform.whiten_epsilon` positive, got "
+                f"{self.translate} and {self.whiten_epsilon}."
+            )
         if self.noise == "binarise" and self.scale != "unit":
             raise ValueError(f"Binarised images have scale 'unit', got `transform.scale={self.scale}`.")
         if self.min_pixel_std and not self.flatten:
@@ -52,8 +80,9 @@ class Transform:
         image_shape: shape of one observation.
     """
 
-    def __init__(self, config, state):
+    def __init__(self, config, state, whitening=None):
         config.validate()
+        self.whitening = whitening
         self.config = config
         self.raw_shape = tuple(int(n) for n in state["raw_shape"])
         self.kept = np.asarray(state["kept"], np.int32)
@@ -91,7 +120,25 @@ class Transform:
             "raw_shape": list(raw_shape), "kept": kept.tolist(), "offset": offset.tolist(),
             "divisor": divisor.tolist(), "background": background.tolist(),
         }  # fmt: skip
-        return cls(config, state)
+        return cls(config, state).whitened_on(image)
+
+    def whitened_on(self, image):
+        """The same transform, its whitening fitted on training rows; itself where there is none.
+
+        Raises:
+            ValueError: for rows that are no images.
+        """
+        of_images = self.config.contrast != "none" or self.config.whiten or self.augments
+        if of_images and len(self.raw_shape) != 3:
+            raise ValueError(f"Contrast, whitening and augmentation are of images, got rows of shape {self.raw_shape}.")
+        if self.config.whiten:
+            self.whitening = contrast.Whitening.fit(image, self.config.whiten_epsilon, self._normalised)
+        return self
+
+    @property
+    def augments(self):
+        """Whether training images are moved or mirrored."""
+        return self.config.translate > 0 or self.config.flip
 
     def state(self):
         """JSON values from which `Transform(config, state)` is made again."""
@@ -99,6 +146,13 @@ class Transform:
             "raw_shape": list(self.raw_shape), "kept": self.kept.tolist(), "offset": self.offset.tolist(),
             "divisor": self.divisor.tolist(), "background": self.background.tolist(),
         }  # fmt: skip
+
+    def augment(self, raw, seed):
+        """Stored images moved and mirrored at random, for training alone."""
+        move_seed, flip_seed = noise.split(seed, 2)
+        if self.config.translate:
+            raw = augmentation.translated(raw, self.config.translate, move_seed)
+        return augmentation.flipped(raw, flip_seed) if self.config.flip else raw
 
     def observe(self, raw, seed=None):
         """Observations of stored rows.
@@ -114,6 +168,9 @@ class Transform:
         if self.config.noise == "dequantise":
             x += 0.5 if seed is None else noise.uniform(tf.shape(x), seed)
         x = (x - self.offset) / self.divisor
+        if self.config.contrast != "none" or self.whitening is not None:
+            x = self._normalised(raw)
+            x = self.whitening.apply(x) if self.whitening is not None else x
         if self.config.flatten:
             x = tf.reshape(x, [-1, int(np.prod(self.raw_shape))])
         if self.drops:
@@ -134,8 +191,17 @@ class Transform:
         x = tf.reshape(x, [-1, *self.raw_shape])
         if self.config.scale == "raw":
             return x
+        x = self.whitening.undo(x) if self.whitening is not None else x
+        if self.config.contrast != "none":
+            return tf.clip_by_value(0.5 + x / _SHOWN_DEVIATIONS, 0.0, 1.0)
         levels = 256.0 if self.config.noise == "dequantise" else 255.0
         return tf.clip_by_value((x * self.divisor + self.offset) / levels, 0.0, 1.0)
+
+    def _normalised(self, raw):
+        """Intensities 0..1, or images of normalised contrast where that was asked for."""
+        x = tf.cast(raw, tf.float32)
+        normalise = CONTRASTS[self.config.contrast]
+        return normalise(x) if normalise else x / 255.0
 
 
 def _in_chunks(statistic, flat, columns=64):

@@ -9,12 +9,14 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.semi_supervised import LabelSpreading
 
 from tfvae.data.rows import NO_LABEL
+from tfvae.evaluation import convnet
 from tfvae.evaluation.batched import subset
 from tfvae.evaluation.representation import svm
 
 NAMES = {
     "mlp": "supervised network",
     "svm": "SVM",
+    "convnet": "supervised convolutional network",
     "label_spreading": "LabelSpreading",
 }
 
@@ -24,7 +26,7 @@ _NEIGHBOURS = (5, 7, 10, 20)
 _CLAMPING = (0.2, 0.5, 0.8, 0.95)
 
 
-def evaluate(data, rows=None, hidden=(500, 500), limit=5000, seed=0):
+def evaluate(data, rows=None, hidden=(500, 500), limit=5000, seed=0, convolutions=None):
     """Errors of the rivals on flattened expected observations; every setting is chosen on validation rows alone.
 
     Args:
@@ -33,10 +35,11 @@ def evaluate(data, rows=None, hidden=(500, 500), limit=5000, seed=0):
         hidden: widths of the supervised network.
         limit: labelled rows, and unlabelled rows, that a rival sees at most (a seeded draw); 0 for all.
         seed: of the network, and of the draw.
+        convolutions: `tfvae.networks.dgdn.Config`, for a convolutional network of that size as well.
 
     Returns:
-        {"baseline_mlp_error", "baseline_svm_error", "baseline_label_spreading_error"}, fractions, and
-        "baseline_unlabelled_rows".
+        {"baseline_mlp_error", "baseline_svm_error", "baseline_label_spreading_error"}, fractions, with
+        "baseline_convnet_error" where it was asked for, and "baseline_unlabelled_rows".
 
     Raises:
         ValueError: without labelled rows of two classes.
@@ -59,6 +62,9 @@ def evaluate(data, rows=None, hidden=(500, 500), limit=5000, seed=0):
         }
         test = _flat(data, rows)
         errors = {f"baseline_{name}_error": _error(rival, test, rows.label) for name, rival in fitted.items()}
+    if convolutions is not None:
+        predict = convnet.train(data, labelled, held_out, convolutions, seed)
+        errors["baseline_convnet_error"] = float(np.mean(predict(data.observe(rows)) != rows.label))
     return {**errors, "baseline_unlabelled_rows": len(bare)}
 
 

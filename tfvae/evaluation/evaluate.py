@@ -38,7 +38,7 @@ def evaluate(model, data, rows=None, num_samples=1, iw_samples=100, rows_limit=0
         else:
             results |= representation.evaluate(model, data, rows, seed=seed)
         if baselines:
-            results |= rivals.evaluate(data, rows, hidden=_hidden(model), seed=seed)
+            results |= rivals.evaluate(data, rows, hidden=_hidden(model), seed=seed, convolutions=_convolutions(model))
     return plain(results)
 
 
@@ -61,6 +61,11 @@ def plain(value):
     if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _convolutions(model):
+    """The sizes of the model's convolutional layers; None where it has none."""
+    return model.config.network if hasattr(model, "ladder") else None
 
 
 def _hidden(model):

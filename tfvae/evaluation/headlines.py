@@ -55,6 +55,7 @@ def comparison(metrics, model_name, data):
         ("svm_error", f"{model_name} + SVM on codes", True, both),
         ("baseline_mlp_error", NAMES["mlp"], False, labels),
         ("baseline_svm_error", NAMES["svm"], False, labels),
+        ("baseline_convnet_error", NAMES["convnet"], False, labels),
         (
             "baseline_label_spreading_error",
             NAMES["label_spreading"],

@@ -75,6 +75,11 @@ class GenerativeModel(keras.Model, abc.ABC):
     def log_prob_bound(self, image, num_samples, seed):
         """Importance-weighted bound on log p(x): [B], nats."""
 
+    def is_transferable(self, path):
+        """Whether the variable of that path is of use on other data; a head for other targets is not."""
+        del path
+        return True
+
     def reconstruct(self, image):
         """The mean of p(x | z) at the mean of q(z | x): [B, ...]."""
         return self.decode(self.encode(image).mean()).mean()

@@ -266,6 +266,10 @@ class DGDN(GenerativeModel):
         s = self.infer(image, num_samples if seed is not None else 1, seed).s
         return self.heads["label"].predict(tf.reshape(s, [-1, tf.shape(image)[0], self.latent_dim]))
 
+    def is_transferable(self, path):
+        # Neither the head nor what the estimator learned of its signals.
+        return any(part in path for part in ("ladder", "precision_offset"))
+
     def usual_masks(self, image):
         """For every pooled layer the mask of the outcome that is most probable on the average of images: [1, H, W, K].
 

@@ -136,6 +136,18 @@ def load_weights(path, model):
     assign(by_path(model.variables), groups["model"], source=path)
 
 
+def load_some_weights(path, variables):
+    """Reads those of {path: variable} from what `save_weights` wrote of another model; how many there were.
+
+    Raises:
+        DamagedFileError: for a file that is not what was written.
+        ValueError: where it lacks one of them, or has it in another shape.
+    """
+    groups, _ = from_bytes(atomic.read_checked(path))
+    assign(variables, {name: value for name, value in groups["model"].items() if name in variables}, source=path)
+    return len(variables)
+
+
 class Checkpoints:
     """The checkpoints of a run: the newest few, each with its checksum.
 

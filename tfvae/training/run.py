@@ -205,6 +205,20 @@ def open_run(workdir):
     return Run(experiment, data, model, directory.path)
 
 
+def start_from(workdir, model):
+    """Gives a new model the best weights of a run, as far as they are of use on other data.
+
+    Raises:
+        ValueError: where the run has no weights, or some of another shape than the model's.
+    """
+    directory = RunDirectory(workdir)
+    if not directory.best_weights.exists():
+        raise ValueError(f"`training.start_from` {workdir} has no best.weights.h5: train a run there first.")
+    wanted = {path: v for path, v in checkpoints.by_path(model.variables).items() if model.is_transferable(path)}
+    count = checkpoints.load_some_weights(directory.best_weights, wanted)
+    logging.info("Starting from %s: %d variables.", workdir, count)
+
+
 def _refuse_another_split(path, there, here):
     differing = differences(there, here)
     if differing:

@@ -25,6 +25,7 @@ class Config:
         clip_norm: largest global norm of the gradients, 0 for no clipping.
         patience: epochs without a better validation metric before training stops, 0 to never stop early.
         monitor: the validation metric of the best weights: `error` or `bound`.
+        start_from: a run directory whose best weights this run begins with, without its heads; empty for none.
         seed: of initialisation, noise and shuffling.
         checkpoint_epochs: epochs between two checkpoints.
         keep_checkpoints: how many are kept, at least 3.
@@ -42,6 +43,7 @@ class Config:
     clip_norm: float = 0.0
     patience: int = 0
     monitor: str = "error"
+    start_from: str = ""
     seed: int = 0
     checkpoint_epochs: int = 1
     keep_checkpoints: int = 3

@@ -42,6 +42,8 @@ def train(experiment, workdir):
         _check_monitor(settings.monitor, model, data)
         directory.record(experiment, data)
         state = TrainingState(model, directory, settings, steps_per_epoch)
+        if settings.start_from and not state.checkpoints.steps():
+            run.start_from(settings.start_from, model)
         state.resume()
         if state.step:
             logging.info("Going on after step %d (epoch %d).", state.step, state.epoch)

@@ -1,0 +1,11 @@
+"""The image model of DGDN for Microsoft COCO, from a folder of photographs: --config.data.path=photos/."""
+
+from tfvae.configs import dgdn_flickr8k
+
+
+def get_config(size="full"):
+    """Pu et al. 2016, table 5: as Flickr8k, with more elements in the upper layers."""
+    experiment = dgdn_flickr8k.get_config(size)
+    if size == "full":
+        experiment.model.network.elements = (48, 84, 128, 512, 384)
+    return experiment

@@ -1,0 +1,41 @@
+"""A supervised convolutional network of a DGDN's size, on the labelled rows alone."""
+
+import keras
+import numpy as np
+
+_EPOCHS, _PATIENCE, _BATCH = 200, 20, 64
+
+
+def train(data, labelled, validation, config, seed=0):
+    """Filters and blocks as in the encoder, with rectified units, maxima and a softmax; early stopping by validation.
+
+    Args:
+        data: `tfvae.data.load.Data`, for the observations.
+        labelled: `Rows` to train on.
+        validation: `Rows` with labels, perhaps none; then it trains for 50 epochs.
+        config: `tfvae.networks.dgdn.Config`.
+        seed: of the initialisation and the order.
+
+    Returns:
+        A function of observations [N, H, W, C] -> classes [N].
+    """
+    keras.utils.set_random_seed(seed)
+    network = _network(data.info, config)
+    network.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy", ["accuracy"])
+    options = {"epochs": 50}
+    if len(validation):
+        stop = keras.callbacks.EarlyStopping("val_accuracy", patience=_PATIENCE, restore_best_weights=True)
+        held_out = (data.observe(validation), validation.label)
+        options = {"epochs": _EPOCHS, "validation_data": held_out, "callbacks": [stop]}
+    network.fit(data.observe(labelled), labelled.label, batch_size=_BATCH, verbose=0, **options)
+    return lambda image: np.argmax(network.predict(image, batch_size=500, verbose=0), axis=-1)
+
+
+def _network(info, config):
+    h = inputs = keras.Input(info.image_shape)
+    for i, (elements, size, block) in enumerate(zip(config.elements, config.sizes, (*config.pooling, 1)), start=1):
+        h = keras.layers.Conv2D(elements, size, activation="relu", name=f"filters{i}")(h)
+        if block > 1:
+            h = keras.layers.MaxPooling2D(block, padding="same", name=f"maxima{i}")(h)
+    classes = keras.layers.Dense(info.num_classes, activation="softmax", dtype="float32", name="classes")
+    return keras.Model(inputs, classes(keras.layers.Flatten()(h)), name="convnet")
