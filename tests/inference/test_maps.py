@@ -63,7 +63,7 @@ def every_outcome(model, image, through=1.0):
     kl_s = 0.5 * tf.reduce_sum(
         inferred.q_s.mean() ** 2 + inferred.q_s.variance() - 1.0 - tf.math.log(inferred.q_s.variance()), axis=-1
     )
-    evidence = Evidence(image, log_pixels, -kl_s, lowest, tf.exp(model.log_precision()))
+    evidence = Evidence(image, log_pixels, -kl_s, lowest, tf.exp(model.precision.log()))
     log_prior = -float(np.prod(shape) * np.log(outcomes))
     log_q = tf.reduce_sum(inferred.draws[0].log_ratio, axis=[1, 2, 3]) + log_prior
     return inferred, evidence, log_q, log_prior

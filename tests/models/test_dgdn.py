@@ -147,6 +147,26 @@ def test_elements_of_the_lowest_layer_are_its_dictionary():
     )
 
 
+def test_elements_of_the_upper_layer_go_through_the_usual_maps(batch):
+    """The element of unit k in the middle is the image of a code that is 1 there, under the same maps."""
+    model = build()
+    masks = model.usual_masks(batch["unlabelled"]["image"])
+    height, width, num = model.ladder.code_shape
+    code = np.zeros([1, height, width, num], "float32")
+    code[0, height // 2, width // 2, 2] = 1.0
+    expected = model.ladder.top_down(tf.constant(code.reshape(1, -1)), masks)
+    np.testing.assert_allclose(model.elements(1, masks)[2], expected[0], rtol=1e-5, atol=1e-6)
+
+
+def test_without_maps_the_image_is_their_average(batch):
+    """E_u p(x | s, u) over uniform maps, against many draws of them."""
+    model = build()
+    z = model.p_s.sample(1, seed=noise.seed(3))
+    masks = model.prior_masks(4000, [noise.seed(4)])
+    drawn = model.ladder.top_down(tf.repeat(z, 4000, axis=0), masks)
+    np.testing.assert_allclose(model.decode(z).mean()[0], tf.reduce_mean(drawn, axis=0), atol=0.05)
+
+
 def test_a_zero_label_weight_is_a_model_without_classifier(batch):
     model = build(label_weight=0.0)
     assert not hasattr(model, "classify") and "classify" not in model.endpoints()

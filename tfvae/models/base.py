@@ -75,10 +75,9 @@ class GenerativeModel(keras.Model, abc.ABC):
     def log_prob_bound(self, image, num_samples, seed):
         """Importance-weighted bound on log p(x): [B], nats."""
 
-    def is_transferable(self, path):
-        """Whether the variable of that path is of use on other data; a head for other targets is not."""
-        del path
-        return True
+    def transferable_variables(self):
+        """The variables that are of use on other data; a head for other targets is not."""
+        return self.variables
 
     def reconstruct(self, image):
         """The mean of p(x | z) at the mean of q(z | x): [B, ...]."""

@@ -20,6 +20,7 @@ from tfvae.inference.maps import Evidence, MapDraw, hard_draw, most_probable, to
 from tfvae.inference.nvil import LocalNvil, Nvil
 from tfvae.inference.straight_through import GumbelSoftmax, LocalExpectation
 from tfvae.layers import unpooling
+from tfvae.layers.precision import Precision
 from tfvae.models.base import Endpoint, GenerativeModel, Objective, all_images
 from tfvae.models.vae import gaussian_kl_per_unit
 from tfvae.networks import dgdn
@@ -97,19 +98,17 @@ class DGDN(GenerativeModel):
         _check(config, info)
         self.config = config
         self.stochastic = config.unpooling == "stochastic"
-        self.ladder = dgdn.Ladder(info.image_shape, config.network, with_maps=self.stochastic, name="ladder")
+        self.ladder = dgdn.Ladder(info.image_shape, config.network, with_maps=self.stochastic, name="image_model")
         self.latent_dim = int(np.prod(self.ladder.code_shape))
         self.p_s = families.standard_normal(self.latent_dim)
-        self.precision_offset = self.add_weight(
-            shape=[], initializer="zeros", trainable=not config.freeze_image_model, name="precision_offset"
-        )
+        self.precision = Precision(config.initial_precision, name="alpha0")
         learns_maps = self.stochastic and not config.freeze_image_model
         self.estimator = _estimator(config, self.ladder, info.image_shape) if learns_maps else None
         self.heads = {}
         if config.label_weight:
             self.heads["label"] = _head(config, self.latent_dim, info.num_classes)
             self.classify = self._classify
-        self.ladder.trainable = not config.freeze_image_model
+        self.ladder.trainable = self.precision.trainable = not config.freeze_image_model
 
     # Inference.
 
@@ -150,7 +149,7 @@ class DGDN(GenerativeModel):
     def log_p_pixels(self, image, mean):
         """log N(x; mean, 1/α₀) summed over the channels of a pixel: [B, H, W, C], [S·B, H, W, C] -> [S·B, H, W]."""
         num = tf.shape(mean)[0] // tf.shape(image)[0]
-        log_precision = self.log_precision()
+        log_precision = self.precision.log()
         squares = tf.math.squared_difference(tf.tile(image, [num, 1, 1, 1]), tf.cast(mean, tf.float32))
         channels = float(image.shape[-1])
         constant = 0.5 * channels * (log_precision - _LOG_2_PI)
@@ -185,7 +184,7 @@ class DGDN(GenerativeModel):
             return Objective(-tf.reduce_mean(label_value) - label_prior, terms)
         if not inferred.draws:
             return Objective(-tf.reduce_mean(log_likelihood + rest) - label_prior, terms)
-        evidence = Evidence(tf.tile(image, [num, 1, 1, 1]), log_pixels, rest, lowest, tf.exp(self.log_precision()))
+        evidence = Evidence(tf.tile(image, [num, 1, 1, 1]), log_pixels, rest, lowest, tf.exp(self.precision.log()))
         surrogate = self.estimator.surrogate(inferred.draws, evidence, training)
         return Objective(-tf.reduce_mean(surrogate.value) - label_prior + surrogate.loss, terms)
 
@@ -215,9 +214,10 @@ class DGDN(GenerativeModel):
     def decode(self, z, masks=None):
         """p(x | s, u), or, without masks, a Gaussian at the mean of p(x | s): every cell gets its share of a value."""
         if masks is None:
-            masks = [tf.fill([1, *self._mask_shape(layer)], share) for layer, share in enumerate(self._shares())]
+            num = tf.shape(z)[0]
+            masks = [tf.fill([num, *self._mask_shape(layer)], share) for layer, share in enumerate(self._shares())]
         mean = self.ladder.top_down(z, masks)
-        return families.tfd.Independent(families.tfd.Normal(mean, tf.exp(-0.5 * self.log_precision())), 3)
+        return families.tfd.Independent(families.tfd.Normal(mean, tf.exp(-0.5 * self.precision.log())), 3)
 
     def reconstruct(self, image):
         inferred = self.infer(image, 1, None)
@@ -266,9 +266,9 @@ class DGDN(GenerativeModel):
         s = self.infer(image, num_samples if seed is not None else 1, seed).s
         return self.heads["label"].predict(tf.reshape(s, [-1, tf.shape(image)[0], self.latent_dim]))
 
-    def is_transferable(self, path):
+    def transferable_variables(self):
         # Neither the head nor what the estimator learned of its signals.
-        return any(part in path for part in ("ladder", "precision_offset"))
+        return [*self.ladder.variables, *self.precision.variables]
 
     def usual_masks(self, image):
         """For every pooled layer the mask of the outcome that is most probable on the average of images: [1, H, W, K].
@@ -301,7 +301,8 @@ class DGDN(GenerativeModel):
         maps = tf.reshape(middle[:, None] * units[:, None, :], [-1, height, width, units.shape[0]])
         for below in range(layer, 0, -1):
             block = self.ladder.levels[below - 1].block
-            maps = unpooling.unpool(self.ladder.down(maps, below), masks[below - 1], block)
+            mask = tf.repeat(masks[below - 1], units.shape[0], axis=0)
+            maps = unpooling.unpool(self.ladder.down(maps, below), mask, block)
         return self.ladder.down(maps, 0)
 
     # Maps.
@@ -328,10 +329,6 @@ class DGDN(GenerativeModel):
     def _shares(self):
         return [1.0 / outcomes for outcomes in self.ladder.num_outcomes]
 
-    def log_precision(self):
-        """log α₀; what is trained counts tenfold, because Adam moves all variables alike and this one has far to go."""
-        return float(np.log(self.config.initial_precision)) + 10.0 * tf.convert_to_tensor(self.precision_offset)
-
 
 class _Mean:
     """The mean over draws, [S·B] -> [B]."""
@@ -349,13 +346,13 @@ def _estimator(config, ladder, image_shape):
     if config.estimator == "local_expectation":
         return LocalExpectation(ladder, name="local_expectation")
     kind = LocalNvil if config.estimator == "nvil_local" else Nvil
-    return kind(ladder, image_shape, name="nvil")
+    return kind(ladder, image_shape, name="maps_nvil")
 
 
 def _head(config, latent_dim, num_classes):
     if config.head == "softmax":
-        return Softmax(latent_dim, num_classes, name="softmax")
-    return BayesianSvm(latent_dim, num_classes, config.gamma, name="bayesian_svm")
+        return Softmax(latent_dim, num_classes, name="label_softmax")
+    return BayesianSvm(latent_dim, num_classes, config.gamma, name="label_svm")
 
 
 def _check(config, info):

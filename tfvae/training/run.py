@@ -214,7 +214,7 @@ def start_from(workdir, model):
     directory = RunDirectory(workdir)
     if not directory.best_weights.exists():
         raise ValueError(f"`training.start_from` {workdir} has no best.weights.h5: train a run there first.")
-    wanted = {path: v for path, v in checkpoints.by_path(model.variables).items() if model.is_transferable(path)}
+    wanted = checkpoints.by_path(model.transferable_variables())
     count = checkpoints.load_some_weights(directory.best_weights, wanted)
     logging.info("Starting from %s: %d variables.", workdir, count)
 
