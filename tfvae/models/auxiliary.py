@@ -163,6 +163,7 @@ class AuxiliaryVAEConfig:
         bound: `elbo` or `importance`.
         num_samples: S, draws of (a, z) in training.
         kl_warmup_steps: steps over which the weight of the KLs rises to 1; 0 for none.
+        target_warmup_steps: steps over which a potential rises from nearly flat to its full depth; 0 for none.
         compile_step: loss and gradients compiled by XLA.
     """
 
@@ -174,6 +175,7 @@ class AuxiliaryVAEConfig:
     bound: str = "elbo"
     num_samples: int = 1
     kl_warmup_steps: int = 0
+    target_warmup_steps: int = 0
     compile_step: bool = False
 
     def build(self, info, seed=0):
@@ -192,6 +194,11 @@ class AuxiliaryVAE(UnlabelledModel):
                 f"A potential has latent_dim 2 and observes nothing (`data.source=nothing`), got latent_dim={z} and "
                 f"images of {x} dimensions."
             )
+        if config.target_warmup_steps and not self.is_potential:
+            raise ValueError(
+                f"`target_warmup_steps` is for potentials, got {config.target_warmup_steps} with prior='normal'. For "
+                "images set `kl_warmup_steps`."
+            )
         net = config.network
         self.p_z = Potential(config.prior) if self.is_potential else families.standard_normal(z)
         if not self.is_potential:
@@ -208,10 +215,17 @@ class AuxiliaryVAE(UnlabelledModel):
         q_z = self.q_z_given_ax(a, x, training=training)
         z = q_z.sample(seed=z_seed)
         divergence = q_a.log_prob(a) - self.p_a_given_xz(x, z, training=training).log_prob(a) + q_z.log_prob(z)
-        if self.is_potential:  # The target takes the place of the likelihood, and no temperature scales it.
+        if self.is_potential:  # The target takes the place of the likelihood.
             return LogWeights(self.p_z.log_prob(z), divergence)
         log_p_x = self.p_x_given_z(z, training=training).log_prob(x)
         return LogWeights(log_p_x, divergence - self.p_z.log_prob(z))
+
+    def likelihood_weight(self, training):
+        """β_t = min(1, 0.01 + t / T) of the target: on a flat one q finds all modes (Rezende & Mohamed 2015, eq. 20).
+
+        p(a | z) has no part in it: it only tightens the bound.
+        """
+        return self.warmed_up(self.config.target_warmup_steps, training, start=0.01)
 
     def encode(self, image):
         """q(z | x) at the mean of q(a | x)."""
