@@ -5,7 +5,7 @@ import sys
 
 from absl import flags, logging
 
-from tfvae.bin import presets
+from tfvae.bin import overrides, presets
 
 
 def friendly(main):
@@ -27,11 +27,11 @@ def friendly(main):
 def parse_flags(argv):
     """`flags_parser` of `app.run` for binaries with a config: what is wrong with a flag is told in one line too."""
     try:
-        presets.check_file(argv)
+        presets.check(argv)
         return flags.FLAGS(argv)
     except (flags.Error, AttributeError, KeyError, TypeError, ValueError) as error:
         # A field that does not exist is told with those that do; any other error says by itself what is wrong.
-        unknown = presets.unknown_field(argv) if isinstance(error, (AttributeError, KeyError)) else ""
+        unknown = overrides.unknown(argv) if isinstance(error, (AttributeError, KeyError)) else ""
         _tell(ValueError(unknown) if unknown else error)
 
 
