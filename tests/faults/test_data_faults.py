@@ -98,6 +98,7 @@ def test_a_flipped_bit_is_named_by_shard_and_offset(shards, survives, fault, rec
     with survives(fault), pytest.raises(ValueError, match=f"{SHARD}, record at byte {starts[record]}: the") as error:
         load(shards)
     assert "1 of 16 records are bad" in str(error.value)
+    assert "--config.data.on_bad_record=quarantine" in str(error.value)
     assert "run ingest again" in str(error.value)
 
 
@@ -287,5 +288,5 @@ def test_a_folder_without_a_manifest_is_no_folder_of_shards(tmp_path):
 
 
 def test_an_unknown_policy_is_refused(shards):
-    with pytest.raises(ValueError, match="`on_bad_record` must be one of"):
+    with pytest.raises(ValueError, match=r"`data\.on_bad_record` must be one of"):
         load(shards, "ignore")

@@ -116,3 +116,58 @@ def test_an_example_that_is_none_is_named(photo):
     np.testing.assert_array_equal(decode([good])[0], image)
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"no readable.*\[1 2 3\]"):
         decode([good, b"\xff\xffjunk", b"", other_shape])
+
+
+def _exif(orientation, order, offset=8):
+    """A TIFF header and one directory with a foreign entry before the orientation, in either byte order."""
+    header = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", offset)
+    make = struct.pack(f"{order}HHI4s", 0x010F, 2, 4, b"abc\0")
+    entry = struct.pack(f"{order}HHIHH", 0x0112, 3, 1, orientation, 0)
+    return b"Exif\0\0" + header + struct.pack(f"{order}H", 2) + make + entry + struct.pack(f"{order}I", 0)
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_a_photo_is_turned_as_in_training(photo, tmp_path, order):
+    upright = _served_shape((60, 80, 3))
+    for orientation in (0, 1, 2, 3, 4, 5, 6, 7, 8, 9):
+        stored = photo[..., :3] if orientation < 5 or orientation > 8 else photo[..., :3].transpose(1, 0, 2)
+        content = _file(stored, "JPEG", quality=95, exif=_exif(orientation, order))
+        (tmp_path / "photo.jpg").write_bytes(content)
+        read = images.read(tmp_path / "photo.jpg")
+        assert read.shape == (60, 80, 3)
+        np.testing.assert_allclose(upright([content])[0], read, atol=1)
+
+
+def test_a_broken_orientation_turns_nothing(photo):
+    decode = _served_shape((60, 80, 3))
+    plain = decode([_file(photo[..., :3], "JPEG")])
+    whole = _exif(6, "<")
+    for exif in (
+        whole[:6],
+        whole[:12],
+        whole[:20],
+        whole[:-14],
+        _exif(6, "<", offset=2**31),
+        b"Exif\0\0" + b"\xff" * 90,
+    ):
+        np.testing.assert_array_equal(decode([_with_segment(_file(photo[..., :3], "JPEG"), exif)]), plain)
+
+
+def test_a_png_is_never_turned(photo, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    content = _file(photo[..., :3], "PNG", exif=exif)
+    (tmp_path / "photo.png").write_bytes(content)
+    np.testing.assert_array_equal(images.read(tmp_path / "photo.png"), photo[..., :3])
+    np.testing.assert_array_equal(_served_shape((60, 80, 3))([content])[0], photo[..., :3])
+
+
+def _served_shape(shape):
+    signature = [tf.TensorSpec([None], tf.string)]
+    function = tf.function(lambda rows: decoding.decode_images(rows, shape), input_signature=signature, autograph=False)
+    return lambda rows: function(tf.constant(rows)).numpy()
+
+
+def _with_segment(jpeg, content):
+    """A JPEG with an APP1 segment of this content, put before all others."""
+    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(content) + 2) + content + jpeg[2:]

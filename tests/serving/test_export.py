@@ -53,6 +53,22 @@ def test_a_version_holds_what_a_server_wants(sdgm):
     assert {request.signature for request in warmup} >= {"classify", "classify_bytes", "classify_example", "score"}
 
 
+def test_an_output_that_cannot_be_is_refused_before_anything_is_loaded(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "sdgm" / "1").mkdir(parents=True)
+    (tmp_path / "sdgm" / "1" / "saved_model.pb").write_text("")
+    for output in ("file", "file/sdgm"):
+        with pytest.raises(ValueError, match=r"file is a file. Name another base path"):
+            export.check_output(tmp_path / output)
+    with pytest.raises(ValueError, match=r"is a version of a model; name the directory above it"):
+        export.check_output(tmp_path / "sdgm" / "1")
+    export.check_output(tmp_path / "new" / "sdgm")
+    assert not (tmp_path / "new").exists()
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(ValueError, match=r"no permission in"):
+        export.check_output(tmp_path / "new" / "sdgm")
+
+
 def test_a_version_says_what_it_is(sdgm):
     _, data, version = sdgm
     described = export.describe(version)

@@ -52,7 +52,30 @@ def test_an_unknown_field_is_one_line(parsed, tmp_path, capsys):
         parsed(f"--config={PRESET}:tiny", f"--workdir={tmp_path}", "--config.model.latent_dm=3")
     assert exit_info.value.code == 1
     told = capsys.readouterr().err
-    assert told.count("\n") == 1 and told.startswith("error: Field latent_dm not found on dataclass")
+    assert told == "error: The preset has no field model.latent_dm. Did you mean --config.model.latent_dim?\n"
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("labels_per_class=3", "Did you mean --config.data.labels_per_class?"),
+        ("modl.network.hidden=(3,)", "Did you mean --config.model.network.hidden?"),
+        ("training.qqqq=3", "It has training.epochs, training.learning_rate"),
+    ],
+)
+def test_an_unknown_field_is_told_with_those_there_are(parsed, tmp_path, capsys, override, told):
+    with pytest.raises(SystemExit):
+        parsed(f"--config={PRESET}:tiny", f"--workdir={tmp_path}", f"--config.{override}")
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("path", ["vae_digit.py", "tfvae/config/vae_digits.py:tiny", "vae_digits"])
+def test_an_unknown_preset_is_told_with_those_there_are(parsed, tmp_path, capsys, path):
+    with pytest.raises(SystemExit):
+        parsed(f"--config={path}", f"--workdir={tmp_path}")
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and f"There is no preset {path.removesuffix(':tiny')}. Did you mean" in told
+    assert "configs/vae_digits.py?" in told and "sdgm_folder, sdgm_mnist" in told
 
 
 @pytest.mark.parametrize("error", [ValueError("wrong\n  number"), FileNotFoundError(2, "No such file", "x")])

@@ -143,5 +143,22 @@ def test_a_file_is_no_run_directory(tmp_path):
         pass
 
 
+def test_a_refused_start_leaves_no_directory(tmp_path):
+    refused = tiny()
+    refused.training.monitor = "error"
+    with pytest.raises(ValueError, match=r"does not classify"):
+        trainer.train(refused, tmp_path / "runs" / "vae")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_refused_start_leaves_what_was_there(tmp_path):
+    (tmp_path / "runs").mkdir()
+    refused = tiny()
+    refused.data.source = "nowhere"
+    with pytest.raises(ValueError, match=r"`data.source`"):
+        trainer.train(refused, tmp_path / "runs" / "vae")
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"] and not list((tmp_path / "runs").iterdir())
+
+
 def copied(trained, tmp_path):
     return shutil.copytree(trained, tmp_path / "copy")

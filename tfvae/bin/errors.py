@@ -5,6 +5,8 @@ import sys
 
 from absl import flags, logging
 
+from tfvae.bin import overrides, presets
+
 
 def friendly(main):
     """Wraps the `main` of a binary: what a user can get wrong (a ValueError, an OSError) is told in one line.
@@ -25,9 +27,12 @@ def friendly(main):
 def parse_flags(argv):
     """`flags_parser` of `app.run` for binaries with a config: what is wrong with a flag is told in one line too."""
     try:
+        presets.check(argv)
         return flags.FLAGS(argv)
     except (flags.Error, AttributeError, KeyError, TypeError, ValueError) as error:
-        _tell(error)
+        # A field that does not exist is told with those that do; any other error says by itself what is wrong.
+        unknown = overrides.unknown(argv) if isinstance(error, (AttributeError, KeyError)) else ""
+        _tell(ValueError(unknown) if unknown else error)
 
 
 def _tell(error):

@@ -19,6 +19,7 @@ def main(argv):
     if len(argv) > 1:
         raise app.UsageError(f"Unexpected arguments: {argv[1:]}.")
     logging.set_verbosity(logging.WARNING)  # TensorFlow tells of every signature how it renamed its weights.
+    export.check_output(_OUTPUT.value)
     run = runs.open_run(_WORKDIR.value)
     origin = json.loads((run.workdir / "config.json").read_text())
     version = export.export(run.model, run.data, _OUTPUT.value, origin=origin)

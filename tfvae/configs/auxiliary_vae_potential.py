@@ -9,14 +9,21 @@ from tfvae.training import settings
 
 
 def get_config(size="u1"):
-    """Maaløe et al. 2016, section 4.1 and figure 2: three hidden layers of 20, dim(a) = 4, dim(z) = 2."""
+    """Maaløe et al. 2016, section 4.1 and figure 2: three hidden layers of 20, dim(a) = 4, dim(z) = 2.
+
+    The hidden units are tanh, not rectified as the source's: in runs half as long, with the target warmed up, 14 of 15
+    rectified ones stayed 1.6 to 3.3 nats below log Z, no tanh one more than 0.4. Without the warm-up two of three tanh
+    ones found one mode of U1 alone.
+    """
     check_size(size, "full", "u1", "u2", "u3", "u4", "tiny")
     return Experiment(
         model=auxiliary.AuxiliaryVAEConfig(
             latent_dim=2,
             auxiliary_dim=4,
-            network=mlp.Config(hidden=(20, 20, 20)),
+            network=mlp.Config(hidden=(20, 20, 20), activation="tanh"),
             prior="u1" if size in ("tiny", "full") else size,
+            num_samples=5,
+            target_warmup_steps=6000,
         ),
         data=data.Config(
             source="nothing",
@@ -27,8 +34,11 @@ def get_config(size="u1"):
             transform=transforms.Config(scale="raw"),
         ),
         training=settings.Config(
-            epochs=1 if size == "tiny" else 200,
-            learning_rate=3e-3,
+            epochs=1 if size == "tiny" else 400,
+            learning_rate=5e-3,
+            decay_factor=0.5,
+            decay_epochs=80,
+            min_learning_rate=1e-4,
             monitor="bound",
             steps_per_execution=45,
             figures_epochs=0,

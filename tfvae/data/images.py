@@ -7,13 +7,22 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF")
 COLOR_MODES = ("auto", "gray", "rgb")
 MAX_PIXELS = 50_000_000
 
 _GRAY_MODES = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "I;16N")
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 _SIGNATURES = {
     b"II*\0": "a TIFF",
     b"MM\0*": "a TIFF",
@@ -57,7 +66,7 @@ def check(path, max_pixels=MAX_PIXELS, ask_colour=True):
     with _Decoding(path) as reading, reading.open(max_pixels) as image:
         gray = image.mode in _GRAY_MODES
         image.load()
-        upright = ImageOps.exif_transpose(image)
+        upright = _upright(image)
         if ask_colour and not gray:
             gray = _is_gray(_eight_bits(upright))
         return Look((upright.height, upright.width), gray)
@@ -80,7 +89,7 @@ def read(path, image_size=0, gray=False, max_pixels=MAX_PIXELS):
     """
     with _Decoding(path) as reading, reading.open(max_pixels) as image:
         image.load()
-        image = _eight_bits(ImageOps.exif_transpose(image)).convert("L" if gray else "RGB")
+        image = _eight_bits(_upright(image)).convert("L" if gray else "RGB")
         if image_size and image.size != (image_size, image_size):
             image = ImageOps.fit(image, (image_size, image_size), Image.Resampling.LANCZOS)
         pixels = np.asarray(image, np.uint8)
@@ -151,6 +160,17 @@ def _reason(error):
     if "truncated" in text.lower():
         return f"truncated image ({text})"
     return f"damaged image ({text})"
+
+
+def _upright(image):
+    """A JPEG turned as its EXIF orientation says, which is what a camera writes and what a served model reads too.
+
+    Pillow's own `exif_transpose` also believes XMP and PNGs, which the graph of a served model does not look into.
+    """
+    exif = Image.Exif()
+    exif.load(image.info.get("exif", b"") if image.format in ("JPEG", "MPO") else b"")
+    turn = _TURNS.get(exif.get(ExifTags.Base.Orientation))
+    return image if turn is None else image.transpose(turn)
 
 
 def _eight_bits(image):

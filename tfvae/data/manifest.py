@@ -135,7 +135,7 @@ def verify(folder, manifest, on_bad_record="stop"):
             are refused whatever the policy is.
     """
     if on_bad_record not in POLICIES:
-        raise ValueError(f"`on_bad_record` must be one of {POLICIES}, got {on_bad_record!r}.")
+        raise ValueError(f"`data.on_bad_record` must be one of {POLICIES}, got {on_bad_record!r}.")
     damaged = {}
     for shard in manifest.shards:
         path = _checked_path(Path(folder), shard)
@@ -145,7 +145,7 @@ def verify(folder, manifest, on_bad_record="stop"):
         if on_bad_record == "stop":
             raise DamagedShards(
                 f"{path} is damaged. {damage[0]} ({len(damage)} of {shard.records} records are bad). {_AGAIN} "
-                "To go on without such records, set `on_bad_record` to 'quarantine'."
+                "To go on without such records, start with --config.data.on_bad_record=quarantine."
             )
         damaged[shard.name] = damage
     return damaged

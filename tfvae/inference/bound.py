@@ -1,6 +1,6 @@
 """Bounds on log-likelihoods from log importance weights.
 
-The log weight of a draw (a, z, ...) ~ q is  log p(x, z, ...) − log q(z, ... | x);  it is kept in two parts because a KL
+The log weight of a draw (a, z, ...) ~ q is  log p(x, z, ...) − log q(z, ... | x);  it is kept in two parts because a
 temperature scales only one of them.
 """
 
@@ -30,14 +30,14 @@ class LogWeights(NamedTuple):
     log_likelihood: tf.Tensor
     divergence: tf.Tensor
 
-    def value(self, kl_weight=1.0):
-        """[S, ...], nats; the log weight itself at `kl_weight` 1."""
-        return self.log_likelihood - kl_weight * self.divergence
+    def value(self, kl_weight=1.0, likelihood_weight=1.0):
+        """[S, ...], nats; the log weight itself where both weights are 1."""
+        return likelihood_weight * self.log_likelihood - kl_weight * self.divergence
 
 
-def bound(estimator, log_weights, kl_weight=1.0):
-    """An estimator of a bound applied to log weights: `value` at temperature 1, `surrogate` at `kl_weight`."""
+def bound(estimator, log_weights, kl_weight=1.0, likelihood_weight=1.0):
+    """An estimator of a bound applied to log weights: `value` at temperature 1, `surrogate` at the two weights."""
     value = estimator(log_weights.value())
-    if isinstance(kl_weight, float) and kl_weight == 1.0:
+    if all(isinstance(weight, float) and weight == 1.0 for weight in (kl_weight, likelihood_weight)):
         return Bound(value, value)
-    return Bound(value, estimator(log_weights.value(kl_weight)))
+    return Bound(value, estimator(log_weights.value(kl_weight, likelihood_weight)))

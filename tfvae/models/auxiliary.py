@@ -19,6 +19,8 @@ from tfvae.networks import mlp
 from tfvae.probability import families, noise
 from tfvae.probability.potentials import Potential
 
+_KL_DRAWS = 16
+
 
 @dataclasses.dataclass
 class Config:
@@ -137,10 +139,8 @@ class ADGM(ClassConditionalModel):
     def kl_per_unit(self, image, seed):
         q_z, units = self.encode(image), {}
         if self.stochastic:
-            z_seed, a_seed = noise.split(seed, 2)
-            z, y, q_a = q_z.sample(seed=z_seed), self.predicted(image), self.encode_auxiliary(image)
-            a, p_a = q_a.sample(seed=a_seed), self.p_a(z, y, image)
-            units["a"] = q_a.distribution.log_prob(a) - p_a.distribution.log_prob(a)
+            p_a = self.p_a(q_z.sample(_KL_DRAWS, seed=seed), self.predicted(image), image)
+            units["a"] = _mean_kl_per_unit(self.encode_auxiliary(image), p_a)
         return {"z": gaussian_kl_per_unit(q_z), **units}
 
     def _draw_auxiliary(self, q_a, num_samples, seed):
@@ -163,6 +163,7 @@ class AuxiliaryVAEConfig:
         bound: `elbo` or `importance`.
         num_samples: S, draws of (a, z) in training.
         kl_warmup_steps: steps over which the weight of the KLs rises to 1; 0 for none.
+        target_warmup_steps: steps over which a potential rises from nearly flat to its full depth; 0 for none.
         compile_step: loss and gradients compiled by XLA.
     """
 
@@ -174,6 +175,7 @@ class AuxiliaryVAEConfig:
     bound: str = "elbo"
     num_samples: int = 1
     kl_warmup_steps: int = 0
+    target_warmup_steps: int = 0
     compile_step: bool = False
 
     def build(self, info, seed=0):
@@ -192,6 +194,11 @@ class AuxiliaryVAE(UnlabelledModel):
                 f"A potential has latent_dim 2 and observes nothing (`data.source=nothing`), got latent_dim={z} and "
                 f"images of {x} dimensions."
             )
+        if config.target_warmup_steps and not self.is_potential:
+            raise ValueError(
+                f"`target_warmup_steps` is for potentials, got {config.target_warmup_steps} with prior='normal'. For "
+                "images set `kl_warmup_steps`."
+            )
         net = config.network
         self.p_z = Potential(config.prior) if self.is_potential else families.standard_normal(z)
         if not self.is_potential:
@@ -208,10 +215,17 @@ class AuxiliaryVAE(UnlabelledModel):
         q_z = self.q_z_given_ax(a, x, training=training)
         z = q_z.sample(seed=z_seed)
         divergence = q_a.log_prob(a) - self.p_a_given_xz(x, z, training=training).log_prob(a) + q_z.log_prob(z)
-        if self.is_potential:  # The target takes the place of the likelihood, and no temperature scales it.
+        if self.is_potential:  # The target takes the place of the likelihood.
             return LogWeights(self.p_z.log_prob(z), divergence)
         log_p_x = self.p_x_given_z(z, training=training).log_prob(x)
         return LogWeights(log_p_x, divergence - self.p_z.log_prob(z))
+
+    def likelihood_weight(self, training):
+        """β_t = min(1, 0.01 + t / T) of the target: on a flat one q finds all modes (Rezende & Mohamed 2015, eq. 20).
+
+        p(a | z) has no part in it: it only tightens the bound.
+        """
+        return self.warmed_up(self.config.target_warmup_steps, training, start=0.01)
 
     def encode(self, image):
         """q(z | x) at the mean of q(a | x)."""
@@ -241,15 +255,21 @@ class AuxiliaryVAE(UnlabelledModel):
     def kl_per_unit(self, image, seed):
         if self.is_potential:
             raise NotImplementedError("A potential is no sum over units, so it has no KL a unit.")
-        z_seed, a_seed = noise.split(seed, 2)
-        q_a, z = self.encode_auxiliary(image), self.sample_posterior(image, z_seed)
-        a, p_a = q_a.sample(seed=a_seed), self.p_a_given_xz(image, z)
-        return {
-            "z": gaussian_kl_per_unit(self.encode(image)),
-            "a": q_a.distribution.log_prob(a) - p_a.distribution.log_prob(a),
-        }
+        a_seed, z_seed = noise.split(seed, 2)
+        q_a = self.encode_auxiliary(image)
+        z = self.q_z_given_ax(q_a.sample(_KL_DRAWS, seed=a_seed), image).sample(seed=z_seed)
+        units_of_a = _mean_kl_per_unit(q_a, self.p_a_given_xz(image, z))
+        return {"z": gaussian_kl_per_unit(self.encode(image)), "a": units_of_a}
 
     def endpoints(self):
         if not self.is_potential:
             return super().endpoints()
         return {"sample": super().endpoints()["sample"]}
+
+
+def _mean_kl_per_unit(q_a, p_a):
+    """E_z KL(q(a_i | x) ‖ p(a_i | z, ...)), the mean over draws of z with p_a of batch shape [S, B]: [B, A], nats.
+
+    For each z the KL is in closed form; a draw of a in its place can come out below 0.
+    """
+    return tf.reduce_mean(q_a.distribution.kl_divergence(p_a.distribution), axis=0)

@@ -116,10 +116,14 @@ class GenerativeModel(keras.Model, abc.ABC):
 
     def kl_weight(self, training):
         """The temperature of the KL terms at this step (Maaløe et al. 2016, section 5); always 1 out of training."""
-        if not (training and self.kl_warmup_steps and getattr(self, "optimizer", None)):
+        return self.warmed_up(self.kl_warmup_steps, training)
+
+    def warmed_up(self, num_steps, training, start=0.0):
+        """min(1, start + t / num_steps) at training step t; 1 out of training and for `num_steps` 0."""
+        if not (training and num_steps and getattr(self, "optimizer", None)):
             return 1.0
         step = tf.cast(tf.convert_to_tensor(self.optimizer.iterations), tf.float32)
-        return tf.minimum(1.0, step / self.kl_warmup_steps)
+        return tf.minimum(1.0, start + step / num_steps)
 
     def step_seed(self):
         """Noise of this training step on this replica; a function of the step alone, so a resumed run repeats it."""

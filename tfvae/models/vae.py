@@ -61,13 +61,18 @@ class UnlabelledModel(GenerativeModel, abc.ABC):
 
     def objective(self, batch, seed, training=False):
         weights = self.log_weights(all_images(batch), seed, self.config.num_samples, training)
-        log_p_x = bound(self.estimator, weights, self.kl_weight(training))
+        log_p_x = bound(self.estimator, weights, self.kl_weight(training), self.likelihood_weight(training))
         terms = {
             "bound": log_p_x.value,
             "log_likelihood": tf.reduce_mean(weights.log_likelihood, axis=0),
             "kl": tf.reduce_mean(weights.divergence, axis=0),
         }
         return Objective(-tf.reduce_mean(log_p_x.surrogate), terms)
+
+    def likelihood_weight(self, training):
+        """The temperature of log p(x | ...) at this step; a family that warms it up overrides this."""
+        del training
+        return 1.0
 
     def log_prob_bound(self, image, num_samples, seed):
         return inference.importance_weighted(self.log_weights(image, seed, num_samples).value())

@@ -4,14 +4,15 @@ import math
 
 
 def with_derived(metrics):
-    """Adds `mass_found` for a potential: exp(importance-weighted bound − log Z), the share of its mass that q covers.
+    """Adds, for a potential, `shortfall`: log Z − bound; and `mass_found`: exp(importance-weighted bound − log Z).
 
-    Draws of q can only weigh what q reaches, so a q on one of two equal modes finds half. With finitely many draws it
-    is an estimate, on average too low.
+    The second is the share of its mass that q covers. Draws of q can only weigh what q reaches, so a q on one of two
+    equal modes finds half. With finitely many draws it is an estimate, on average too low.
     """
     if metrics.get("iw_bound") is None or metrics.get("log_normaliser") is None:
         return metrics
-    return {**metrics, "mass_found": math.exp(metrics["iw_bound"] - metrics["log_normaliser"])}
+    log_z = metrics["log_normaliser"]
+    return {**metrics, "shortfall": log_z - metrics["bound"], "mass_found": math.exp(metrics["iw_bound"] - log_z)}
 
 
 def best(records):

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tfvae.batch import IMAGE
 from tfvae.data import records
+from tfvae.serving import orientation
 
 MAX_PIXELS = 25_000_000  # Less than ingest takes: a server decodes for strangers, several at a time.
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -115,7 +116,7 @@ def _jpeg_pixels(image_bytes):
 
 
 def _sized(image_bytes, shape):
-    """One image as `tfvae.data.images.read` reads it for training, but for EXIF orientation, which TensorFlow ignores.
+    """One image as `tfvae.data.images.read` reads it for training.
 
     Transparent pixels lie on white; the centre of the wanted proportions is cut out and resized with Lanczos' kernel.
 
@@ -145,7 +146,8 @@ def _opaque_png(image_bytes):
 
 
 def _rgb_jpeg(image_bytes):
-    return tf.ensure_shape(tf.io.decode_jpeg(image_bytes, channels=3, dct_method="INTEGER_ACCURATE"), [None, None, 3])
+    image = tf.io.decode_jpeg(image_bytes, channels=3, dct_method="INTEGER_ACCURATE")
+    return tf.ensure_shape(orientation.upright(image, image_bytes), [None, None, 3])
 
 
 def _centre(image, shape):

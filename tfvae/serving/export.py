@@ -55,6 +55,24 @@ def export(model, data, output, name=None, origin=None):
         shutil.rmtree(incoming, ignore_errors=True)
 
 
+def check_output(output):
+    """Refuses a base path that no version can be written to, before anything is loaded.
+
+    Raises:
+        ValueError: for one that is, or lies in, a file, a version of a model, or a directory that cannot be written to.
+    """
+    output = pathlib.Path(output).resolve()
+    nearest = next(path for path in (output, *output.parents) if path.exists())
+    if not nearest.is_dir():
+        raise ValueError(f"`--output` {output} cannot be a directory: {nearest} is a file. Name another base path.")
+    if (output / "saved_model.pb").exists():
+        raise ValueError(f"`--output` {output} is a version of a model; name the directory above it, {output.parent}.")
+    # models.config lies above the model, so that directory is written to as well.
+    for folder in {nearest, output.parent if output.parent.exists() else nearest}:
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise ValueError(f"`--output` {output} cannot be written: no permission in {folder}. Name another one.")
+
+
 def write(model, data, directory):
     """Writes the SavedModel alone; returns {name: Endpoint} of what it serves."""
     served = signatures.served_endpoints(model, data.transform, data.class_names)

@@ -61,13 +61,14 @@ class RunDirectory:
 
     @contextlib.contextmanager
     def lock(self):
-        """Makes the directory and keeps it for this process.
+        """Makes the directory and keeps it for this process; where no run began, what was made is removed again.
 
         Raises:
             ValueError: where another process has it, or the path is a file.
         """
         if self.path.exists() and not self.path.is_dir():
             raise ValueError(f"`workdir` {self.path} is a file; name a directory, or a path where one can be made.")
+        made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
         self.path.mkdir(parents=True, exist_ok=True)
         with open(self.path / "lock", "a+") as file:
             try:
@@ -83,7 +84,18 @@ class RunDirectory:
             file.flush()
             for folder in (self.path, self.checkpoints):
                 atomic.remove_temporaries(folder)
-            yield
+            try:
+                yield
+            finally:
+                if made and not self.config.exists():
+                    self._remove(made)
+
+    def _remove(self, made):
+        """Removes the lock and the directories that were made for it, as far as they are empty."""
+        (self.path / "lock").unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            for folder in made:
+                folder.rmdir()
 
     def load_data(self, experiment):
         """The data of the run: split as it was when the run began, or anew.

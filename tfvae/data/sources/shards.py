@@ -140,8 +140,8 @@ class _Reader:
         ]
         if found and self.on_bad_record == "stop":
             raise manifest.DamagedShards(
-                f"{self.folder}/{found[0]}. These shards were not written for this data: run ingest again, or set "
-                "`on_bad_record` to 'quarantine' to go on without such records."
+                f"{self.folder}/{found[0]}. These shards were not written for this data: run ingest again, or start "
+                "with --config.data.on_bad_record=quarantine to go on without such records."
             )
         self.left_out.setdefault(shard.name, []).extend(found)
         return {damage.offset for damage in found}
