@@ -21,7 +21,7 @@ def train(data, labelled, validation, config, seed=0):
     """
     keras.utils.set_random_seed(seed)
     network = _network(data.info, config)
-    network.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy", ["accuracy"])
+    network.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
     options = {"epochs": 50}
     if len(validation):
         stop = keras.callbacks.EarlyStopping("val_accuracy", patience=_PATIENCE, restore_best_weights=True)
