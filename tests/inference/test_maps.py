@@ -157,6 +157,18 @@ def test_a_block_reaches_just_the_pixels_that_it_can_change(tiny, rng):
             np.testing.assert_array_equal(changed, np.outer(rows[i], columns[j]) > 0)
 
 
+@pytest.mark.parametrize("estimator", ["nvil", "nvil_local"])
+def test_a_baseline_that_is_far_off_does_not_drive_up_the_deviation(tiny, image, estimator):
+    model = tiny(estimator)
+    for baseline in model.estimator.baselines:
+        baseline.bias.assign(tf.fill(baseline.bias.shape, 5.0))
+    deviations = []
+    for i in range(60):
+        model.objective({"unlabelled": {"image": image}}, noise.seed(i), training=True)
+        deviations.append(float(tf.reduce_max(model.estimator.variances[0])))
+    assert max(deviations[30:]) < 10 * max(deviations[:10])
+
+
 def test_running_statistics_follow_the_signal_in_training_alone(tiny, image):
     model = tiny("nvil")
     batch = {"unlabelled": {"image": image}}

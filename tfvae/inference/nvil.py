@@ -70,11 +70,12 @@ class Nvil(keras.layers.Layer):
         mean, variance = self.means[layer], self.variances[layer]
         deviation = tf.maximum(1.0, tf.sqrt(variance)) if self.scale else tf.constant(1.0)
         deviation = deviation[..., None] if self.scale else deviation
-        rest = signal - mean[..., None] - deviation * baseline
+        centred = signal - mean[..., None]
         if training:
             self._follow(mean, tf.reduce_mean(signal, axis=[0, 3]))
-            self._follow(variance, tf.reduce_mean(tf.stop_gradient(rest) ** 2, axis=[0, 3]))
-        return rest / deviation
+            # Without the baseline: it is in units of this deviation, and would drive it up where it is above 1 itself.
+            self._follow(variance, tf.reduce_mean(centred**2, axis=[0, 3]))
+        return centred / deviation - baseline
 
     def _follow(self, average, now):
         average.assign(self.decay * average + (1.0 - self.decay) * now)
