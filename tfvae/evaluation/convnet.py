@@ -21,10 +21,10 @@ def train(data, labelled, validation, config, seed=0):
     """
     keras.utils.set_random_seed(seed)
     network = _network(data.info, config)
-    network.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    network.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy")
     options = {"epochs": 50}
     if len(validation):
-        stop = keras.callbacks.EarlyStopping("val_accuracy", patience=_PATIENCE, restore_best_weights=True)
+        stop = keras.callbacks.EarlyStopping("val_loss", patience=_PATIENCE, restore_best_weights=True)
         held_out = (data.observe(validation), validation.label)
         options = {"epochs": _EPOCHS, "validation_data": held_out, "callbacks": [stop]}
     network.fit(data.observe(labelled), labelled.label, batch_size=_BATCH, verbose=0, **options)
