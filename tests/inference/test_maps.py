@@ -9,6 +9,7 @@ import tensorflow as tf
 from tfvae.batch import DataInfo
 from tfvae.inference import maps
 from tfvae.inference.maps import Evidence, total_divergence
+from tfvae.layers import unpooling
 from tfvae.models import dgdn
 from tfvae.networks import dgdn as networks
 from tfvae.probability import noise
@@ -178,3 +179,14 @@ def test_running_statistics_follow_the_signal_in_training_alone(tiny, image):
         np.testing.assert_array_equal(old, variable)
     model.objective(batch, noise.seed(0), training=True)
     assert all(np.any(old != v.numpy()) for old, v in zip(before, model.estimator.non_trainable_variables))
+
+
+@pytest.mark.parametrize("num_outcomes", [4, 5])
+def test_the_expected_map_pools_to_the_mean_over_outcomes(rng, num_outcomes):
+    """Σ_u q(u) pool(x, u), the outcome that blanks a block included."""
+    logits = tf.constant(rng.normal(size=[2, 3, 2, 3, num_outcomes]), tf.float32)
+    values = tf.constant(rng.normal(size=[2, 6, 4, 3]), tf.float32)
+    outcomes = [maps.observed(logits, tf.fill([2, 3, 2, 3], p), 2).up for p in range(num_outcomes)]
+    each = tf.stack([unpooling.pool(values, mask, 2) for mask in outcomes], axis=-1)
+    pooled = unpooling.pool(values, maps.expected(logits, 2).up, 2)
+    np.testing.assert_allclose(pooled, tf.reduce_sum(each * tf.nn.softmax(logits), axis=-1), rtol=1e-5, atol=1e-6)

@@ -72,6 +72,12 @@ def most_probable(logits, block, seed=None):
     return observed(logits, tf.argmax(logits, axis=-1, output_type=tf.int32), block)
 
 
+def expected(logits, block, seed=None):
+    """A `MapDraw` whose masks hold the probabilities of the cells, so that a pooled value is its expectation."""
+    cells = unpooling.from_blocks(tf.nn.softmax(logits)[..., : block**2], block)
+    return most_probable(logits, block, seed)._replace(up=cells, down=cells)
+
+
 def observed(logits, position, block):
     """A `MapDraw` of given outcomes [N, h, w, K]."""
     log_q, num_outcomes = tf.math.log_softmax(logits), logits.shape[-1]
