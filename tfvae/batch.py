@@ -2,7 +2,8 @@
 
 A *batch* is a dict of streams; a *stream* is a dict of the entries that all its rows have:
 
-    {"labelled": {"image": [B_l, ...], "label": [B_l]}, "unlabelled": {"image": [B_u, ...]}}
+    {"labelled": {"image": [B_l, ...], "label": [B_l]}, "captioned": {"image": [B_c, ...], "caption": [B_c, T]},
+     "unlabelled": {"image": [B_u, ...]}}
 
 Shapes are static and nothing is masked, so no work is done for labels that are not there.
 """
@@ -11,9 +12,14 @@ from typing import NamedTuple
 
 IMAGE = "image"
 LABEL = "label"
+CAPTION = "caption"
 
 LABELLED = "labelled"
+CAPTIONED = "captioned"
 UNLABELLED = "unlabelled"
+
+# Words of every vocabulary: what ends a caption and fills it up to its length, and what stands for unknown words.
+END, UNKNOWN = 0, 1
 
 Stream = dict
 Batch = dict[str, Stream]
@@ -26,12 +32,16 @@ class DataInfo(NamedTuple):
     num_classes: K, 0 where there are no labels at all.
     num_train: distinct training rows, labelled or not.
     num_labelled: those with a label.
+    vocabulary: the words of captions, the end of a caption first; empty where there are no captions.
+    caption_length: T, words of the longest caption and its end.
     """
 
     image_shape: tuple[int, ...]
     num_classes: int
     num_train: int
     num_labelled: int
+    vocabulary: tuple[str, ...] = ()
+    caption_length: int = 0
 
 
 def images(batch: Batch):

@@ -231,7 +231,7 @@ def test_shards_hold_what_the_folder_holds(photos, tmp_path, quietly):
     ]  # fmt: skip
     source = shards_source.load(settings(tmp_path / "shards"))
     for split, rows in (("train", source.train), ("validation", source.validation), ("test", source.test)):
-        image, label = folder.stack(found, [item for item in found.items if item.split == split])
+        image, label, _ = folder.stack(found, [item for item in found.items if item.split == split])
         expected = sorted((int(y), x.tobytes()) for x, y in zip(image, label, strict=True))
         assert sorted((int(y), x.tobytes()) for x, y in zip(rows.image, rows.label, strict=True)) == expected
 

@@ -4,6 +4,8 @@
     photos/unlabelled/*.jpg      bare, as is every image at the top that no metadata row names
     photos/<split>/<class>/...   `train`, `validation` and `test` folders set the split
     photos/metadata.csv          or .jsonl: `file_name` and any of `label`, `caption`, `tags`, `pair`, `split`
+    photos/captions_*.json       captions of COCO, and photos/*.token.txt of Flickr with its lists of splits: beside
+                                 them a folder names no class
 
 What metadata says of an image goes before what its folder says.
 """
@@ -17,8 +19,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfvae.data import images, metadata
-from tfvae.data.rows import NO_LABEL
+from tfvae.data import annotations, images, metadata
+from tfvae.data.rows import NO_LABEL, Rows
 
 BARE_FOLDERS = ("unlabelled", "unlabeled")
 SPLITS = ("train", "validation", "test")
@@ -157,7 +159,8 @@ def survey(path, config=None):
     if not looks:
         raise ValueError(f"{path} holds no usable image. {_first_reasons(rejects)}")
     image_shape = (*_common_size(looks, config), _channels(looks, config))
-    items, class_names = _items(list(looks), rows, config, rejects)
+    name_classes = not any(annotations.is_annotation(os.path.basename(table)) for table in tables)
+    items, class_names = _items(list(looks), rows, config, rejects, name_classes)
     return Folder(root, items, class_names, image_shape, sorted(rejects), dict(repairs), config)
 
 
@@ -181,7 +184,7 @@ def _scan(root):
                 continue
             if not _stays_inside(root, path):
                 rejects.append(Reject(_below(root, path), "a symbolic link that leads out of the folder"))
-            elif name in metadata.NAMES:
+            elif name in metadata.NAMES or annotations.is_annotation(name):
                 tables.append(_below(root, path))
             else:
                 files.append(_below(root, path))
@@ -192,18 +195,36 @@ def _read_tables(root, tables, files, rejects):
     """{file: metadata.Row} of all metadata files; rows that name no file of the folder are rejected."""
     known, rows, repairs = set(files), {}, collections.Counter()
     for table in tables:
-        found, repaired = metadata.read(root / table)
+        loose = annotations.is_annotation(os.path.basename(table))
+        found, repaired = (annotations if loose else metadata).read(root / table)
         repairs.update(repaired)
+        named = _by_name(files) if loose else {}
+        missing = []
         for row in found:
             name = row.file_name.replace("\\", "/")
             file = os.path.normpath(os.path.join(os.path.dirname(table), name)).replace(os.sep, "/")
+            file = file if file in known else named.get(os.path.basename(name), file)
             if os.path.isabs(name) or file == ".." or file.startswith("../"):
                 rejects.append(Reject(row.file_name, f"{table} names a file outside of the folder"))
             elif file not in known:
-                rejects.append(Reject(file, f"{table} names it, but the folder has no such file"))
+                missing.append(file)
             else:
                 _add_row(rows, file, row, rejects)
+        rejects += _missing(table, list(dict.fromkeys(missing)), each=not loose)
     return rows, repairs
+
+
+def _by_name(files):
+    """{base name: file} of the files whose base name no other has."""
+    counts = collections.Counter(map(os.path.basename, files))
+    return {os.path.basename(file): file for file in files if counts[os.path.basename(file)] == 1}
+
+
+def _missing(table, files, each):
+    """Rejects of files that a table names and the folder lacks: one for each, or one for all of them."""
+    if each or not files:
+        return [Reject(file, f"{table} names it, but the folder has no such file") for file in files]
+    return [Reject(table, f"names {len(files)} images that the folder does not have, such as {files[0]}")]
 
 
 def _add_row(rows, file, row, rejects):
@@ -213,13 +234,14 @@ def _add_row(rows, file, row, rejects):
         rejects.append(Reject(file, f"a metadata row is left out: {error}"))
 
 
-def _items(files, rows, config, rejects):
-    """Items with a split for each, and the class names."""
+def _items(files, rows, config, rejects, name_classes):
+    """Items with a split for each, and the class names; `name_classes` is whether folders name any."""
     # Where metadata gives labels, an image's own row decides, and an empty label is none; folders name the others.
     of_table = any(row.label is not None for row in rows.values())
     drafts = []
     for file in files:
         split, label = _of_folders(file)
+        label = label if name_classes else None
         row = rows.get(file, metadata.Row(file))
         label = row.label if of_table and file in rows else label
         drafts.append((file, label, row.split or split, row))
@@ -347,8 +369,10 @@ def printable(text):
 
 
 def stack(folder, items):
-    """(image uint8 [N, H, W, C], label int64 [N]) of these items."""
+    """`Rows` of these items."""
     image = np.empty((len(items), *folder.image_shape), np.uint8)
     for i, item in enumerate(items):
         image[i] = folder.pixels(item)
-    return image, np.array([item.label for item in items], np.int64).reshape(-1)
+    label = np.array([item.label for item in items], np.int64).reshape(-1)
+    captions = tuple(item.captions for item in items) if any(item.captions for item in items) else ()
+    return Rows(image, label, captions)

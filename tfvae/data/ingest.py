@@ -49,7 +49,7 @@ def ingest(source, output, config=None, *, records_per_shard=10_000, overwrite=F
     with _all_or_nothing(output) as beside:
         shards = []
         for split in folders.SPLITS:
-            for stream in (batches.LABELLED, batches.UNLABELLED):
+            for stream in manifest.STREAMS:
                 items = [item for item in found.items if (item.split, _stream(item)) == (split, stream)]
                 shards += _write_shards(found, items, beside, f"{split}-{stream}", records_per_shard)
         made = _manifest(found, shards)
@@ -164,7 +164,9 @@ def _manifest(found, shards):
 
 
 def _stream(item):
-    return batches.UNLABELLED if item.label == NO_LABEL else batches.LABELLED
+    if item.label != NO_LABEL:
+        return batches.LABELLED
+    return batches.CAPTIONED if item.captions else batches.UNLABELLED
 
 
 def _write_text(path, text):

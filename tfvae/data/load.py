@@ -7,10 +7,14 @@ import pkgutil
 import numpy as np
 import tensorflow as tf
 
-from tfvae.batch import IMAGE, LABEL, LABELLED, UNLABELLED, DataInfo
-from tfvae.data import mixture, sources, split, transforms
+from tfvae.batch import CAPTIONED, IMAGE, LABEL, LABELLED, UNLABELLED, DataInfo
+from tfvae.data import captions as texts
+from tfvae.data import mixture, more_images, sources, split, transforms
+from tfvae.data.captions import Vocabulary
 from tfvae.data.rows import NO_LABEL, Rows, Source
 from tfvae.probability import noise
+
+_STREAMS = (LABELLED, CAPTIONED, UNLABELLED)
 
 
 @dataclasses.dataclass
@@ -25,17 +29,21 @@ class Config:
         extra_split: whether SVHN's `extra` images join the training rows.
         moons_noise: standard deviation of the half-moons.
         labels_per_class: labelled images of every class; 0 for all labels there are.
-        label_seed: of the draw of labelled images.
+        num_captioned: training images that keep their captions; 0 for all that have some.
+        label_seed: of the draw of labelled and captioned images.
         num_validation: training rows set apart for validation; training never sees them.
         labelled_batch: labelled images in a batch; 0 to train without labels.
-        unlabelled_batch: bare images in a batch; 0 to train on the labelled ones alone.
-        labelled_stay_unlabelled: labelled images are among the bare ones too (as in the authors' code).
+        captioned_batch: captioned images in a batch, each with one of its captions, drawn anew.
+        unlabelled_batch: bare images in a batch; 0 to train on the labelled and captioned ones alone.
+        labelled_stay_unlabelled: labelled and captioned images are among the bare ones too (as in the authors' code).
+        more_images: a folder of more bare training images, of the same set or another; empty for none.
         image_size: images are resized to this square; 0 leaves them.
         color_mode: `auto`, `gray` or `rgb`, for folders.
         max_memory_bytes: unlabelled shards larger than this are streamed rather than held in memory.
         max_pixels: images whose header promises more are refused before they are decoded.
         on_bad_record: `stop` at a damaged record of a shard, or `quarantine` it: skipped, counted, reported.
         transform: from gray levels to observations.
+        captions: from text to words.
     """
 
     source: str = "digits"
@@ -45,17 +53,21 @@ class Config:
     extra_split: bool = True
     moons_noise: float = 0.2
     labels_per_class: int = 10
+    num_captioned: int = 0
     label_seed: int = 0
     num_validation: int = 100
     labelled_batch: int = 100
+    captioned_batch: int = 0
     unlabelled_batch: int = 100
     labelled_stay_unlabelled: bool = True
+    more_images: str = ""
     image_size: int = 0
     color_mode: str = "auto"
     max_memory_bytes: int = 2 << 30
     max_pixels: int = 50_000_000
     on_bad_record: str = "stop"
     transform: transforms.Config = dataclasses.field(default_factory=transforms.Config)
+    captions: texts.Config = dataclasses.field(default_factory=texts.Config)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,9 +80,11 @@ class Data:
         class_names: one for every label.
         split: what `split.json` holds.
         train: every training row, labelled or not, without validation.
-        labelled, unlabelled: those of each stream.
+        labelled, captioned, unlabelled: those of each stream.
         validation, test: held out.
         streams: name -> `mixture.StreamSpec`.
+        num_streamed: rows that are read from files.
+        vocabulary: of the captions; None where the data has none that are trained on.
     """
 
     info: DataInfo
@@ -79,16 +93,18 @@ class Data:
     split: dict
     train: Rows
     labelled: Rows
+    captioned: Rows
     unlabelled: Rows
     validation: Rows
     test: Rows
     streams: dict
     num_streamed: int = 0
+    vocabulary: Vocabulary | None = None
 
     @property
     def steps_per_epoch(self):
-        """An epoch is one pass over the bare images, or over the labelled ones where these are trained on alone."""
-        spec = self.streams.get(UNLABELLED) or self.streams[LABELLED]
+        """An epoch is one pass over the bare images; without them, over the captioned or else the labelled ones."""
+        spec = next(self.streams[name] for name in (UNLABELLED, CAPTIONED, LABELLED) if name in self.streams)
         return max((self.num_streamed if spec.files else len(spec.rows)) // spec.batch_size, 1)
 
     def training_batches(self, seed, start_step=0, num_replicas=1):
@@ -127,7 +143,7 @@ def load(config, frozen_split=None):
         frozen_split = split.draw(source, config)
     else:
         split.check(frozen_split, source)
-    parts = {name: source.train.take(np.asarray(frozen_split[name], np.int64)) for name in (LABELLED, UNLABELLED)}
+    parts = {name: source.train.take(np.asarray(frozen_split[name], np.int64)) for name in _STREAMS}
     validation = source.validation
     if validation is None:
         validation = source.train.take(np.asarray(frozen_split["validation"], np.int64))
@@ -144,13 +160,19 @@ def load(config, frozen_split=None):
     else:
         transform = transforms.Transform.fit(config.transform, train.image)
         frozen_split = {**frozen_split, "transform": transform.state()}
+    vocabulary = _vocabulary(config, parts[CAPTIONED], frozen_split)
+    if vocabulary:
+        frozen_split = {**frozen_split, "vocabulary": list(vocabulary.words)}
     num_classes = len(source.class_names) or int(source.train.label.max(initial=NO_LABEL)) + 1
-    info = DataInfo(transform.image_shape, num_classes, len(train) + source.num_streamed, len(parts[LABELLED]))
+    info = DataInfo(
+        transform.image_shape, num_classes, len(train) + source.num_streamed, len(parts[LABELLED]),
+        vocabulary.words if vocabulary else (), vocabulary.length if vocabulary else 0,
+    )  # fmt: skip
     names = source.class_names or tuple(str(k) for k in range(num_classes))
-    streams = _streams(config, parts, source)
+    streams = _streams(config, parts, source, vocabulary)
     return Data(
-        info, transform, names, frozen_split, train, parts[LABELLED], parts[UNLABELLED], validation, source.test,
-        streams, source.num_streamed,
+        info, transform, names, frozen_split, train, parts[LABELLED], parts[CAPTIONED], parts[UNLABELLED], validation,
+        source.test, streams, source.num_streamed, vocabulary,
     )  # fmt: skip
 
 
@@ -158,10 +180,35 @@ def _source(config) -> Source:
     known = sorted(module.name for module in pkgutil.iter_modules(sources.__path__))
     if config.source not in known:
         raise ValueError(f"`data.source` must be one of {known}, got {config.source!r}.")
-    return importlib.import_module(f"{sources.__name__}.{config.source}").load(config)
+    source = importlib.import_module(f"{sources.__name__}.{config.source}").load(config)
+    return more_images.added(source, config) if config.more_images else source
 
 
-def _streams(config, parts, source):
+def _vocabulary(config, captioned, frozen_split):
+    """Of the training captions, or as it was when the run began; None where no captions are trained on.
+
+    Raises:
+        ValueError: where there are no captions, or the file of words is another one than when the run began.
+    """
+    if not config.captioned_batch:
+        return None
+    if not len(captioned):
+        raise ValueError(
+            "No training image has a caption. Give some in `metadata.csv` (columns file_name and caption), a COCO "
+            "`captions_*.json` or a Flickr `*.token.txt`, or set `data.captioned_batch=0`."
+        )
+    if "vocabulary" not in frozen_split:
+        return texts.build([text for of_image in captioned.captions for text in of_image], config.captions)
+    vocabulary = Vocabulary(tuple(frozen_split["vocabulary"]), config.captions.max_words + 1, config.captions.tokenizer)
+    if config.captions.vocabulary and texts.build((), config.captions) != vocabulary:
+        raise ValueError(
+            f"`data.captions.vocabulary` {config.captions.vocabulary} has other words than when the run began, so "
+            "that it does not fit the weights. Restore the file, or use a new --workdir."
+        )
+    return vocabulary
+
+
+def _streams(config, parts, source, vocabulary):
     """The streams whose batch size is not 0."""
     streams = {}
     if config.labelled_batch:
@@ -169,17 +216,20 @@ def _streams(config, parts, source):
             raise ValueError(
                 "There are no labelled images. To train without labels set `data.labelled_batch=0`, as a `vae` preset."
             )
-        streams[LABELLED] = mixture.StreamSpec(parts[LABELLED], config.labelled_batch, labelled=True)
+        streams[LABELLED] = mixture.StreamSpec(parts[LABELLED], config.labelled_batch, label=True)
+    if config.captioned_batch:
+        told = parts[CAPTIONED]
+        ids = texts.stacked(told.captions, vocabulary)
+        streams[CAPTIONED] = mixture.StreamSpec(told, config.captioned_batch, captions=ids)
     if config.unlabelled_batch:
         if not len(parts[UNLABELLED]) and not source.streamed:
             raise ValueError("There are no unlabelled images; set `data.unlabelled_batch=0` to train on labels alone.")
         rows = parts[UNLABELLED] if len(parts[UNLABELLED]) else parts[LABELLED]
-        spec = mixture.StreamSpec(
-            rows, config.unlabelled_batch, labelled=False, files=source.streamed, num_rows=source.num_streamed
+        streams[UNLABELLED] = mixture.StreamSpec(
+            rows, config.unlabelled_batch, files=source.streamed, num_rows=source.num_streamed
         )
-        streams[UNLABELLED] = spec
     if not streams:
-        raise ValueError("`data.labelled_batch` and `data.unlabelled_batch` are both 0: there is nothing to train on.")
+        raise ValueError("The batches of `data` are all 0 (labelled, captioned, unlabelled): nothing to train on.")
     return streams
 
 

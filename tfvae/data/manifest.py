@@ -7,13 +7,15 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from tfvae import batch as batches
 from tfvae.data import framing, records
 
 NAME = "manifest.json"
 FORMAT = "tfvae shards 1"
+STREAMS = (batches.LABELLED, batches.CAPTIONED, batches.UNLABELLED)
 POLICIES = ("stop", "quarantine")
 
-_SHARD_NAME = re.compile(r"(train|validation|test)-(labelled|unlabelled)-\d{5}-of-\d{5}\.tfrecord")
+_SHARD_NAME = re.compile(rf"(train|validation|test)-({'|'.join(STREAMS)})-\d{{5}}-of-\d{{5}}\.tfrecord")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _AGAIN = "Copy the shards again from where they came, or run ingest again."
 
@@ -38,7 +40,7 @@ class Shard:
 
     @property
     def stream(self):
-        """`labelled` or `unlabelled`."""
+        """`labelled`; `captioned`, which has captions and no label; or `unlabelled`, which has neither."""
         return self.name.split("-")[1]
 
 

@@ -10,12 +10,12 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfvae.batch import IMAGE, LABEL
+from tfvae.batch import CAPTION, END, IMAGE, LABEL
 from tfvae.data import records
 from tfvae.data.rows import Rows
 from tfvae.probability import noise
 
-_ORDER, _NOISE, _AUGMENTATION = 1, 2, 3
+_ORDER, _NOISE, _AUGMENTATION, _CAPTION = 1, 2, 3, 4
 _FOREVER = np.iinfo(np.int64).max
 
 
@@ -24,14 +24,16 @@ class StreamSpec(NamedTuple):
 
     rows: in memory; the shape template where `files` are streamed instead.
     batch_size: rows of the stream in every batch.
-    labelled: whether its batches carry labels.
+    label: whether its batches carry labels.
+    captions: int32 [N, M, T] of the rows, of which each batch carries one a row, drawn anew; None for none.
     files: TFRecord files read as they are needed, instead of `rows`.
     num_rows: rows in `files`.
     """
 
     rows: Rows
     batch_size: int
-    labelled: bool
+    label: bool = False
+    captions: np.ndarray | None = None
     files: tuple[str, ...] = ()
     num_rows: int = 0
 
@@ -77,10 +79,15 @@ def _raw_batches(spec, seed, file_seed, start_step):
         images = records.stream(spec.files, shape, spec.batch_size, file_seed, start_step, spec.num_rows)
         return images.map(lambda image: {IMAGE: image})
     image, label = tf.constant(spec.rows.image), tf.constant(spec.rows.label)
+    captions = None if spec.captions is None else tf.constant(spec.captions)
 
     def gather(indices):
         entries = {IMAGE: tf.gather(image, indices)}
-        return {**entries, LABEL: tf.gather(label, indices)} if spec.labelled else entries
+        if spec.label:
+            entries[LABEL] = tf.gather(label, indices)
+        if spec.captions is not None:
+            entries[CAPTION] = tf.gather(captions, indices)
+        return entries
 
     return batch_indices(len(spec.rows), spec.batch_size, seed, start_step).map(gather)
 
@@ -116,10 +123,19 @@ def _observed(raw, transform, seed):
         image = transform.augment(image, noise.fold_in(seed, _AUGMENTATION))
     x = transform.observe(image, seed)
     parts = tf.split(x, sizes)
-    return {
-        name: {**entries, IMAGE: tf.ensure_shape(part, [size, *transform.image_shape])}
-        for (name, entries), part, size in zip(raw.items(), parts, sizes)
-    }
+    batch = {}
+    for (name, entries), part, size in zip(raw.items(), parts, sizes):
+        batch[name] = {**entries, IMAGE: tf.ensure_shape(part, [size, *transform.image_shape])}
+        if CAPTION in entries:
+            batch[name][CAPTION] = _one_of_each(entries[CAPTION], noise.fold_in(seed, _CAPTION))
+    return batch
+
+
+def _one_of_each(captions, seed):
+    """One caption a row of those that it has: [B, M, T] -> [B, T]. Missing ones, which come last, have no word."""
+    num = tf.reduce_sum(tf.cast(captions[:, :, 0] != END, tf.int32), axis=1)
+    drawn = tf.cast(noise.uniform(tf.shape(num), seed) * tf.cast(num, tf.float32), tf.int32)
+    return tf.gather(captions, drawn, batch_dims=1)
 
 
 def _cut(batch, parts):

@@ -8,6 +8,8 @@ from absl import logging
 
 from tfvae.data.rows import NO_LABEL
 
+_PARTS = ("labelled", "captioned", "unlabelled", "validation")
+
 # Validation takes at most a fifth of the rows it could take: the others are what the model is trained on.
 _LEAST_TRAINING_SHARE = 5
 
@@ -17,11 +19,13 @@ def draw(source, config):
 
     Args:
         source: `tfvae.data.rows.Source`.
-        config: has `labels_per_class` (0 for all labels), `label_seed`, `num_validation` and `labelled_batch`.
+        config: has `labels_per_class` (0 for all labels), `num_captioned` (0 for all captions), `label_seed` and
+            `num_validation`.
 
     Returns:
-        {"labelled": [indices], "unlabelled": [indices], "validation": [indices]} into `source.train`, and what they
-        came from: "label_seed", "labels_per_class", "data" (the source's digest), "hash" (of the indices).
+        {"labelled": [indices], "captioned": [indices], "unlabelled": [indices], "validation": [indices]} into
+        `source.train`, and what they came from: "label_seed", "labels_per_class", "data" (the source's digest), "hash"
+        (of the indices).
 
     Raises:
         ValueError: where a class has fewer images than labels asked for, or nothing is left to train on.
@@ -33,18 +37,20 @@ def draw(source, config):
     if source.validation is None and config.num_validation:
         # A seed of its own: label draws 0, 1, 2, ... are compared on one validation set.
         candidates = np.setdiff1d(np.arange(len(label)), fixed)
-        validation = _validation(label, candidates, config.num_validation)
+        validation = _validation(source.train, candidates, config.num_validation)
     rest = np.setdiff1d(np.arange(len(label)), validation)
     if source.labelled is not None:
         labelled = fixed
     else:
         labelled = _balanced(label, rest, config.labels_per_class, rng, source.class_names)
-    unlabelled = rest if config.labelled_stay_unlabelled else np.setdiff1d(rest, labelled)
+    captioned = _captioned(np.intersect1d(rest, source.train.captioned()), config)
+    told = np.concatenate([labelled, captioned])
+    unlabelled = rest if config.labelled_stay_unlabelled else np.setdiff1d(rest, told)
     if not len(rest):
         raise ValueError(
             f"All {len(label)} training rows went to validation: lower `data.num_validation`={config.num_validation}."
         )
-    split = {"labelled": labelled.tolist(), "unlabelled": unlabelled.tolist(), "validation": validation.tolist()}
+    split = {name: part.tolist() for name, part in zip(_PARTS, (labelled, captioned, unlabelled, validation))}
     return {
         **split,
         "label_seed": config.label_seed,
@@ -55,8 +61,8 @@ def draw(source, config):
 
 
 def hash_of(split):
-    """A sha256 over the three lists of indices."""
-    indices = {name: split[name] for name in ("labelled", "unlabelled", "validation")}
+    """A sha256 over the lists of indices."""
+    indices = {name: split[name] for name in _PARTS}
     return hashlib.sha256(json.dumps(indices, sort_keys=True).encode()).hexdigest()
 
 
@@ -66,7 +72,7 @@ def check(split, source):
     Raises:
         ValueError: saying which.
     """
-    if split["hash"] != hash_of(split):
+    if not set(_PARTS) <= set(split) or split["hash"] != hash_of(split):
         raise ValueError(
             "split.json was altered: its indices do not have its hash. Restore it, or use a new --workdir."
         )
@@ -78,14 +84,29 @@ def check(split, source):
         )
 
 
-def _validation(label, candidates, num):
-    """`num` of the candidates in the classes' proportions; labelled ones where there are any."""
+def _captioned(rows, config):
+    """`num_captioned` of these rows, which have captions; all for 0."""
+    if config.num_captioned > len(rows):
+        raise ValueError(
+            f"`data.num_captioned`={config.num_captioned} asks for more than the {len(rows)} training images that have "
+            "captions. Lower it; 0 takes all."
+        )
+    if not config.num_captioned:
+        return rows
+    # A seed of its own: what is drawn of the labels does not depend on it.
+    rng = np.random.default_rng([config.label_seed, 20160929])
+    return np.sort(rng.choice(rows, config.num_captioned, replace=False))
+
+
+def _validation(rows, candidates, num):
+    """`num` of the candidates in the classes' proportions; those with a label or a caption where there are any."""
+    label = rows.label
     if num >= len(candidates):
         raise ValueError(f"`data.num_validation`={num} leaves none of the {len(candidates)} training rows; lower it.")
     rng = np.random.default_rng(20160214)
     shuffled = rng.permutation(candidates)
-    labelled = shuffled[label[shuffled] != NO_LABEL]
-    chosen = labelled if len(labelled) else shuffled
+    told = (label != NO_LABEL) | np.isin(np.arange(len(rows)), rows.captioned())
+    chosen = shuffled[told[shuffled]] if told[shuffled].any() else shuffled
     most = max(len(chosen) // _LEAST_TRAINING_SHARE, 1)
     if num > most:
         logging.warning(

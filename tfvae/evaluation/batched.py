@@ -2,6 +2,14 @@
 
 import numpy as np
 
+# Numbers in the largest activation of one call, 40 MB of them: what bounds the memory of an evaluation.
+_MAX_VALUES = 10_000_000
+
+
+def at_once(model, most):
+    """Rows times draws of one call: at most `most`, and no more than fit into memory, at least one."""
+    return max(1, min(most, _MAX_VALUES // getattr(model, "widest_layer", 1)))
+
 
 def observations(data, rows, batch_size, seed=None):
     """Yields (image [batch_size, *image_shape], number of rows that count, index of the batch).

@@ -3,13 +3,13 @@
 import numpy as np
 
 from tfvae.data.rows import NO_LABEL
-from tfvae.evaluation.batched import chunk_sizes, map_rows
+from tfvae.evaluation.batched import at_once, chunk_sizes, map_rows
 from tfvae.evaluation.compiled import compiled
 from tfvae.probability import noise
 
 NUM_BINS = 15
 
-# Rows times draws of the auxiliary variable in one call: what bounds the memory of a many-sample evaluation.
+# Rows times draws of the auxiliary variable in one call.
 _MAX_DRAWS = 20_000
 
 
@@ -35,7 +35,8 @@ def probabilities(model, data, rows, num_samples=1, seed=None, batch_size=500):
     if num_samples < 1:
         raise ValueError(f"`num_samples` must be at least 1, got {num_samples}.")
     classify = compiled(model, "classify")
-    sizes = chunk_sizes(num_samples, max(1, _MAX_DRAWS // min(batch_size, max(1, len(rows)))))
+    batch_size = at_once(model, min(batch_size, max(1, len(rows))))
+    sizes = chunk_sizes(num_samples, max(1, at_once(model, _MAX_DRAWS) // batch_size))
 
     def averaged(image, index):
         if seed is None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from tfvae.data.rows import NO_LABEL
 from tfvae.evaluation import baselines as rivals
-from tfvae.evaluation import classification, likelihood, representation
+from tfvae.evaluation import captioning, classification, likelihood, representation
 
 
 def evaluate(model, data, rows=None, num_samples=1, iw_samples=100, rows_limit=0, baselines=False, seed=0):
@@ -15,7 +15,8 @@ def evaluate(model, data, rows=None, num_samples=1, iw_samples=100, rows_limit=0
     Args:
         model, data: the model and `tfvae.data.load.Data`.
         rows: `Rows`, by default `data.test`.
-        num_samples: S, draws of the auxiliary variable behind `error_s<S>`; 1 for the deterministic `error` alone.
+        num_samples: S, draws of the auxiliary variable or the code behind `error_s<S>` and captions; 1 for the
+            deterministic `error` and the captions of the mean code.
         iw_samples: k of the importance-weighted bound; 0 for none.
         rows_limit: the bounds are taken on a seeded random subset of that many rows, because they cost k times what
             the error does; 0 for all rows.
@@ -23,8 +24,9 @@ def evaluate(model, data, rows=None, num_samples=1, iw_samples=100, rows_limit=0
         seed: of every draw.
 
     Returns:
-        plain keys (see `classification`, `likelihood`, `representation` and `baselines`): JSON values, None where a
-        number is not finite. `log_normaliser` is the exact value that the bound of a potential stays below.
+        plain keys (see `classification`, `captioning`, `likelihood`, `representation` and `baselines`): JSON values,
+        None where a number is not finite. `log_normaliser` is the exact value that the bound of a potential stays
+        below.
     """
     rows = data.test if rows is None else rows
     results = {}
@@ -32,6 +34,8 @@ def evaluate(model, data, rows=None, num_samples=1, iw_samples=100, rows_limit=0
         results |= likelihood.evaluate(model, data, rows, iw_samples, rows_limit, seed)
     if getattr(model, "is_potential", False):
         results["log_normaliser"] = model.p_z.log_normaliser()
+    if hasattr(model, "caption") and len(rows.captioned()):
+        results |= captioning.evaluate(model, data, rows, num_samples, seed)
     if can_compare_labels(data, rows):
         if hasattr(model, "classify"):
             results |= classification.evaluate(model, data, rows, num_samples, seed)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tfvae.evaluation.batched import chunk_sizes, map_rows, subset
+from tfvae.evaluation.batched import at_once, chunk_sizes, map_rows, subset
 from tfvae.evaluation.compiled import compiled
 from tfvae.probability import noise
 
@@ -32,8 +32,8 @@ def log_prob_bounds(model, data, rows, num_samples, seed=0, batch_size=100, max_
     if num_samples < 1:
         raise ValueError(f"`num_samples` must be at least 1, got {num_samples}.")
     bound = compiled(model, "log_prob_bound")
-    per_draw = min(batch_size, max(1, len(rows))) * max(1, model.num_classes)
-    sizes = chunk_sizes(num_samples, max(1, max_draws // per_draw))
+    batch_size = at_once(model, min(batch_size, max(1, len(rows))))
+    sizes = chunk_sizes(num_samples, max(1, at_once(model, max_draws) // (batch_size * max(1, model.num_classes))))
 
     def over_chunks(image, index):
         chunks = [

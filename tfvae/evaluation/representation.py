@@ -10,7 +10,7 @@ from sklearn.svm import SVC
 
 from tfvae.data.rows import NO_LABEL
 from tfvae.evaluation import transductive
-from tfvae.evaluation.batched import map_rows, subset
+from tfvae.evaluation.batched import at_once, map_rows, subset
 from tfvae.evaluation.compiled import mean_of
 
 _SVM_COSTS = (0.1, 1.0, 10.0, 100.0)
@@ -21,7 +21,7 @@ _TSVM_UNLABELLED_COSTS = (0.1, 1.0)
 def codes(model, data, rows, batch_size=500):
     """Means of q(z | x) at the expected observations: float32 [N, Z]."""
     encode = mean_of(model, "encode")
-    return map_rows(lambda image, _: encode(image), data, rows, batch_size)
+    return map_rows(lambda image, _: encode(image), data, rows, at_once(model, batch_size))
 
 
 def auxiliary_codes(model, data, rows, batch_size=500):

@@ -55,6 +55,9 @@ class GenerativeModel(keras.Model, abc.ABC):
 
     # What a family states.
 
+    # Numbers in the largest activation of one row, by which an evaluation bounds its memory.
+    widest_layer = 500
+
     @abc.abstractmethod
     def objective(self, batch, seed, training=False) -> Objective:
         """The family's equation on one batch of streams; `seed` is an int32 [2] tensor."""
@@ -78,6 +81,9 @@ class GenerativeModel(keras.Model, abc.ABC):
     def transferable_variables(self):
         """The variables that are of use on other data; a head for other targets is not."""
         return self.variables
+
+    def initialise(self):
+        """What a training that begins starts from besides random weights, such as word vectors from a file."""
 
     def reconstruct(self, image):
         """The mean of p(x | z) at the mean of q(z | x): [B, ...]."""

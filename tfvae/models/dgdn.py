@@ -13,8 +13,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae import inference
-from tfvae.batch import LABEL, LABELLED
+from tfvae.batch import CAPTION, CAPTIONED, IMAGE, LABEL, LABELLED
+from tfvae.heads import caption as captions
 from tfvae.heads.bayesian_svm import BayesianSvm
+from tfvae.heads.caption import Caption, num_words
 from tfvae.heads.softmax import Softmax
 from tfvae.inference.maps import Evidence, MapDraw, expected, hard_draw, most_probable, total_divergence
 from tfvae.inference.nvil import LocalNvil, Nvil
@@ -24,11 +26,18 @@ from tfvae.layers.precision import Precision
 from tfvae.models.base import Endpoint, GenerativeModel, Objective, all_images
 from tfvae.models.vae import gaussian_kl_per_unit
 from tfvae.networks import dgdn
+from tfvae.networks.caption import CaptionEncoder
 from tfvae.probability import families, noise
 
 UNPOOLINGS = ("stochastic", "deterministic")
 ESTIMATORS = ("nvil", "nvil_local", "gumbel", "local_expectation")
 HEADS = ("bayesian_svm", "softmax")
+
+# Head -> the stream whose rows have its target, and that target.
+_TARGETS = {"label": (LABELLED, LABEL), "caption": (CAPTIONED, CAPTION)}
+
+# Keeps the noise of captions apart from that of codes.
+_CAPTION_NOISE = 1
 
 _LOG_2_PI = float(np.log(2.0 * np.pi))
 
@@ -46,13 +55,18 @@ class Config:
         temperature: of `gumbel`.
         head: `bayesian_svm` or `softmax`.
         label_weight: times N_x / (C ρ) it is the weight ξ of a label, ρ being the labelled share of a batch and N_x the
-            number of pixels; 0 for a model of images alone, without a head.
+            number of pixels; 0 for a model without a head for labels.
+        caption_weight: times N_x / (T ρ) it is the weight of a caption of T words, its end counted, ρ being the
+            captioned share; 0 for a model without a head for captions.
+        caption: sizes of that head, and how it chooses captions.
+        caption_encoder: whether q(s | Y) is learned too: images from captions, and retrieval.
+        caption_kl_warmup_steps: steps over which the weight of KL(q(s | Y) ‖ p(s)) rises to 1; 0 for none.
         gamma: γ of the Bayesian support vector machine.
         initial_precision: α₀ before training, observations being on the scale of the transform.
         num_samples: S, draws of (u, s) an image in training.
         kl_warmup_steps: steps over which the weight of the KL of s rises to 1; 0 for none.
         compile_pooling: in training XLA compiles the pooling (measured by `tools/benchmarks/unpooling.py`).
-        freeze_image_model: only the head is trained, on codes of an image model from `training.start_from`: transfer,
+        freeze_image_model: only the heads are trained, on codes of an image model from `training.start_from`: transfer,
             and the two-step baseline.
     """
 
@@ -62,6 +76,10 @@ class Config:
     temperature: float = 1.0
     head: str = "bayesian_svm"
     label_weight: float = 1.0
+    caption_weight: float = 0.0
+    caption: captions.Config = dataclasses.field(default_factory=captions.Config)
+    caption_encoder: bool = False
+    caption_kl_warmup_steps: int = 0
     gamma: float = 1.0
     initial_precision: float = 10.0
     num_samples: int = 1
@@ -89,8 +107,15 @@ class Inferred(NamedTuple):
 class DGDN(GenerativeModel):
     """Deep generative deconvolutional network, learned by a recognition model.
 
-    The loss is  −mean_x U(x) − (B_l / B) ξ mean_l log p(y | s),  the means over all images of a batch and over the
-    labelled ones, with ξ = `label_weight` · N_x / (C ρ) and ρ = B_l / B: eqs. (11) and (29) divided by the batch.
+    The loss is  −mean_x U(x) − (B_l / B) ξ mean_l log p(y | s) − (B_c / B) mean_c ξ_c log p(Y | s),  the means over all
+    images of a batch, the labelled and the captioned ones, with ξ = `label_weight` · N_x / (C ρ), ρ = B_l / B, and
+    ξ_c = `caption_weight` · N_x / (T ρ), ρ = B_c / B: eqs. (11), (12) and (29) divided by the batch.
+
+    With a caption encoder the captioned images add  −(B_c / B) mean_c V(x, Y),
+
+        V(x, Y) = E_{q(s|Y) q(u|x)}[ log p(x | s, u) + ξ_c log p(Y | s) ] − KL(q(s | Y) ‖ p(s)),
+
+    (Pu 2017, eq. 3.40 "in a similar manner"), in which the maps are taken as they are: they learn by U.
     """
 
     def __init__(self, config, info, seed=0, **kwargs):
@@ -100,14 +125,23 @@ class DGDN(GenerativeModel):
         self.stochastic = config.unpooling == "stochastic"
         self.ladder = dgdn.Ladder(info.image_shape, config.network, with_maps=self.stochastic, name="image_model")
         self.latent_dim = int(np.prod(self.ladder.code_shape))
+        self.widest_layer = self.ladder.widest_layer
         self.p_s = families.standard_normal(self.latent_dim)
         self.precision = Precision(config.initial_precision, name="alpha0")
         learns_maps = self.stochastic and not config.freeze_image_model
         self.estimator = _estimator(config, self.ladder, info.image_shape) if learns_maps else None
         self.heads = {}
         if config.label_weight:
-            self.heads["label"] = _head(config, self.latent_dim, info.num_classes)
+            self.heads["label"] = _label_head(config, self.latent_dim, info.num_classes)
             self.classify = self._classify
+        if config.caption_weight:
+            sizes = self.latent_dim, info.vocabulary, info.caption_length
+            self.heads["caption"] = Caption(*sizes, config.caption, name="caption_words")
+            self.caption = self._caption
+        self.q_s_given_caption = None
+        if config.caption_encoder:
+            encoder = CaptionEncoder(self.latent_dim, len(info.vocabulary), config.caption, name="q_s_words")
+            self.q_s_given_caption = encoder
         self.ladder.trainable = self.precision.trainable = not config.freeze_image_model
 
     # Inference.
@@ -160,6 +194,8 @@ class DGDN(GenerativeModel):
         image, num = all_images(batch), self.config.num_samples
         draw = self.estimator.draw if self.estimator else hard_draw
         inferred = self.infer(image, num, seed, draw, compiled=training and self.config.compile_pooling)
+        if training and self.estimator:
+            self.ladder.follow_maps([draw.logits for draw in inferred.draws])
         masks = self._masks(inferred.draws, tf.shape(inferred.s)[0])
         lowest = self.ladder.lowest(inferred.s, masks)
         log_pixels = self.log_p_pixels(image, self.ladder.image(lowest, masks))
@@ -173,36 +209,69 @@ class DGDN(GenerativeModel):
         }
         if inferred.draws:
             terms["kl_u"] = mean(divergence)
-        label_value, label_prior = 0.0, 0.0
-        if self.heads and LABELLED in batch:
-            label = batch[LABELLED][LABEL]
-            log_p_y, label_value, label_prior = self._label_terms(inferred.s, label, image.shape[0])
-            terms["label_log_prob"] = mean(log_p_y)
-        rest = -self.kl_weight(training) * kl_s + label_value
+        explained, prior, of_heads = self._of_heads(inferred.s, batch)
+        extra = prior + self._of_captions(batch, masks, seed, training, of_heads)
+        terms |= of_heads
+        rest = -self.kl_weight(training) * kl_s + explained
         if self.config.freeze_image_model:
-            return Objective(-tf.reduce_mean(label_value) - label_prior, terms)
+            return Objective(-tf.reduce_mean(explained) - extra, terms)
         if not inferred.draws:
-            return Objective(-tf.reduce_mean(log_likelihood + rest) - label_prior, terms)
+            return Objective(-tf.reduce_mean(log_likelihood + rest) - extra, terms)
         evidence = Evidence(tf.tile(image, [num, 1, 1, 1]), log_pixels, rest, lowest, tf.exp(self.precision.log()))
         surrogate = self.estimator.surrogate(inferred.draws, evidence, training)
-        return Objective(-tf.reduce_mean(surrogate.value) - label_prior + surrogate.loss, terms)
+        return Objective(-tf.reduce_mean(surrogate.value) - extra + surrogate.loss, terms)
 
-    def label_weight(self, num_labelled, num_images):
-        """ξ = `label_weight` · N_x / (C ρ) of a batch."""
+    def weight(self, target, share, size):
+        """ξ = `<target>_weight` · N_x / (size · ρ) of a batch in which the share ρ of the images has the target."""
         height, width, _ = self.image_shape
-        return self.config.label_weight * height * width / (self.num_classes * num_labelled / num_images)
+        return getattr(self.config, f"{target}_weight") * height * width / (size * share)
 
-    def _label_terms(self, s, label, num_images):
-        """log p(y | s) [S·B_l] to report; ξ times its surrogate [S·B], 0 for bare images; the prior's share."""
-        num_labelled, num_samples = label.shape[0], self.config.num_samples
-        head, xi = self.heads["label"], self.label_weight(num_labelled, num_images)
-        labelled = tf.reshape(tf.reshape(s, [num_samples, num_images, -1])[:, :num_labelled], [-1, self.latent_dim])
-        repeated = tf.tile(label, [num_samples])
-        surrogate = tf.reshape(xi * head.surrogate(labelled, repeated), [num_samples, num_labelled])
-        weighted = tf.reshape(tf.pad(surrogate, [(0, 0), (0, num_images - num_labelled)]), [-1])
-        # The prior belongs to the whole data set: each labelled image bears its share.
-        prior = xi * num_labelled / num_images * head.log_prior() / self.info.num_labelled
-        return head.log_prob(labelled, repeated), weighted, prior
+    def _of_heads(self, s, batch):
+        """Σ over heads of ξ times their surrogates [S·B], 0 where a target is missing; the priors' shares; terms."""
+        num_images = sum(_num_rows(stream) for stream in batch.values())
+        by_draw = tf.reshape(s, [self.config.num_samples, num_images, self.latent_dim])
+        explained, prior, terms = tf.zeros([self.config.num_samples, num_images]), 0.0, {}
+        for target, rows, targets in self._targets(batch):
+            head, size, share = self.heads[target], rows[1] - rows[0], (rows[1] - rows[0]) / num_images
+            z = tf.reshape(by_draw[:, rows[0] : rows[1]], [-1, self.latent_dim])
+            repeated = tf.tile(targets, [self.config.num_samples, *[1] * (targets.shape.rank - 1)])
+            words = tf.cast(num_words(repeated), tf.float32) if target == "caption" else self.num_classes
+            xi = self.weight(target, share, words)
+            value = tf.reshape(xi * head.surrogate(z, repeated), [self.config.num_samples, size])
+            explained += tf.pad(value, [(0, 0), (rows[0], num_images - rows[1])])
+            if target == "label":
+                # The prior belongs to the whole data set: each labelled image bears its share.
+                prior += xi * share * head.log_prior() / self.info.num_labelled
+            terms[f"{target}_log_prob"] = _Mean(self.config.num_samples)(head.log_prob(z, repeated))
+        return tf.reshape(explained, [-1]), prior, terms
+
+    def _targets(self, batch):
+        """Yields (name of a head, (first, last + 1) of the rows of the batch that have its target, targets)."""
+        first = 0
+        for stream, entries in batch.items():
+            end = first + _num_rows(entries)
+            for target, (of_stream, entry) in _TARGETS.items():
+                if target in self.heads and stream == of_stream:
+                    yield target, (first, end), entries[entry]
+            first = end
+
+    def _of_captions(self, batch, masks, seed, training, terms):
+        """(B_c / B) mean of V(x, Y) over the captioned images; its terms are added to `terms`."""
+        if self.q_s_given_caption is None or CAPTIONED not in batch:
+            return 0.0
+        (first, end), words = next((rows, words) for target, rows, words in self._targets(batch) if target == "caption")
+        q_s = self.encode_caption(words)
+        s = q_s.sample(seed=noise.fold_in(seed, _CAPTION_NOISE))
+        given = [tf.stop_gradient(mask[first:end]) for mask in masks]  # Of the first draw.
+        log_pixels = self.log_p_pixels(batch[CAPTIONED][IMAGE], self.ladder.top_down(s, given))
+        log_likelihood = tf.reduce_sum(log_pixels, axis=[1, 2])
+        kl = tf.reduce_sum(gaussian_kl_per_unit(q_s), axis=-1)
+        terms |= {"caption_log_likelihood": log_likelihood, "caption_kl_s": kl}
+        share = (end - first) / sum(_num_rows(stream) for stream in batch.values())
+        xi = self.weight("caption", share, tf.cast(num_words(words), tf.float32))
+        explained = xi * self.heads["caption"].log_prob(s, words)
+        kl_weight = self.warmed_up(self.config.caption_kl_warmup_steps, training)
+        return share * tf.reduce_mean(log_likelihood - kl_weight * kl + explained)
 
     # What can be asked of the model.
 
@@ -216,10 +285,7 @@ class DGDN(GenerativeModel):
 
     def decode(self, z, masks=None):
         """p(x | s, u), or, without masks, a Gaussian at the mean of p(x | s): every cell gets its share of a value."""
-        if masks is None:
-            num = tf.shape(z)[0]
-            masks = [tf.fill([num, *self._mask_shape(layer)], share) for layer, share in enumerate(self._shares())]
-        mean = self.ladder.top_down(z, masks)
+        mean = self.ladder.top_down(z, self.ladder.even_masks(tf.shape(z)[0]) if masks is None else masks)
         return families.tfd.Independent(families.tfd.Normal(mean, tf.exp(-0.5 * self.precision.log())), 3)
 
     def reconstruct(self, image):
@@ -228,18 +294,7 @@ class DGDN(GenerativeModel):
 
     def sample(self, num, seed):
         *map_seeds, s_seed = noise.split(seed, self.ladder.num_pooled + 1)
-        return self.ladder.top_down(self.p_s.sample(num, seed=s_seed), self.prior_masks(num, map_seeds))
-
-    def prior_masks(self, num, seeds):
-        """Masks drawn from the prior, one a pooled layer; the top left cells where unpooling is deterministic."""
-        if not self.stochastic:
-            return self._masks((), num)
-        masks = []
-        for layer, seed in enumerate(seeds):
-            shape = [num, *self.ladder.map_shape(layer)]
-            position = unpooling.uniform_position(shape, self.ladder.num_outcomes[layer], seed)
-            masks.append(unpooling.mask_of(position, self.ladder.levels[layer].block))
-        return masks
+        return self.ladder.top_down(self.p_s.sample(num, seed=s_seed), self.ladder.prior_masks(num, map_seeds))
 
     def log_prob_bound(self, image, num_samples, seed):
         inferred = self.infer(image, num_samples, seed)
@@ -259,54 +314,90 @@ class DGDN(GenerativeModel):
 
     def endpoints(self):
         served = super().endpoints()
+        image = tf.TensorSpec([None, *self.image_shape], tf.float32, name=IMAGE)
+        words = tf.TensorSpec([None, self.info.caption_length], tf.int32, name=CAPTION)
         if "label" in self.heads:
-            image = tf.TensorSpec([None, *self.image_shape], tf.float32, name="image")
             served = {"classify": Endpoint(lambda image: {"probabilities": self.classify(image)}, [image]), **served}
+        if "caption" in self.heads:
+            served["caption"] = Endpoint(self._serve_caption, [image])
+        if self.q_s_given_caption is not None:
+            served["encode_caption"] = Endpoint(self._serve_encode_caption, [words])
+            served["image_from_caption"] = Endpoint(lambda words: {IMAGE: self.image_from_caption(words)}, [words])
         return served
+
+    def encode_caption(self, words):
+        """q(s | Y) of captions int32 [B, T]."""
+        return families.DiagGaussian(*self.q_s_given_caption(words))
+
+    def encode_moments(self, image):
+        """Mean and variance of q(s | x): [B, Z] each."""
+        q_s = self.encode(image)
+        return q_s.mean(), q_s.variance()
+
+    def encode_caption_moments(self, words):
+        """Mean and variance of q(s | Y): [B, Z] each."""
+        q_s = self.encode_caption(words)
+        return q_s.mean(), q_s.variance()
+
+    def image_from_caption(self, words):
+        """The image of the mean of q(s | Y) by the collapsed dictionary, int32 [B, T] -> [B, H, W, C].
+
+        Pu 2017, eq. (3.49): every pooled layer is unpooled by the map that was the most probable one in training.
+        """
+        s = self.encode_caption(words).mean()
+        return self.ladder.top_down(s, self.ladder.usual_masks(tf.shape(s)[0]))
+
+    def initialise(self):
+        if "caption" in self.heads:
+            self.heads["caption"].initialise()
+            if self.q_s_given_caption is not None and self.config.caption.word_vectors:
+                self.q_s_given_caption.w_e.assign(self.heads["caption"].w_e)
+
+    def _caption(self, image, num_samples=1, seed=None, config=None):
+        """Captions of images and their log probabilities: int32 [B, T], [B] in nats.
+
+        Args:
+            image: [B, H, W, C].
+            num_samples: N_s, draws of the code that are averaged over; only with a seed.
+            seed: int32 [2]; None for the mean of `encode`, by a `config` that draws no words.
+            config: `tfvae.layers.decoding.Config`, by default the head's.
+        """
+        of_words = None if seed is None else noise.fold_in(seed, _CAPTION_NOISE)
+        return self.caption_of_codes(self.codes(image, num_samples, seed), of_words, config)
+
+    def caption_of_codes(self, s, seed=None, config=None):
+        """As `caption`, for codes [S, B, Z] that are averaged over."""
+        return self.heads["caption"].predict(s, config, seed)
+
+    def codes(self, image, num_samples=1, seed=None):
+        """Codes [S, B, Z]: the mean of `encode`, or draws of maps and codes where there is a seed."""
+        s = self.encode(image).mean() if seed is None else self.infer(image, num_samples, seed).s
+        return tf.reshape(s, [-1, tf.shape(image)[0], self.latent_dim])
+
+    def caption_log_prob(self, s, words):
+        """log p(Y | x) ≈ log of the mean over S codes of p(Y | s): [S, B, Z], int32 [B, T] -> [B], nats."""
+        num = tf.shape(s)[0]
+        each = self.heads["caption"].log_prob(tf.reshape(s, [-1, self.latent_dim]), tf.tile(words, [num, 1]))
+        return inference.importance_weighted(tf.reshape(each, [num, -1]))
+
+    def _serve_caption(self, image):
+        # A served caption is the same every time, so it is not drawn.
+        config = self.config.caption.decoding
+        method = "beam" if config.beams > 1 else "greedy"
+        words, log_p = self.caption(image, config=dataclasses.replace(config, method=method))
+        return {CAPTION: words, "log_prob": log_p}
+
+    def _serve_encode_caption(self, words):
+        q_s = self.encode_caption(words)
+        return {"mean": q_s.mean(), "stddev": q_s.stddev()}
 
     def _classify(self, image, num_samples=1, seed=None):
         """p(y | x) [B, K]: of the mean of `encode`, or averaged over draws of maps and codes where there is a seed."""
-        s = self.encode(image).mean() if seed is None else self.infer(image, num_samples, seed).s
-        return self.heads["label"].predict(tf.reshape(s, [-1, tf.shape(image)[0], self.latent_dim]))
+        return self.heads["label"].predict(self.codes(image, num_samples, seed))
 
     def transferable_variables(self):
         # Neither the head nor what the estimator learned of its signals.
         return [*self.ladder.variables, *self.precision.variables]
-
-    def usual_masks(self, image):
-        """For every pooled layer the mask of the outcome that is most probable on the average of images: [1, H, W, K].
-
-        Pu 2017, section 3.4.3: what stands for the maps where there is no image to infer them from.
-        """
-        if not self.stochastic:
-            return self._masks((), 1)
-        masks = []
-        for layer, draw in enumerate(self.infer(image, 1, None, most_probable).draws):
-            probs = tf.reduce_mean(tf.nn.softmax(draw.logits), axis=0, keepdims=True)
-            masks.append(most_probable(probs, self.ladder.levels[layer].block).down)
-        return masks
-
-    def elements(self, layer, masks):
-        """Every dictionary element of a layer in the image plane: what one unit in the middle of its map adds.
-
-        Args:
-            layer: from 0, the lowest.
-            masks: of every pooled layer, [1, H, W, K].
-
-        Returns:
-            [K, H, W, C].
-
-        Pu 2017, figures 3.3 and 3.6.
-        """
-        height, width = self.ladder.levels[layer].maps
-        middle = tf.one_hot((height // 2) * width + width // 2, height * width)
-        units = tf.eye(self.config.network.elements[layer])
-        maps = tf.reshape(middle[:, None] * units[:, None, :], [-1, height, width, units.shape[0]])
-        for below in range(layer, 0, -1):
-            block = self.ladder.levels[below - 1].block
-            mask = tf.repeat(masks[below - 1], units.shape[0], axis=0)
-            maps = unpooling.unpool(self.ladder.down(maps, below), mask, block)
-        return self.ladder.down(maps, 0)
 
     # Maps.
 
@@ -318,19 +409,12 @@ class DGDN(GenerativeModel):
 
     def _masks(self, draws, num):
         """The masks of `MapDraw`s; the top left cell of every block where unpooling is deterministic."""
-        if self.stochastic:
-            return [draw.down for draw in draws]
-        return [
-            unpooling.mask_of(tf.zeros([num, *self.ladder.map_shape(layer)], tf.int32), self.ladder.levels[layer].block)
-            for layer in range(self.ladder.num_pooled)
-        ]
+        return [draw.down for draw in draws] if self.stochastic else self.ladder.usual_masks(num)
 
-    def _mask_shape(self, layer):
-        height, width = self.ladder.levels[layer].maps
-        return (height, width, self.config.network.elements[layer])
 
-    def _shares(self):
-        return [1.0 / outcomes for outcomes in self.ladder.num_outcomes]
+def _num_rows(stream):
+    """Rows of a stream."""
+    return stream[IMAGE].shape[0]
 
 
 class _Mean:
@@ -352,7 +436,7 @@ def _estimator(config, ladder, image_shape):
     return kind(ladder, image_shape, name="maps_nvil")
 
 
-def _head(config, latent_dim, num_classes):
+def _label_head(config, latent_dim, num_classes):
     if config.head == "softmax":
         return Softmax(latent_dim, num_classes, name="label_softmax")
     return BayesianSvm(latent_dim, num_classes, config.gamma, name="label_svm")
@@ -372,7 +456,16 @@ def _check(config, info):
     if config.label_weight and info.num_classes < 2:
         raise ValueError(
             f"A head for labels needs at least two classes, the data has {info.num_classes}. Set "
-            "`model.label_weight=0` for a model of images alone."
+            "`model.label_weight=0` for a model without it."
         )
-    if config.freeze_image_model and not config.label_weight:
-        raise ValueError("With `model.freeze_image_model` and `model.label_weight=0` nothing is left to train.")
+    if config.caption_weight and not info.vocabulary:
+        raise ValueError(
+            "A head for captions needs captions: set `data.captioned_batch` above 0, or `model.caption_weight=0`."
+        )
+    if config.caption_encoder and not config.caption_weight:
+        raise ValueError("`model.caption_encoder` needs the head for captions: set `model.caption_weight` above 0.")
+    if config.freeze_image_model and not (config.label_weight or config.caption_weight):
+        raise ValueError(
+            "With `model.freeze_image_model`, and both `model.label_weight` and `model.caption_weight` 0, nothing is "
+            "left to train."
+        )

@@ -11,6 +11,9 @@ from tfvae.layers import unpooling
 from tfvae.layers.dictionary import DictionaryConvolution, FilterBank, MapwiseGaussian
 from tfvae.layers.pooling import PoolingLogits
 
+# Of the running mean of the maps' probabilities: that of the last hundred steps or so.
+_USUAL_DECAY = 0.99
+
 
 @dataclasses.dataclass
 class Config:
@@ -84,6 +87,9 @@ class Ladder(keras.layers.Layer):
 
     Where blocks do not tile a map, the encoder pads the input of that layer with zeros and the decoder crops.
 
+    `usual` holds for every pooled layer [K, P], how probable each outcome was in the blocks of a map of late: what
+    stands for the maps where there is no image to infer them from.
+
     Args:
         image_shape: (H, W, C).
         config: `Config`.
@@ -105,10 +111,24 @@ class Ladder(keras.layers.Layer):
                 PoolingLogits(block, config.pooling_hidden, outcomes, name=f"pooling{i}")
                 for i, (block, outcomes) in enumerate(zip(config.pooling, self.num_outcomes), start=1)
             ]
+        self.usual = [
+            self.add_weight(
+                shape=[count, outcomes], initializer=keras.initializers.Constant(1.0 / outcomes), trainable=False,
+                aggregation="mean", name=f"usual{i}",
+            )
+            for i, (count, outcomes) in enumerate(zip(config.elements, self.num_outcomes), 1)
+            if with_maps
+        ]  # fmt: skip
         top = self.levels[-1].maps
         self.code_shape = (*top, config.elements[-1])
         self.code = MapwiseGaussian(config.elements[-1], top[0] * top[1], config.code_hidden, name="code")
         self.built = True
+
+    @property
+    def widest_layer(self):
+        """Numbers in the largest maps of one image."""
+        sizes = [level.maps[0] * level.maps[1] for level in self.levels]
+        return max(size * bank.filters.shape[-1] for size, bank in zip(sizes, self.filters))
 
     @property
     def num_pooled(self):
@@ -148,6 +168,69 @@ class Ladder(keras.layers.Layer):
         """(h, w, K) of the blocks of a pooled layer."""
         level = self.levels[layer]
         return (level.maps[0] // level.block, level.maps[1] // level.block, self.filters[layer].filters.shape[-1])
+
+    # Masks of all pooled layers where no image gives them.
+
+    def follow_maps(self, logits):
+        """Takes the logits of a step, [N, h, w, K, P] a layer, into `usual`."""
+        for usual, at_step in zip(self.usual, logits, strict=True):
+            probs = tf.reduce_mean(tf.nn.softmax(at_step), axis=[0, 1, 2])
+            usual.assign(_USUAL_DECAY * usual + (1.0 - _USUAL_DECAY) * probs)
+
+    def usual_masks(self, num=1):
+        """For every pooled layer the cell that is most probable in a map, the same in all its blocks: [num, H, W, K].
+
+        Where unpooling is deterministic, the top left one. Pu 2017, section 3.5.6.
+        """
+        masks = []
+        for layer, block in enumerate(self._blocks()):
+            height, width, count = self.map_shape(layer)
+            cell = tf.zeros([count], tf.int32)
+            if self.usual:
+                cell = tf.argmax(self.usual[layer][:, : block**2], axis=-1, output_type=tf.int32)
+            masks.append(unpooling.mask_of(tf.broadcast_to(cell, [num, height, width, count]), block))
+        return masks
+
+    def prior_masks(self, num, seeds):
+        """Masks drawn from the prior, a seed a pooled layer; the top left cells where unpooling is deterministic."""
+        if not self.pooling:
+            return self.usual_masks(num)
+        masks = []
+        for layer, (block, seed) in enumerate(zip(self._blocks(), seeds)):
+            position = unpooling.uniform_position([num, *self.map_shape(layer)], self.num_outcomes[layer], seed)
+            masks.append(unpooling.mask_of(position, block))
+        return masks
+
+    def even_masks(self, num):
+        """The mean of the prior's masks: every cell gets its share of a value."""
+        return [
+            tf.fill([num, *self.levels[layer].maps, self.map_shape(layer)[-1]], 1.0 / outcomes)
+            for layer, outcomes in enumerate(self.num_outcomes)
+        ]
+
+    def elements(self, layer, masks):
+        """Every dictionary element of a layer in the image plane: what one unit in the middle of its map adds.
+
+        Args:
+            layer: from 0, the lowest.
+            masks: of every pooled layer, [1, H, W, K].
+
+        Returns:
+            [K, H, W, C].
+
+        Pu 2017, figures 3.3 and 3.6.
+        """
+        height, width = self.levels[layer].maps
+        middle = tf.one_hot((height // 2) * width + width // 2, height * width)
+        units = tf.eye(self.filters[layer].filters.shape[-1])
+        maps = tf.reshape(middle[:, None] * units[:, None, :], [-1, height, width, units.shape[0]])
+        for below in range(layer, 0, -1):
+            mask = tf.repeat(masks[below - 1], units.shape[0], axis=0)
+            maps = unpooling.unpool(self.down(maps, below), mask, self.levels[below - 1].block)
+        return self.down(maps, 0)
+
+    def _blocks(self):
+        return [level.block for level in self.levels[:-1]]
 
     def reach(self, layer):
         """Which pixels a block of a pooled layer can change through the decoder.

@@ -56,7 +56,7 @@ def dictionaries(done):
         name = "unsupervised" if bare else "supervised"
         if run.planned.draw == 0 and name not in drawn and run.planned.experiment.model.unpooling == "stochastic":
             opened = open_run(run.planned.workdir)
-            drawn[name] = generation.png(generation.elements(opened.model, opened.data, layer=1), min_width=600)
+            drawn[name] = generation.png(generation.elements(opened.model, layer=1), min_width=600)
     return drawn
 
 

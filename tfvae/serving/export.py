@@ -13,6 +13,7 @@ import tensorflow as tf
 import tfvae
 from tfvae.serving import gate, requests, signatures
 from tfvae.serving.graph import MetaGraph
+from tfvae.serving.text import Text
 
 DESCRIPTION = "tfvae.json"
 INCOMING = ".incoming-"  # A server looks at integers only.
@@ -44,8 +45,8 @@ def export(model, data, output, name=None, origin=None):
     incoming = output / f"{INCOMING}{secrets.token_hex(8)}"
     try:
         served = write(model, data, incoming)
-        questions = requests.example_requests(served, _rows(data))
-        alone = requests.example_requests(served, _rows(data)[:1])
+        questions = requests.example_requests(served, _rows(data), _texts(data))
+        alone = requests.example_requests(served, _rows(data)[:1], _texts(data)[:1])
         requests.write_warmup(incoming, [*alone, *questions], name)
         report = gate.check(incoming, questions, gate.in_memory(served, questions), name)
         _describe(incoming, model, data, name, report, origin)
@@ -75,9 +76,12 @@ def check_output(output):
 
 def write(model, data, directory):
     """Writes the SavedModel alone; returns {name: Endpoint} of what it serves."""
-    served = signatures.served_endpoints(model, data.transform, data.class_names)
+    text = Text(data.vocabulary) if data.vocabulary else None
+    served = signatures.served_endpoints(model, data.transform, data.class_names, text=text)
     archive = keras.export.ExportArchive()
     archive.track(model)
+    if text:
+        archive.track(text)
     for name, endpoint in served.items():
         archive.add_endpoint(name, endpoint.function, input_signature=endpoint.signature)
     archive.write_out(str(directory), verbose=False)
@@ -110,6 +114,12 @@ def _rows(data):
         if len(rows):
             return np.asarray(rows.image[:_NUM_ROWS])
     return np.zeros([_NUM_ROWS, *data.transform.raw_shape], np.float32)
+
+
+def _texts(data):
+    """As many captions to ask about; words that no vocabulary has where there are none."""
+    texts = [text for of_image in data.captioned.captions for text in of_image]
+    return (texts * _NUM_ROWS)[:_NUM_ROWS] or ["nothing"] * _NUM_ROWS
 
 
 def _describe(directory, model, data, name, report, origin):

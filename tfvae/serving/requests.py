@@ -8,7 +8,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 from tensorflow.core.framework import tensor_pb2
 
-from tfvae.batch import IMAGE
+from tfvae.batch import CAPTION, IMAGE
 from tfvae.data import records
 from tfvae.serving import signatures
 
@@ -27,23 +27,24 @@ class WarmupError(ValueError):
     """A file of warm-up requests that a server would refuse, and its version with it."""
 
 
-def example_requests(served, rows):
+def example_requests(served, rows, texts=()):
     """One request for every signature.
 
     Args:
         served: {name: Endpoint} of `signatures.served_endpoints`.
         rows: [B, *raw_shape] as stored: gray levels, or points.
+        texts: B captions, where an endpoint takes any.
 
     Raises:
-        ValueError: for an argument of an endpoint that is neither an image nor a seed.
+        ValueError: for an argument of an endpoint that is neither an image nor a caption nor a seed.
     """
     return [
-        Request(name, {spec.name: _argument(spec, rows) for spec in endpoint.signature})
+        Request(name, {spec.name: _argument(spec, rows, texts) for spec in endpoint.signature})
         for name, endpoint in served.items()
     ]
 
 
-def _argument(spec, rows):
+def _argument(spec, rows, texts):
     is_image = rows.dtype == np.uint8
     if spec.name == IMAGE:
         return (rows / np.float32(255.0) if is_image else rows).astype(np.float32)
@@ -51,11 +52,13 @@ def _argument(spec, rows):
         return _strings(encode(rows))
     if spec.name == signatures.EXAMPLES:
         return _strings(_examples(rows) if is_image else [_example(row) for row in rows])
+    if spec.name == CAPTION:
+        return _strings([text.encode() for text in texts])
     if spec.name == "seed":
         return np.arange(1, len(rows) + 1, dtype=np.int64)
     raise ValueError(
         f"No example of a served argument named {spec.name!r} is known. "
-        f"Endpoints take {IMAGE!r} and 'seed'; teach `tfvae.serving.requests` the new one."
+        f"Endpoints take {IMAGE!r}, {CAPTION!r} and 'seed'; teach `tfvae.serving.requests` the new one."
     )
 
 

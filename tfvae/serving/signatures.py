@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfvae.batch import IMAGE
+from tfvae.batch import CAPTION, IMAGE
 from tfvae.models.base import Endpoint, by_row
 from tfvae.probability import noise
 from tfvae.serving import decoding
@@ -17,7 +17,9 @@ SEED = "seed"
 # Keeps a row's noise in its pixels apart from the noise of its latent variables.
 _OBSERVATION = 1
 
-_DEFAULTS = ("classify", "encode")
+_DEFAULTS = ("classify", "caption", "encode")
+# Of what makes pictures without being given one.
+_INVENTS = ("sample", "image_from_caption")
 _CHANNELS = (1, 3)
 
 
@@ -32,19 +34,20 @@ class _Source(NamedTuple):
     levels: Callable
 
 
-def served_endpoints(model, transform, class_names=(), max_pixels=decoding.MAX_PIXELS):
+def served_endpoints(model, transform, class_names=(), max_pixels=decoding.MAX_PIXELS, text=None):
     """Served functions of a model; the first one becomes `serving_default`.
 
     Every endpoint that takes observations takes intensities in [0, 1] of the stored shape here (points as they are),
     and once more, as `<name>_bytes`, PNG or JPEG strings of any size; `classify_example` takes serialised tf.Examples
     with the image in the feature `image`. Images that come out are pictures in [0, 1]; `<name>_bytes` gives them as
-    PNG too, also of `sample`.
+    PNG too, also of `sample`. Captions come and go as text.
 
     Args:
         model: a `tfvae.models.base.GenerativeModel`.
         transform: the `tfvae.data.transforms.Transform` it was trained with.
         class_names: a name for every class, or empty: then the numbers are the names.
         max_pixels: images with more are refused before they are decoded.
+        text: `tfvae.serving.text.Text` for a model of captions.
 
     Returns:
         {name: Endpoint}.
@@ -62,12 +65,15 @@ def served_endpoints(model, transform, class_names=(), max_pixels=decoding.MAX_P
     served = {}
     for name in sorted(own, key=_rank):
         endpoint = _traced_once(own[name])
-        takes_image = any(spec.name == IMAGE for spec in endpoint.signature)
-        served[name] = _adapt(endpoint, transform, intensities, names)
-        if encoded is not None and (takes_image or name == "sample"):
-            served[f"{name}_bytes"] = _adapt(endpoint, transform, encoded, names, as_png=True)
+        takes = {spec.name for spec in endpoint.signature}
+        if CAPTION in takes and not text.reads_text:
+            continue  # A server cannot cut new text into word pieces.
+        answers = _Answers(transform, names, text)
+        served[name] = _adapt(endpoint, intensities, answers)
+        if encoded is not None and (IMAGE in takes or name in _INVENTS):
+            served[f"{name}_bytes"] = _adapt(endpoint, encoded, answers._replace(as_png=True))
         if name == "classify":
-            served["classify_example"] = _adapt(endpoint, transform, example, names)
+            served["classify_example"] = _adapt(endpoint, example, answers)
     return served
 
 
@@ -105,19 +111,20 @@ def _sources(transform, max_pixels):
     )
 
 
-def _adapt(endpoint, transform, source, class_names, as_png=False):
-    """The endpoint with its observations taken from `source` and its answers in the terms of people."""
+def _adapt(endpoint, source, answers):
+    """The endpoint with its observations taken from `source`, its captions as text, and its answers as people read."""
     kinds = [spec.name for spec in endpoint.signature]
 
     def function(*arguments):
         named = dict(zip(kinds, arguments, strict=True))
         if IMAGE in named:
-            named[IMAGE] = _observed(source.levels(named[IMAGE]), transform, named.get(SEED))
-        outputs = endpoint.function(*named.values())
-        return _answers(outputs, transform, class_names, as_png)
+            named[IMAGE] = _observed(source.levels(named[IMAGE]), answers.transform, named.get(SEED))
+        if CAPTION in named:
+            named[CAPTION] = answers.text.ids(named[CAPTION])
+        return answers(endpoint.function(*named.values()))
 
-    signature = [source.spec if spec.name == IMAGE else spec for spec in endpoint.signature]
-    return Endpoint(function, signature)
+    specs = {IMAGE: source.spec, CAPTION: tf.TensorSpec([None], tf.string, name=CAPTION)}
+    return Endpoint(function, [specs.get(spec.name, spec) for spec in endpoint.signature])
 
 
 def _observed(levels, transform, seeds):
@@ -127,18 +134,27 @@ def _observed(levels, transform, seeds):
     return by_row(lambda row: transform.observe(row[0][None], noise.fold_in(row[1], _OBSERVATION))[0], (levels, seeds))
 
 
-def _answers(outputs, transform, class_names, as_png):
-    """Pictures for observations, float32 for any precision, names beside probabilities."""
-    answers = {name: _float32(value) for name, value in outputs.items()}
-    if IMAGE in answers:
-        answers[IMAGE] = transform.picture(answers[IMAGE])
-        if as_png:
-            answers[IMAGE_BYTES] = tf.io.encode_png(tf.cast(tf.round(255.0 * answers[IMAGE]), tf.uint8))
-    if "probabilities" in answers:
-        index = tf.argmax(answers["probabilities"], axis=-1)
-        answers["class"] = index
-        answers["label"] = tf.gather(tf.constant(class_names), index)
-    return answers
+class _Answers(NamedTuple):
+    """Pictures for observations, float32 for any precision, names beside probabilities, text for captions."""
+
+    transform: object
+    class_names: tuple[str, ...]
+    text: object = None
+    as_png: bool = False
+
+    def __call__(self, outputs):
+        answers = {name: _float32(value) for name, value in outputs.items()}
+        if IMAGE in answers:
+            answers[IMAGE] = self.transform.picture(answers[IMAGE])
+            if self.as_png:
+                answers[IMAGE_BYTES] = tf.io.encode_png(tf.cast(tf.round(255.0 * answers[IMAGE]), tf.uint8))
+        if "probabilities" in answers:
+            index = tf.argmax(answers["probabilities"], axis=-1)
+            answers["class"] = index
+            answers["label"] = tf.gather(tf.constant(self.class_names), index)
+        if CAPTION in answers:
+            answers[CAPTION] = self.text.texts(answers[CAPTION])
+        return answers
 
 
 def _float32(value):

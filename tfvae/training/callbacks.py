@@ -9,9 +9,12 @@ import tensorflow as tf
 from absl import logging
 
 from tfvae.data.rows import NO_LABEL
-from tfvae.evaluation import classification
+from tfvae.evaluation import captioning, classification
+from tfvae.evaluation.batched import at_once
 from tfvae.probability import noise
 from tfvae.training import checkpoints
+
+_ROWS = 200  # Of validation in one call.
 
 
 class Steps(keras.callbacks.Callback):
@@ -45,7 +48,8 @@ class Steps(keras.callbacks.Callback):
 
 
 class Validation(keras.callbacks.Callback):
-    """Adds to the logs of an epoch what the model makes of the validation rows: `val_<term>`, `val_error`.
+    """Adds to the logs of an epoch what the model makes of the validation rows: `val_<term>`, `val_error`,
+    `val_perplexity`.
 
     All replicas hold the same variables, so one of them measures all rows; Keras' own validation would deal an uneven
     last batch to the replicas and average over an empty share.
@@ -61,14 +65,15 @@ class Validation(keras.callbacks.Callback):
         self.on_non_finite = on_non_finite
         labelled = data.validation.label != NO_LABEL
         self.labelled_rows = data.validation.take(np.flatnonzero(labelled))
-        # Made once: an input pipeline costs a tenth of a second, every epoch.
-        self._batches = data.evaluation_batches(data.validation)
-        self._measure = None
+        self.captioned_rows = captioning.captioned(data.validation)
+        self._batches = self._measure = None
 
     def set_model(self, model):
         if self._measure is not None:
             return  # The rest of an interrupted epoch and the epochs after it are two calls of `fit`.
         super().set_model(model)
+        # Made once: an input pipeline costs a tenth of a second, every epoch.
+        self._batches = self.data.evaluation_batches(self.data.validation, batch_size=at_once(model, _ROWS))
         # The noise is that of `test_step`: the same every epoch, so that epochs can be compared.
         self._measure = tf.function(lambda batch: model.objective(batch, noise.seed(model.seed)), reduce_retracing=True)
 
@@ -77,6 +82,8 @@ class Validation(keras.callbacks.Callback):
         if hasattr(self.model, "classify") and len(self.labelled_rows):
             probs = classification.probabilities(self.model, self.data, self.labelled_rows)
             logs["val_error"] = classification.error_rate(probs, self.labelled_rows.label)
+        if hasattr(self.model, "caption") and len(self.captioned_rows):
+            logs["val_perplexity"] = captioning.perplexity(self.model, self.data, self.captioned_rows)
         if not all(map(math.isfinite, logs.values())):
             self.on_non_finite(logs)
 

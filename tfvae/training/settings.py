@@ -2,7 +2,7 @@
 
 import dataclasses
 
-MONITORS = ("error", "bound")
+MONITORS = ("error", "bound", "perplexity")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 # Smallest value of each numeric field.
@@ -24,7 +24,7 @@ class Config:
         min_learning_rate: where the decay stops.
         clip_norm: largest global norm of the gradients, 0 for no clipping.
         patience: epochs without a better validation metric before training stops, 0 to never stop early.
-        monitor: the validation metric of the best weights: `error` or `bound`.
+        monitor: the validation metric of the best weights: `error`, `bound` or `perplexity`.
         start_from: a run directory whose best weights this run begins with, without its heads; empty for none.
         seed: of initialisation, noise and shuffling.
         checkpoint_epochs: epochs between two checkpoints.

@@ -9,7 +9,7 @@ class Monitor:
     """The best value so far of one validation metric.
 
     Args:
-        name: `error`, which falls as a model gets better, or `bound`, which rises.
+        name: `error` or `perplexity`, which fall as a model gets better, or `bound`, which rises.
         patience: epochs without a better value until `exhausted`; 0 for never.
     """
 

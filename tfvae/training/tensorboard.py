@@ -14,7 +14,7 @@ from tensorboard.plugins.hparams import api as hparams
 from tfvae import experiment as experiments
 from tfvae.data.rows import NO_LABEL
 from tfvae.evaluation import generation, representation
-from tfvae.evaluation.batched import subset
+from tfvae.evaluation.batched import at_once, subset
 from tfvae.evaluation.compiled import compiled
 from tfvae.probability import noise
 from tfvae.training import atomic
@@ -84,7 +84,8 @@ class Pictures(keras.callbacks.Callback):
         """Images and histograms of this moment, by tag."""
         images, histograms = generation.pictures(self.model, self.data, self.seed), {}
         with contextlib.suppress(NotImplementedError):
-            image = tf.constant(self.data.observe(self._kl_rows))
+            rows = self._kl_rows.take(np.arange(at_once(self.model, len(self._kl_rows))))
+            image = tf.constant(self.data.observe(rows))
             units = compiled(self.model, "kl_per_unit")(image, noise.seed(self.seed))
             for name, kl in units.items():
                 histograms[f"kl_per_unit/{name}"] = np.mean(kl, axis=0)

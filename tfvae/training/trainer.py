@@ -42,8 +42,10 @@ def train(experiment, workdir):
         _check_monitor(settings.monitor, model, data)
         directory.record(experiment, data)
         state = TrainingState(model, directory, settings, steps_per_epoch)
-        if settings.start_from and not state.checkpoints.steps():
-            run.start_from(settings.start_from, model)
+        if not state.checkpoints.steps():
+            model.initialise()
+            if settings.start_from:
+                run.start_from(settings.start_from, model)
         state.resume()
         if state.step:
             logging.info("Going on after step %d (epoch %d).", state.step, state.epoch)
@@ -119,6 +121,12 @@ def _check_monitor(monitor, model, data):
         )
     if monitor == "error" and not hasattr(model, "classify"):
         raise ValueError(f"{type(model).__name__} does not classify: set `training.monitor=bound`.")
+    if monitor == "perplexity" and not hasattr(model, "caption"):
+        raise ValueError(
+            f"This {type(model).__name__} has no captions: set `model.caption_weight`, or another monitor."
+        )
+    if monitor == "perplexity" and not len(data.validation.captioned()):
+        raise ValueError("No validation row has a caption: set `training.monitor=bound`, or caption some.")
     if monitor == "error" and (data.validation.label == NO_LABEL).all():
         raise ValueError("No validation row has a label: set `training.monitor=bound`, or give some rows labels.")
 
@@ -126,9 +134,10 @@ def _check_monitor(monitor, model, data):
 def _roles(data):
     """How many rows have which role, for people."""
     bare = data.num_streamed or len(data.unlabelled)
+    captioned = f", {len(data.captioned):,} captioned" if data.vocabulary else ""
     return (
-        f"Training on {len(data.labelled):,} labelled and {bare:,} bare rows ({data.info.num_train:,} in all), "
-        f"{len(data.validation):,} for validation, {len(data.test):,} for the test"
+        f"Training on {len(data.labelled):,} labelled{captioned} and {bare:,} bare rows ({data.info.num_train:,} in "
+        f"all), {len(data.validation):,} for validation, {len(data.test):,} for the test"
     )
 
 

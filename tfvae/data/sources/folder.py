@@ -5,7 +5,7 @@ import math
 from absl import logging
 
 from tfvae.data import folder
-from tfvae.data.rows import Rows, Source
+from tfvae.data.rows import Source
 
 
 def load(config):
@@ -47,4 +47,4 @@ def load(config):
 
 
 def _rows(found, split):
-    return Rows(*folder.stack(found, [item for item in found.items if item.split == split]))
+    return folder.stack(found, [item for item in found.items if item.split == split])

@@ -41,10 +41,12 @@ def load(config):
     # A file with a damaged record ends TensorFlow's reader, so what is left of it is kept in memory.
     streamed = [shard for shard in bare if streams and shard.name not in damaged and not reader.find_bad(shard)]
     in_memory = [shard for shard in bare if shard not in streamed]
-    validation = _both(reader, described, "validation")
+    validation = _all(reader, described, "validation")
     source = Source(
-        train=reader.rows(described.of("train", batches.LABELLED) + in_memory),
-        test=_both(reader, described, "test"),
+        train=reader.rows(
+            described.of("train", batches.LABELLED) + described.of("train", batches.CAPTIONED) + in_memory
+        ),
+        test=_all(reader, described, "test"),
         class_names=described.class_names,
         streamed=tuple(str(Path(config.path) / shard.name) for shard in streamed),
         num_streamed=sum(shard.records for shard in streamed),
@@ -55,8 +57,8 @@ def load(config):
     return source
 
 
-def _both(reader, described, split):
-    return reader.rows(described.of(split, batches.LABELLED) + described.of(split, batches.UNLABELLED))
+def _all(reader, described, split):
+    return reader.rows([shard for stream in manifest.STREAMS for shard in described.of(split, stream)])
 
 
 class _Reader:
@@ -80,13 +82,14 @@ class _Reader:
         num = sum(shard.records for shard in shards)
         image = np.empty((num, *self.described.image_shape), np.uint8)
         label = np.empty(num, np.int64)
-        start = 0
+        start, captions = 0, []
         for shard in shards:
-            for entries in self._entries(shard):
+            for entries, texts in self._entries(shard):
                 end = start + len(entries[batches.LABEL])
                 image[start:end], label[start:end] = entries[batches.IMAGE], entries[batches.LABEL]
+                captions += texts
                 start = end
-        return Rows(image[:start], label[:start])
+        return Rows(image[:start], label[:start], tuple(captions) if any(captions) else ())
 
     def find_bad(self, shard):
         """Whether a shard that is to stay in its file has bad records, found without decoding an image.
@@ -105,13 +108,16 @@ class _Reader:
             logging.warning("Left out %d of %d records. The first: %s.", len(damage), num, damage[0])
 
     def _entries(self, shard):
-        """Batches of parsed entries, bad records left out."""
+        """Batches of (parsed entries, captions of each), bad records left out."""
         if shard.name in self.damaged:
             self.left_out[shard.name] = list(self.damaged[shard.name])
         for serialised, offsets in self._batches(shard):
             bad = self._bad(shard, serialised, offsets, self._parse)
             good = tf.boolean_mask(serialised, [offset not in bad for offset in offsets])
-            yield {name: value.numpy() for name, value in self._parse(good).items()}
+            texts = [()] * len(good)
+            if self.described.captions:
+                texts = [tuple(text.decode() for text in row) for row in records.captions(good).to_list()]
+            yield {name: value.numpy() for name, value in self._parse(good).items()}, texts
 
     def _batches(self, shard):
         """(serialised records [B], the bytes at which they begin), as far as their checksums are right."""

@@ -1,8 +1,9 @@
 """Any image classification set of TensorFlow Datasets, by name."""
 
 import numpy as np
+import tensorflow as tf
 
-from tfvae.data.rows import Rows, Source
+from tfvae.data.rows import NO_LABEL, Rows, Source, concatenate
 
 # What these sets call their image and label; the others follow TFDS's custom of "image" and "label".
 _KEYS = {"smallnorb": ("image", "label_category")}
@@ -37,22 +38,23 @@ def load(config):
     train = _rows(builder, "train", config)
     extra = _EXTRA_SPLITS.get(builder.name)
     if extra in builder.info.splits and config.extra_split:
-        train = _concatenate(train, _rows(builder, extra, config))
+        train = concatenate([train, _rows(builder, extra, config)])
     label_key = _KEYS.get(builder.name, ("image", "label"))[1]
     feature = builder.info.features.get(label_key) if hasattr(builder.info.features, "get") else None
     names = tuple(getattr(feature, "names", None) or ())
-    return Source(train, _rows(builder, "test", config), names)
+    validation = _rows(builder, "val", config) if "val" in builder.info.splits and train.captions else None
+    return Source(train, _rows(builder, "test", config), names, validation=validation)
 
 
 def _rows(builder, split, config):
-    import tensorflow as tf
-
     image_key, label_key = _KEYS.get(builder.name, ("image", "label"))
     if split not in builder.info.splits:
         raise ValueError(f"The set {builder.name!r} has the splits {sorted(builder.info.splits)}, `{split}` is needed.")
     examples = builder.as_dataset(split=split, shuffle_files=False)
     if image_key not in examples.element_spec:
         raise ValueError(f"The set {builder.name!r} has no {image_key!r}; it has {sorted(examples.element_spec)}.")
+
+    has_captions = "captions" in examples.element_spec  # As in `coco_captions`.
 
     def entries(example):
         images = [example[image_key]] + ([example["image2"]] if "image2" in example else [])
@@ -61,16 +63,16 @@ def _rows(builder, split, config):
             size = [config.image_size, config.image_size]
             resized = tf.image.resize(tf.cast(image, tf.float32), size, antialias=True)
             image = tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
-        return image, tf.cast(example.get(label_key, -1), tf.int64)
+        captions = example["captions"]["text"] if has_captions else ()
+        return image, tf.cast(example.get(label_key, NO_LABEL), tf.int64), captions
 
     if not config.image_size and None in examples.element_spec[image_key].shape:
         raise ValueError(
             f"The images of {builder.name!r} have several sizes; give one, e.g. --config.data.image_size=64."
         )
-    pairs = examples.map(entries, num_parallel_calls=tf.data.AUTOTUNE).batch(1000).as_numpy_iterator()
-    image, label = zip(*pairs)
-    return Rows(np.concatenate(image), np.concatenate(label))
-
-
-def _concatenate(first, second):
-    return Rows(*(np.concatenate(pair) for pair in zip(first, second)))
+    batches = examples.map(entries, num_parallel_calls=tf.data.AUTOTUNE).ragged_batch(1000)
+    image, label, captions = zip(*batches)
+    if not has_captions:
+        return Rows(np.concatenate(image), np.concatenate(label))
+    texts = (tuple(text.decode(errors="replace") for text in row) for part in captions for row in part.to_list())
+    return Rows(np.concatenate(image), np.concatenate(label), tuple(texts))

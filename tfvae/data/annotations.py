@@ -1,0 +1,85 @@
+"""Captions as public sets ship them: COCO's caption JSON, and Flickr's token file with its lists of splits.
+
+    captions_train2014.json      {"images": [{"id", "file_name"}], "annotations": [{"image_id", "caption"}]}
+    Flickr8k.token.txt           a line `name.jpg#k <tab> caption` for every caption
+    Flickr_8k.trainImages.txt    a name a line; likewise devImages and testImages
+
+They name images by their file names alone, wherever in the folder these lie.
+"""
+
+import collections
+import json
+import re
+from pathlib import Path
+
+from tfvae.data import metadata
+
+_COCO = re.compile(r"captions_([a-z]+)\w*\.json")
+_TOKENS = re.compile(r".*\.token(\.txt)?")
+_SPLIT_LIST = re.compile(r".*(train|dev|test)images\.txt")
+
+
+def is_annotation(name):
+    """Whether a file of this name holds captions, or a split."""
+    return any(pattern.fullmatch(name.lower()) for pattern in (_COCO, _TOKENS, _SPLIT_LIST))
+
+
+def read(path):
+    """The rows of one file.
+
+    Args:
+        path: of a file whose name `is_annotation`.
+
+    Returns:
+        As `tfvae.data.metadata.read`: a list of `metadata.Row`, several of them for one image where it has several
+        captions, and a Counter of repairs.
+
+    Raises:
+        ValueError: for a file that is not what its name says.
+    """
+    path, repairs = Path(path), collections.Counter()
+    content = path.read_bytes().decode("utf-8-sig", errors="replace")
+    name = path.name.lower()
+    if match := _SPLIT_LIST.fullmatch(name):
+        split = metadata.split_name(match[1])
+        return [metadata.Row(line.strip(), split=split) for line in content.splitlines() if line.strip()], repairs
+    rows = _coco(path, content, repairs) if _COCO.fullmatch(name) else _tokens(path, content, repairs)
+    return rows, repairs
+
+
+def _coco(path, content, repairs):
+    try:
+        described = json.loads(content)
+        names = {image["id"]: str(image["file_name"]) for image in described["images"]}
+        said = [(annotation["image_id"], annotation["caption"]) for annotation in described["annotations"]]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(
+            f"{path} is no caption file of COCO ({error!r}): it has `images` with `id` and `file_name`, and "
+            "`annotations` with `image_id` and `caption`."
+        ) from None
+    split = metadata.split_name(_COCO.fullmatch(path.name.lower())[1])
+    rows = [metadata.Row(name, split=split) for name in names.values()]
+    for image, caption in said:
+        if image not in names:
+            raise ValueError(f"{path} has a caption of image {image!r}, which is not among its `images`.")
+        if not isinstance(caption, str):
+            raise ValueError(f"{path}: a caption of image {image!r} is {caption!r}, it must be text.")
+        rows += _row(names[image], caption, repairs)
+    return rows
+
+
+def _tokens(path, content, repairs):
+    rows = []
+    for number, line in enumerate(content.split("\n"), 1):
+        if not line.strip():
+            continue
+        name, tab, caption = line.partition("\t")
+        if not tab:
+            raise ValueError(f"{path}, line {number}: give `name.jpg#k`, a tab and the caption, got {line[:80]!r}.")
+        rows += _row(name.strip().rpartition("#")[0] or name.strip(), caption, repairs)
+    return rows
+
+
+def _row(name, caption, repairs):
+    text = metadata.clean_caption(caption, repairs)
+    return [metadata.Row(name, captions=(text,))] if text else [metadata.Row(name)]

@@ -1,0 +1,40 @@
+"""More bare images beside a source, of the same set or of another (Pu et al. 2016, "joint model with ImageNet")."""
+
+import numpy as np
+from absl import logging
+
+from tfvae.data import folder
+from tfvae.data.rows import NO_LABEL, concatenate
+
+
+def added(source, config):
+    """The source with the images of the folder `config.more_images` behind its training rows.
+
+    They take the size and the colours of the source's own images; their labels, captions and splits are not used.
+
+    Args:
+        source: `tfvae.data.rows.Source`.
+        config: `tfvae.data.load.Config`.
+
+    Raises:
+        ValueError: for a folder that cannot be used, or a source whose rows are not square images.
+    """
+    if source.streamed:
+        raise ValueError(
+            "`data.more_images` cannot be added to shards that are streamed: ingest both folders as one, or raise "
+            f"`data.max_memory_bytes`={config.max_memory_bytes}."
+        )
+    height, width, channels = (*source.train.image.shape[1:], 0, 0, 0)[:3]
+    if height != width or channels not in (1, 3):
+        raise ValueError(
+            f"`data.more_images` needs square images of one or three channels beside it, the source has rows of shape "
+            f"{source.train.image.shape[1:]}. Set `data.image_size`."
+        )
+    found = folder.survey(
+        config.more_images,
+        folder.Config(height, "gray" if channels == 1 else "rgb", config.max_pixels, 0.0, 0.0),
+    )
+    (logging.warning if found.rejects else logging.info)("%s holds\n%s", config.more_images, found.summary())
+    rows = folder.stack(found, found.items)
+    bare = rows._replace(label=np.full(len(rows), NO_LABEL, np.int64), captions=())
+    return source._replace(train=concatenate([source.train, bare]))

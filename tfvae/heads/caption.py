@@ -1,0 +1,190 @@
+"""p(Y | s): a caption by a recurrent network whose first word comes from the code."""
+
+import dataclasses
+
+import keras
+import tensorflow as tf
+
+from tfvae.batch import END
+from tfvae.layers import decoding as decodings
+from tfvae.layers import recurrent
+
+
+@dataclasses.dataclass
+class Config:
+    """Sizes of a caption network.
+
+    Args:
+        cell: `gru` or `lstm`.
+        hidden: H.
+        embedding: M, dimensions of a word's vector.
+        word_vectors: a text file of word2vec or GloVe that training starts from, M numbers behind each word; empty for
+            none. Words that it lacks start at random.
+        decoding: how captions are chosen.
+    """
+
+    cell: str = "gru"
+    hidden: int = 512
+    embedding: int = 300
+    word_vectors: str = ""
+    decoding: decodings.Config = dataclasses.field(default_factory=decodings.Config)
+
+    def validate(self):
+        """Raises ValueError for what is no network."""
+        if min(self.hidden, self.embedding) < 1:
+            raise ValueError(f"`caption.hidden` and `.embedding` are at least 1, got {self.hidden}, {self.embedding}.")
+        self.decoding.validate()
+
+
+class Caption(keras.layers.Layer):
+    """h₁ = tanh(C s),  h_t = H(W_e y_{t−1}, h_{t−1}),  p(y_t | y_<t, s) = softmax(V h_t), each with a bias.
+
+    Args:
+        latent_dim: Z.
+        vocabulary: the words; how many counts, and which for `initialise`.
+        length: T.
+        config: `Config`.
+
+    Pu et al. 2016, section 3.2 and appendix B (initialisation).
+    """
+
+    def __init__(self, latent_dim, vocabulary, length, config, **kwargs):
+        super().__init__(**kwargs)
+        config.validate()
+        self.vocabulary = tuple(vocabulary)
+        self.length = length
+        self.config = config
+        size, units = len(self.vocabulary), config.hidden
+        self.w_e = self._matrix("w_e", size, config.embedding)
+        self.c = self._matrix("c", latent_dim, units)
+        self.b_c = self.add_weight(shape=[units], initializer="zeros", name="b_c")
+        self.v = self._matrix("v", units, size)
+        self.b_v = self.add_weight(shape=[size], initializer="zeros", name="b_v")
+        self.cell = recurrent.cell(config.cell, config.embedding, units, name=f"{self.name}_cell")
+        self.built = True
+
+    def log_prob(self, z, caption):
+        """log p(Y | s): [B], nats, its end included, for z [B, Z] and int32 [B, T].
+
+        Hidden states behind the end are never multiplied with V, the largest matrix, so nothing is masked after the
+        fact, and an entry behind the end has no influence.
+        """
+        state = self._start(z)
+        hidden = self.cell.outputs(tf.gather(tf.convert_to_tensor(self.w_e), caption[:, :-1]), state)
+        hidden = tf.concat([state[0][:, None], hidden], axis=1)
+        within = tf.where(_within(caption))
+        logits = self._logits(tf.gather_nd(hidden, within))
+        log_p = -tf.nn.sparse_softmax_cross_entropy_with_logits(tf.gather_nd(caption, within), logits)
+        return tf.math.unsorted_segment_sum(log_p, within[:, 0], tf.shape(caption)[0])
+
+    surrogate = log_prob
+
+    def log_prior(self):
+        """No prior on the weights: 0."""
+        return tf.constant(0.0)
+
+    def predict(self, z, config=None, seed=None):
+        """Captions by p(Y | x) ≈ mean over S codes of p(Y | s): z [S, B, Z] -> (int32 [B, T], log p [B] in nats).
+
+        Args:
+            z: draws of the code.
+            config: `tfvae.layers.decoding.Config`, by default the head's own.
+            seed: int32 [2] where words are drawn.
+
+        Pu et al. 2016, section 4.2.
+        """
+        return decodings.decode(self._words(z), self.length, config or self.config.decoding, seed)
+
+    def initialise(self):
+        """Reads the word vectors; how many words they have.
+
+        Raises:
+            ValueError: for a file that cannot be read, or vectors of another dimension.
+        """
+        return load_word_vectors(self.config.word_vectors, self.vocabulary, self.w_e) if self.config.word_vectors else 0
+
+    def _words(self, z):
+        """`decodings.Words` whose state has, for every code, the cell's state and log p(words so far | s)."""
+        num, batch = tf.shape(z)[0], tf.shape(z)[1]
+        start = self._start(tf.reshape(tf.transpose(z, [1, 0, 2]), [-1, z.shape[-1]]))
+        cell = tf.nest.map_structure(lambda s: tf.reshape(s, [batch, num, s.shape[-1]]), start)
+        matrices, w_e, v, b_v = (
+            self.cell.matrices(), *(tf.convert_to_tensor(w) for w in (self.w_e, tf.transpose(self.v), self.b_v))
+        )  # fmt: skip
+
+        def next_word(cell, log_so_far):
+            """log p(next word) of the mixture [N, V], and the log normalisers [N, S] of the codes' logits."""
+            logits = self._logits(cell[0])
+            normaliser = tf.reduce_logsumexp(logits, axis=-1)
+            weight = log_so_far - tf.reduce_logsumexp(log_so_far, axis=-1, keepdims=True)
+            return tf.reduce_logsumexp(logits + (weight - normaliser)[..., None], axis=1), normaliser
+
+        def advance(word, state):
+            cell, log_so_far, normaliser = state
+            logit = tf.einsum("nsh,nh->ns", cell[0], tf.gather(v, word)) + tf.gather(b_v, word)[:, None]
+            log_so_far += logit - normaliser
+            projected = self.cell.project(tf.gather(w_e, word))[:, None]
+            flat = tf.nest.map_structure(lambda s: tf.reshape(s, [-1, s.shape[-1]]), cell)
+            many = tf.reshape(tf.repeat(projected, num, axis=1), [-1, projected.shape[-1]])
+            stepped = self.cell.step(many, flat, matrices)
+            cell = tf.nest.map_structure(lambda s, like: tf.reshape(s, tf.shape(like)), stepped, cell)
+            log_next, normaliser = next_word(cell, log_so_far)
+            return log_next, (cell, log_so_far, normaliser)
+
+        nothing_yet = tf.zeros([batch, num])
+        first, normaliser = next_word(cell, nothing_yet)
+        return decodings.Words(first, (cell, nothing_yet, normaliser), advance)
+
+    def _start(self, z):
+        return self.cell.start(tf.tanh(tf.linalg.matmul(z, tf.convert_to_tensor(self.c)) + self.b_c))
+
+    def _logits(self, hidden):
+        return tf.linalg.matmul(hidden, tf.convert_to_tensor(self.v)) + self.b_v
+
+    def _matrix(self, name, *shape):
+        return self.add_weight(shape=shape, initializer=recurrent.narrow_uniform(), name=name)
+
+
+def num_words(caption):
+    """Words of captions, the end counted as one: int32 [B, T] -> [B]."""
+    return tf.reduce_sum(tf.cast(_within(caption), tf.int32), axis=-1)
+
+
+def _within(caption):
+    """Whether a place is a word of its caption, or its end: [B, T] -> bool [B, T]."""
+    goes_on = tf.cast(caption[:, :-1] != END, tf.int32)
+    return tf.pad(tf.math.cumprod(goes_on, axis=1), [[0, 0], [1, 0]], constant_values=1) > 0
+
+
+def load_word_vectors(path, vocabulary, variable):
+    """Puts vectors of a word2vec or GloVe text file into the rows of their words; how many words it has.
+
+    Args:
+        path: of the file: a word and its numbers a line; a first line of two numbers is word2vec's header.
+        vocabulary: the words of the rows.
+        variable: Keras variable [V, M].
+
+    Raises:
+        ValueError: for a file that cannot be read, or a line that has not M numbers.
+    """
+    row_of = {word: row for row, word in enumerate(vocabulary)}
+    vectors, dimensions = variable.numpy().copy(), variable.shape[1]
+    found = 0
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            for number, line in enumerate(file, 1):
+                word, *numbers = line.rstrip().split(" ")
+                if number == 1 and len(numbers) == 1:
+                    continue
+                if len(numbers) != dimensions:
+                    raise ValueError(
+                        f"{path}, line {number}: {len(numbers)} numbers behind {word[:40]!r}, the embedding has "
+                        f"{dimensions}. Set `model.caption.embedding={len(numbers)}`, or give another file."
+                    )
+                if word in row_of:
+                    vectors[row_of[word]] = [float(value) for value in numbers]
+                    found += 1
+    except OSError as error:
+        raise ValueError(f"`model.caption.word_vectors` {path} cannot be read: {error.strerror}.") from error
+    variable.assign(vectors)
+    return found
