@@ -25,7 +25,8 @@ def model_and_batch(preset):
     config, rng = experiment.data, np.random.default_rng(0)
     image_shape = (64,) if config.transform.flatten else (8, 8, 1)
     shape = {"nothing": (0,), "moons": (2,)}.get(config.source, image_shape)
-    info = DataInfo(shape, 0 if config.source == "nothing" else 10, 1000, 100)
+    words = tuple(f"word{i}" for i in range(12)) if config.captioned_batch else ()
+    info = DataInfo(shape, 0 if config.source == "nothing" else 10, 1000, 100, words, 5 if words else 0)
     binary = config.transform.noise == "binarise"
 
     def image(num):
@@ -35,6 +36,9 @@ def model_and_batch(preset):
     streams = {}
     if config.labelled_batch:
         streams["labelled"] = {"image": image(6), "label": rng.integers(0, 10, 6)}
+    if config.captioned_batch:
+        ids = np.pad(rng.integers(2, 12, [4, 3]), [(0, 0), (0, 2)]).astype(np.int32)
+        streams["captioned"] = {"image": image(4), "caption": ids}
     if config.unlabelled_batch:
         streams["unlabelled"] = {"image": image(5)}
     return experiment.model.build(info, seed=0).prepare(streams), streams
@@ -48,4 +52,8 @@ def embedded(preset):
         experiment.data.labels_per_class, experiment.data.num_validation = 10, 100
         experiment.data.labelled_batch = min(experiment.data.labelled_batch, 100)
         experiment.data.unlabelled_batch = min(experiment.data.unlabelled_batch, 100)
+        if experiment.data.captioned_batch:  # The digits have no captions: the image model alone.
+            experiment.data.captioned_batch, experiment.data.unlabelled_batch = 0, 50
+            experiment.model.caption_weight, experiment.model.caption_encoder = 0.0, False
+            experiment.training.monitor = "bound"
     return experiment, load.load(experiment.data)

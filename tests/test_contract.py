@@ -19,6 +19,14 @@ def rows(batch):
     return len(next(iter(batch.values()))["image"])
 
 
+def questions(batch):
+    """What an endpoint may ask for, three rows of each."""
+    served = {"image": all_images(batch)[:3], "seed": tf.constant([1, 2, 3], tf.int64)}
+    if "captioned" in batch:
+        served["caption"] = tf.constant(batch["captioned"]["caption"][:3])
+    return served
+
+
 @every_preset
 def test_a_gradient_reaches_every_variable(preset):
     model, batch = model_and_batch(preset)
@@ -67,7 +75,7 @@ def test_compiled_and_plain_objective_are_the_same_numbers(preset):
 @every_preset
 def test_endpoints_trace_and_answer_a_batch(preset):
     model, batch = model_and_batch(preset)
-    served = {"image": all_images(batch)[:3], "seed": tf.constant([1, 2, 3], tf.int64)}
+    served = questions(batch)
     for name, endpoint in model.endpoints().items():
         assert all(spec.shape[0] is None for spec in endpoint.signature), name
         function = tf.function(endpoint.function, input_signature=endpoint.signature)
@@ -80,8 +88,7 @@ def test_endpoints_trace_and_answer_a_batch(preset):
 @every_preset
 def test_an_answer_does_not_depend_on_its_batch_mates(preset):
     model, batch = model_and_batch(preset)
-    image, seed = all_images(batch)[:3], tf.constant([1, 2, 3], tf.int64)
-    served = {"image": image, "seed": seed}
+    served = questions(batch)
     for name, endpoint in model.endpoints().items():
         together = endpoint.function(*(served[spec.name] for spec in endpoint.signature))
         alone = endpoint.function(*(served[spec.name][1:2] for spec in endpoint.signature))

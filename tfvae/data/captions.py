@@ -16,8 +16,9 @@ from tfvae.batch import END, UNKNOWN
 SPECIAL = ("<end>", "<unk>")
 TOKENIZERS = ("words", "word_pieces")
 
-# What a piece that continues a word begins with.
+# What a piece that continues a word begins with, and what stands for a word of unknown letters.
 CONTINUES = "##"
+_UNKNOWN_PIECE = "[UNK]"
 
 
 @dataclasses.dataclass
@@ -77,8 +78,8 @@ class Vocabulary(NamedTuple):
         words = split_words(texts)
         if self.tokenizer == "words":
             return words
-        cut = _word_pieces(self.words)
-        return [[piece for word in row for piece in cut(word)] for row in words]
+        pieces = _pieces_of(sorted({word for row in words for word in row}), self.words)
+        return [[piece for word in row for piece in pieces[word]] for row in words]
 
 
 def build(texts, config):
@@ -177,17 +178,24 @@ def _keras_hub():
 
 
 def _learn_pieces(texts, size):
-    dataset = tf.data.Dataset.from_tensor_slices(normalised(tf.constant(list(texts)))).batch(1000)
-    reserved = ["[PAD]", "[UNK]"]
+    words = [word for row in split_words(texts) for word in row]
+    dataset = tf.data.Dataset.from_tensor_slices(words).batch(1000)
     pieces = _keras_hub().tokenizers.compute_word_piece_vocabulary(
-        dataset, size, lowercase=False, reserved_tokens=reserved
+        dataset, size, lowercase=False, split=False, reserved_tokens=[_UNKNOWN_PIECE]
     )
-    return [piece for piece in pieces if piece not in reserved]
+    return [piece for piece in pieces if piece != _UNKNOWN_PIECE]
 
 
-def _word_pieces(words):
-    """A function: word -> its pieces, by keras-hub."""
+def _pieces_of(words, vocabulary):
+    """{word: its pieces}, by keras-hub, which knows them all from the vocabulary."""
     tokenizer = _keras_hub().tokenizers.WordPieceTokenizer(
-        [*words[len(SPECIAL) :], "[UNK]"], lowercase=False, split=False, oov_token="[UNK]", dtype="string"
-    )
-    return lambda word: [piece.decode() for piece in np.atleast_1d(tokenizer(tf.constant([word])).numpy())]
+        [*vocabulary[len(SPECIAL) :], _UNKNOWN_PIECE],
+        lowercase=False, split=False, oov_token=_UNKNOWN_PIECE, dtype="string",
+    )  # fmt: skip
+    pieces, cut = {}, iter(words)
+    # One call for all words gives their pieces in a row; what continues a word shows.
+    for piece in tokenizer(tf.constant(words)) if words else ():
+        if not piece.startswith(CONTINUES):
+            current = pieces[next(cut)] = []
+        current.append(piece)
+    return pieces

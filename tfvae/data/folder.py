@@ -245,7 +245,11 @@ def _items(files, rows, config, rejects, name_classes):
         row = rows.get(file, metadata.Row(file))
         label = row.label if of_table and file in rows else label
         drafts.append((file, label, row.split or split, row))
-    class_names = _sorted_names({label for _, label, _, _ in drafts if label is not None})
+    names = {label for _, label, _, _ in drafts if label is not None}
+    if len(names) == 1 and not of_table and any(row.captions for *_, row in drafts):
+        # One folder for all images of a set with captions, such as `images/`, is no class.
+        names, drafts = set(), [(file, None, split, row) for file, _, split, row in drafts]
+    class_names = _sorted_names(names)
     if class_names:
         for file, label, split, _ in drafts:
             if label is None and split in ("validation", "test"):

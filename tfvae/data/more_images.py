@@ -4,7 +4,7 @@ import numpy as np
 from absl import logging
 
 from tfvae.data import folder
-from tfvae.data.rows import NO_LABEL, concatenate
+from tfvae.data.rows import NO_LABEL, Rows, concatenate
 
 
 def added(source, config):
@@ -36,5 +36,5 @@ def added(source, config):
     )
     (logging.warning if found.rejects else logging.info)("%s holds\n%s", config.more_images, found.summary())
     rows = folder.stack(found, found.items)
-    bare = rows._replace(label=np.full(len(rows), NO_LABEL, np.int64), captions=())
+    bare = Rows(rows.image, np.full(len(rows), NO_LABEL, np.int64))
     return source._replace(train=concatenate([source.train, bare]))

@@ -11,7 +11,7 @@ from absl import logging
 
 from tfvae.batch import END, UNKNOWN
 from tfvae.data import captions
-from tfvae.evaluation import retrieval
+from tfvae.evaluation import figures, retrieval
 from tfvae.evaluation.batched import at_once, chunk_sizes, observations, subset
 from tfvae.evaluation.compiled import compiled
 from tfvae.probability import noise
@@ -137,6 +137,27 @@ def retrieved(model, data, rows):
     mean_y, variance_y = (np.concatenate([part[i] for part in of_captions]) for i in (0, 1))
     score = tf.function(retrieval.agreement)(*map(tf.constant, (mean_x, variance_x, mean_y, variance_y)))
     return retrieval.recalls(score, image_of)
+
+
+def examples(model, data, num=12, seed=0):
+    """Held-out images with what the model says and what a person said, as PNG: {"captions"} for any that caption,
+    {"images_from_captions"} for those that draw: the drawn image, its caption and the true image beside it.
+
+    {} where there are no images with captions to show.
+    """
+    rows = captioned(data.validation if len(data.validation) else data.test)
+    if not (hasattr(model, "caption") and len(rows)):
+        return {}
+    rows = subset(rows, num, seed)
+    shown = data.transform.picture(data.observe(rows)).numpy()
+    true = [texts[0] for texts in rows.captions]
+    drawn = {"captions": figures.captioned(shown, list(zip(generate(model, data, rows), true)))}
+    if getattr(model, "q_s_given_caption", None) is not None:
+        words = tf.constant(data.vocabulary.ids(true))
+        made = data.transform.picture(compiled(model, "image_from_caption")(words)).numpy()
+        pairs = np.concatenate([made, np.ones_like(made[:, :, :2]), shown], axis=2)
+        drawn["images_from_captions"] = figures.captioned(pairs, [("", text) for text in true])
+    return drawn
 
 
 def _coded(model, data, rows, num_samples, seed):

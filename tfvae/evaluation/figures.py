@@ -1,6 +1,7 @@
 """Figures as PNG bytes, in one style. pyplot and its state are never touched, so no figure outlives its function."""
 
 import io
+import textwrap
 
 import matplotlib
 import numpy as np
@@ -61,6 +62,29 @@ def decision_regions(probabilities, points, labelled, labelled_label, class_name
             )  # fmt: skip
         axes.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
         _legend_outside(axes, num_classes)
+        return _png(figure)
+
+
+def captioned(images, captions, columns=4):
+    """Images with texts below them.
+
+    Args:
+        images: [N, H, W, C] in [0, 1].
+        captions: N pairs (what the model says, what people say), "" for nothing.
+        columns: images in a line.
+    """
+    with matplotlib.rc_context({**_STYLE, "axes.grid": False}):
+        lines = -(-len(images) // columns)
+        figure = Figure((2.6 * columns, 3.3 * lines), layout="constrained")
+        for place, (image, (made, true)) in enumerate(zip(images, captions, strict=True), 1):
+            axes = figure.add_subplot(lines, columns, place)
+            axes.imshow(np.clip(image, 0.0, 1.0).squeeze(), cmap="gray", vmin=0.0, vmax=1.0, interpolation="nearest")
+            axes.set_axis_off()
+            said = "\n".join(textwrap.wrap(made, 30)[:4])
+            axes.text(0.0, -0.04, said, va="top", transform=axes.transAxes, fontsize=9, fontweight="bold")
+            below = -0.04 - 0.09 * (said.count("\n") + 1 if said else 0)
+            told = "\n".join(textwrap.wrap(true, 34)[:4])
+            axes.text(0.0, below, told, va="top", transform=axes.transAxes, fontsize=8, color=_MUTED)
         return _png(figure)
 
 

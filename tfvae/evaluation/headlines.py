@@ -26,7 +26,10 @@ class Rival(NamedTuple):
 
 def headlines(metrics, data):
     """The few numbers that matter, the most important first."""
-    made = (_error(metrics, data), _codes_error(metrics), _bound(metrics), _calibration(metrics), _surprise(metrics))
+    made = (
+        _error(metrics, data), _codes_error(metrics), _perplexity(metrics), _overlap(metrics), _retrieval(metrics),
+        _bound(metrics), _calibration(metrics), _surprise(metrics),
+    )  # fmt: skip
     return [headline for headline in made if headline]
 
 
@@ -155,6 +158,40 @@ def _codes_error(metrics):
         _percent(metrics["tsvm_error"]),
         "A transductive SVM on the model's codes errs this often on test rows; an ordinary SVM on the same codes "
         f"{_percent(metrics['svm_error'])}.",
+    )
+
+
+def _perplexity(metrics):
+    if metrics.get("perplexity") is None:
+        return None
+    return Headline(
+        "Perplexity",
+        f"{metrics['perplexity']:.1f}",
+        f"The model is as unsure of the next word as between that many equally probable ones: {metrics['captions']:,} "
+        f"captions of {metrics['captioned_rows']:,} test images. With the code of another image it is "
+        f"{metrics['perplexity_shuffled']:.1f}: the gap is what it takes from the image.",
+    )
+
+
+def _overlap(metrics):
+    if metrics.get("bleu1") is None:
+        return None
+    return Headline(
+        "BLEU-1 to BLEU-4",
+        " · ".join(f"{metrics[f'bleu{n}']:.2f}" for n in range(1, 5)),
+        "Runs of one to four words of generated captions that people used for the same image, from 0 to 1. Captions "
+        f"made with another image's code have a BLEU-1 of {metrics['bleu1_shuffled']:.2f}.",
+    )
+
+
+def _retrieval(metrics):
+    if metrics.get("caption_to_image_r10") is None:
+        return None
+    return Headline(
+        "Recall at 10",
+        f"{_percent(metrics['caption_to_image_r10'])} · {_percent(metrics['image_to_caption_r10'])}",
+        "How often the image of a caption is among the ten best, and how often a caption of an image is, by the code "
+        f"that both share. Median ranks: {metrics['caption_to_image_rank']:g}, {metrics['image_to_caption_rank']:g}.",
     )
 
 

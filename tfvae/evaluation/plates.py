@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tfvae.data.rows import NO_LABEL
-from tfvae.evaluation import classification, figures, generation, history, representation
+from tfvae.evaluation import captioning, classification, figures, generation, history, representation
 from tfvae.evaluation.batched import observations, subset
 from tfvae.evaluation.compiled import compiled
 from tfvae.probability import noise
@@ -21,6 +21,12 @@ _CAPTIONS = {
     "completions": (
         "Completions",
         "Held-out originals, their left half, and the whole that the model makes of it.",
+    ),
+    "captions": ("Captions", "Held-out images: in bold what the model says, below it what a person said."),
+    "images_from_captions": (
+        "Images from captions",
+        "Left what the model draws for a held-out caption, right the image that it was written for (Pu 2017, "
+        "figure 3.11).",
     ),
     "class_samples": ("Samples of every class", "A line shares its random style, a column its class (figure 3b)."),
 }
@@ -59,6 +65,13 @@ def curves(runs):
             "nats",
             "It should rise and level off; a fall is overfitting.",
         ),
+        (
+            "perplexity",
+            "Validation perplexity of captions",
+            False,
+            "a word",
+            "It should fall and level off; a rise is overfitting.",
+        ),
         ("loss", "Training loss", False, "nats", "What the optimiser minimises; not comparable between models."),
     )
     made = []
@@ -72,9 +85,13 @@ def curves(runs):
 
 
 def pictures(model, data, seed=0):
-    """Samples, reconstructions, analogies."""
+    """Samples, reconstructions, analogies, captions."""
     grids = generation.pictures(model, data, seed)
-    return [Plate(*_caption(name), generation.png(grid, min_width=420), True) for name, grid in grids.items()]
+    drawn = [Plate(*_caption(name), generation.png(grid, min_width=420), True) for name, grid in grids.items()]
+    return [
+        *(Plate(*_caption(name), png) for name, png in captioning.examples(model, data, seed=seed).items()),
+        *drawn,
+    ]
 
 
 def _caption(name):

@@ -119,6 +119,8 @@ def _summary(data, records):
     sentence = f"{info.num_train:,} training rows" + (f" of {shape}" if shape else " without observations")
     if info.num_labelled:
         sentence += f", {info.num_labelled:,} of them labelled with {info.num_classes} classes"
+    if len(data.captioned):
+        sentence += f", {len(data.captioned):,} with captions"
     sentence += f"; {len(data.validation):,} rows for validation, {len(data.test):,} for the test."
     seconds = sum(record.get("seconds", 0.0) for record in records)
     if records and seconds:

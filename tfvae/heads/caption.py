@@ -116,6 +116,8 @@ class Caption(keras.layers.Layer):
             """log p(next word) of the mixture [N, V], and the log normalisers [N, S] of the codes' logits."""
             logits = self._logits(cell[0])
             normaliser = tf.reduce_logsumexp(logits, axis=-1)
+            if z.shape[0] == 1:  # Nothing to mix, and V numbers a row that need no second exponential.
+                return (logits - normaliser[..., None])[:, 0], normaliser
             weight = log_so_far - tf.reduce_logsumexp(log_so_far, axis=-1, keepdims=True)
             return tf.reduce_logsumexp(logits + (weight - normaliser)[..., None], axis=1), normaliser
 
@@ -182,9 +184,16 @@ def load_word_vectors(path, vocabulary, variable):
                         f"{dimensions}. Set `model.caption.embedding={len(numbers)}`, or give another file."
                     )
                 if word in row_of:
-                    vectors[row_of[word]] = [float(value) for value in numbers]
+                    vectors[row_of[word]] = _floats(numbers, path, number)
                     found += 1
     except OSError as error:
         raise ValueError(f"`model.caption.word_vectors` {path} cannot be read: {error.strerror}.") from error
     variable.assign(vectors)
     return found
+
+
+def _floats(texts, path, line):
+    try:
+        return [float(text) for text in texts]
+    except ValueError as error:
+        raise ValueError(f"{path}, line {line}: {error}; give a word and its numbers, set apart by blanks.") from None

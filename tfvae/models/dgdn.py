@@ -371,8 +371,9 @@ class DGDN(GenerativeModel):
 
     def codes(self, image, num_samples=1, seed=None):
         """Codes [S, B, Z]: the mean of `encode`, or draws of maps and codes where there is a seed."""
-        s = self.encode(image).mean() if seed is None else self.infer(image, num_samples, seed).s
-        return tf.reshape(s, [-1, tf.shape(image)[0], self.latent_dim])
+        if seed is None:
+            return self.encode(image).mean()[None]
+        return tf.reshape(self.infer(image, num_samples, seed).s, [num_samples, -1, self.latent_dim])
 
     def caption_log_prob(self, s, words):
         """log p(Y | x) ≈ log of the mean over S codes of p(Y | s): [S, B, Z], int32 [B, T] -> [B], nats."""

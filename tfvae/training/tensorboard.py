@@ -13,7 +13,7 @@ from tensorboard.plugins.hparams import api as hparams
 
 from tfvae import experiment as experiments
 from tfvae.data.rows import NO_LABEL
-from tfvae.evaluation import generation, representation
+from tfvae.evaluation import captioning, generation, representation
 from tfvae.evaluation.batched import at_once, subset
 from tfvae.evaluation.compiled import compiled
 from tfvae.probability import noise
@@ -67,7 +67,7 @@ class Pictures(keras.callbacks.Callback):
         drawn = self._drawn() if self.every and (epoch + 1) % self.every == 0 else ({}, {})
         terms = {name.removeprefix("val_"): value for name, value in logs.items() if name.startswith("val_")}
         with _writing(self._log_dir), self._writer.as_default(step=epoch):
-            for name in terms.keys() - {"loss", "error"}:
+            for name in terms.keys() - {"loss", "error", "perplexity"}:
                 tf.summary.scalar(f"nats/{name}", terms[name])
             _write(*drawn)
             self._writer.flush()
@@ -83,6 +83,8 @@ class Pictures(keras.callbacks.Callback):
     def _drawn(self):
         """Images and histograms of this moment, by tag."""
         images, histograms = generation.pictures(self.model, self.data, self.seed), {}
+        for name, png in captioning.examples(self.model, self.data, seed=self.seed).items():
+            images[name] = _pixels(png)
         with contextlib.suppress(NotImplementedError):
             rows = self._kl_rows.take(np.arange(at_once(self.model, len(self._kl_rows))))
             image = tf.constant(self.data.observe(rows))
@@ -119,7 +121,11 @@ def kl_bars(kl, name):
     axes.set(xlabel=f"units of {name}, sorted", ylabel="KL [nats]")
     png = io.BytesIO()
     figure.savefig(png, format="png")
-    return tf.io.decode_png(png.getvalue(), channels=3).numpy()
+    return _pixels(png.getvalue())
+
+
+def _pixels(png):
+    return tf.io.decode_png(png, channels=3).numpy()
 
 
 def write_hparams(log_dir, experiment):

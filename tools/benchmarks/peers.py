@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 INSTALL = "pip install torch==2.13.0 onnx onnxruntime pillow numpy"
@@ -31,3 +32,20 @@ def avx512_environment(folder):
     source = Path(__file__).with_name("mkl_avx512.c")
     subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", str(library), str(source)], check=True)
     return {"LD_PRELOAD": str(library)}
+
+
+def torch_workers(start, python, script, folder):
+    """{"stock": worker, "avx512": worker} of PyTorch; the second one only with a C compiler.
+
+    Args:
+        start: of `benchmark.session`.
+        python: the peers' interpreter.
+        script: of the worker.
+        folder: where the library is built.
+    """
+    workers = {"stock": start("torch_stock", python, script)}
+    avx512 = avx512_environment(folder)
+    if avx512 is None:
+        print("There is no C compiler `cc`, so PyTorch with AVX-512 is left out.", file=sys.stderr)
+        return workers
+    return {**workers, "avx512": start("torch_avx512", python, script, avx512)}

@@ -33,12 +33,7 @@ def main():
         ours = start("tensorflow", sys.executable, "train_step_tf.py")
         shards, recorded = str(folder / "shards"), str(folder / "step.npz")
         ours.ask("write_shards", folder=shards, images=str(folder / "images.npy"), num_labelled=1000, storage="raw")
-        theirs = {"stock": start("torch_stock", arguments.peer_python, "train_step_torch.py")}
-        avx512 = peers.avx512_environment(folder)
-        if avx512 is None:
-            print("There is no C compiler `cc`, so PyTorch with AVX-512 is left out.", file=sys.stderr)
-        else:
-            theirs["avx512"] = start("torch_avx512", arguments.peer_python, "train_step_torch.py", avx512)
+        theirs = peers.torch_workers(start, arguments.peer_python, "train_step_torch.py", folder)
         checks = check_equal(ours.ask("record_step", shards=shards, path=recorded), theirs["stock"], recorded)
         cases = [
             Case(name, ours, way, {"shards": shards, **kwargs}, IMAGES_A_STEP) for name, (way, kwargs) in OURS.items()

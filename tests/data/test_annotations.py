@@ -1,0 +1,116 @@
+"""Captions as COCO and Flickr ship them."""
+
+import json
+
+import pytest
+from PIL import Image
+
+from tests import made_captions
+from tfvae.data import annotations, folder, load, metadata
+from tfvae.data.ingest import ingest
+
+
+def flickr(root):
+    """Four photographs in Flickr8k's form: one of each split, one in none; captions of two more that are not there."""
+    (root / "images").mkdir(parents=True)
+    for name in "abcd":
+        Image.new("RGB", (8, 8), (60, 60, 60)).save(root / "images" / f"{name}.jpg")
+    lines = [f"{name}.jpg#{k}\tcaption {k} of {name} ." for name in "abcdxy" for k in range(2)]
+    (root / "Flickr8k.token.txt").write_text("\n".join(lines) + "\n")
+    for split, names in (("train", "ax"), ("dev", "b"), ("test", "c")):
+        (root / f"Flickr_8k.{split}Images.txt").write_text("".join(f"{name}.jpg\n" for name in names))
+    return root
+
+
+def test_flickr_is_read_with_its_splits(tmp_path):
+    found = folder.survey(flickr(tmp_path / "flickr"))
+    items = {item.file: item for item in found.items}
+    assert {file: item.split for file, item in items.items()} == {
+        "images/a.jpg": "train", "images/b.jpg": "validation", "images/c.jpg": "test", "images/d.jpg": "train",
+    }  # fmt: skip
+    assert items["images/a.jpg"].captions == ("caption 0 of a .", "caption 1 of a .")
+    assert found.class_names == ()  # The folder `images` is no class here.
+    reasons = {reject.file: reject.reason for reject in found.rejects}
+    assert "names 2 images that the folder does not have" in reasons["Flickr8k.token.txt"]
+
+
+def test_coco_is_read_with_its_splits(tmp_path):
+    found = folder.survey(made_captions.write_coco(tmp_path / "coco", wordings=2))
+    assert {split: sum(item.split == split for item in found.items) for split in folder.SPLITS} == {
+        "train": 50, "validation": 50, "test": 50,
+    }  # fmt: skip
+    first = next(item for item in found.items if item.file == "train2014/train_000.png")
+    assert first.captions == ("A red square at the top left.", "At the top left, a square that is red")
+    assert not found.rejects and not found.class_names
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("captions_train.json", "{", "no caption file of COCO"),
+        ("captions_train.json", "[]", "no caption file of COCO"),
+        ("captions_train.json", '{"images": [{"id": 1}], "annotations": []}', "no caption file of COCO"),
+        ("captions_train.json", '{"images": [], "annotations": [{"image_id": 7, "caption": "a"}]}', "image 7"),
+        (
+            "captions_train.json",
+            '{"images": [{"id": 7, "file_name": "a.png"}], "annotations": [{"image_id": 7, "caption": 3}]}',
+            "must be text",
+        ),
+        ("x.token.txt", "a.jpg#0 no tab", "line 1"),
+    ],
+)
+def test_what_is_no_caption_file_is_refused(tmp_path, name, content, told):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(ValueError, match=told):
+        annotations.read(tmp_path / name)
+
+
+def test_bad_captions_are_repaired_left_out_or_cut_and_counted(tmp_path):
+    lines = [b"a.jpg#0\t", b"a.jpg#1\t   ", b"a.jpg#2\tgood \xff\xfe dog", b"a.jpg#3\t" + b"long " * 80_000]
+    (tmp_path / "x.token.txt").write_bytes(b"\n".join(lines))
+    rows, repairs = annotations.read(tmp_path / "x.token.txt")
+    assert dict(repairs) == {"caption empty": 2, "caption repaired": 1, "caption cut": 1}
+    merged = rows[0]
+    for row in rows[1:]:
+        merged = merged.merge(row)
+    assert len(merged.captions) == 2
+    assert max(len(text.encode()) for text in merged.captions) <= metadata.MAX_CAPTION_BYTES
+
+
+def test_captions_survive_shards(tmp_path):
+    coco = made_captions.write_coco(tmp_path / "coco")
+    ingest(coco, tmp_path / "shards", report=lambda _: None)
+    config = {"captioned_batch": 4, "labelled_batch": 0, "unlabelled_batch": 0, "num_validation": 5}
+    from_folder = load.load(load.Config(source="folder", path=str(coco), **config))
+    from_shards = load.load(load.Config(source="shards", path=str(tmp_path / "shards"), **config))
+    assert from_folder.vocabulary == from_shards.vocabulary
+    for rows, others in ((from_folder.captioned, from_shards.captioned), (from_folder.test, from_shards.test)):
+        assert sorted(zip(map(bytes, rows.image), rows.captions)) == sorted(
+            zip(map(bytes, others.image), others.captions)
+        )
+
+
+def test_an_image_without_file_is_told(tmp_path):
+    coco = made_captions.write_coco(tmp_path / "coco", splits=("train",))
+    (coco / "train2014" / "train_000.png").unlink()
+    found = folder.survey(coco)
+    assert [reject.reason for reject in found.rejects] == [
+        "names 1 images that the folder does not have, such as annotations/train_000.png"
+    ]
+
+
+def test_a_name_that_two_files_have_is_not_guessed(tmp_path):
+    coco = made_captions.write_coco(tmp_path / "coco", splits=("train",))
+    (coco / "more").mkdir()
+    (coco / "more" / "train_000.png").write_bytes((coco / "train2014" / "train_000.png").read_bytes())
+    found = folder.survey(coco)
+    assert not any(item.captions for item in found.items if item.file.endswith("train_000.png"))
+
+
+def test_the_metadata_of_a_folder_still_goes_first(tmp_path):
+    coco = made_captions.write_coco(tmp_path / "coco", splits=("train",))
+    rows = [{"file_name": "train2014/train_000.png", "label": "shape"}]
+    (coco / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    found = folder.survey(coco)
+    labels = {item.file: item.label for item in found.items}
+    assert labels["train2014/train_000.png"] == 0 and set(labels.values()) == {0, -1}
