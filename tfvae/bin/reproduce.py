@@ -13,7 +13,9 @@ from tfvae.reproduction.tables import BUDGETS, TABLES
 _TABLE = flags.DEFINE_enum("table", None, sorted(TABLES), "Which table or figure.", required=True)
 _BUDGET = flags.DEFINE_enum("budget", "small", BUDGETS, "Size of the presets; tiny: one epoch, to see that it works.")
 _WORKDIR = flags.DEFINE_string("workdir", "runs/reproduce", "Where the runs go; what is there is gone on with.")
-_DATA_DIR = flags.DEFINE_string("data_dir", "", "Where TFDS keeps its sets; empty for its default.")
+_DATA_DIR = flags.DEFINE_string(
+    "data_dir", "", "Where TFDS keeps its sets, empty for its default; for dgdn-3 Flickr8k's folder."
+)
 _DRAWS = flags.DEFINE_integer("draws", 3, "Draws of labels, initialisation and noise.", lower_bound=1)
 _OUTPUT = flags.DEFINE_string("output", "tools/results", "Where the JSON and the figures are written.")
 

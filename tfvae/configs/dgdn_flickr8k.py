@@ -20,7 +20,8 @@ def get_config(size="full"):
     elif size == "small":
         model.network = networks.Config((24, 64, 64), (6, 6, 5), (2, 4))
         data.image_size, data.captioned_batch = 64, 32
-        training.learning_rate, training.epochs, training.patience = 1e-3, 100, 20
+        training.learning_rate, training.epochs, training.patience = 1e-3, 50, 12
+        training.figures_epochs = 0
     else:
         data.image_size, data.captioned_batch, data.captions.min_count = 8, 6, 1
         model.caption.hidden, model.caption.embedding = 8, 5

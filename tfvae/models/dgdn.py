@@ -234,7 +234,7 @@ class DGDN(GenerativeModel):
         for target, rows, targets in self._targets(batch):
             head, size, share = self.heads[target], rows[1] - rows[0], (rows[1] - rows[0]) / num_images
             z = tf.reshape(by_draw[:, rows[0] : rows[1]], [-1, self.latent_dim])
-            repeated = tf.tile(targets, [self.config.num_samples, *[1] * (targets.shape.rank - 1)])
+            repeated = tf.tile(targets, [self.config.num_samples, *[1] * (len(targets.shape) - 1)])
             words = tf.cast(num_words(repeated), tf.float32) if target == "caption" else self.num_classes
             xi = self.weight(target, share, words)
             value = tf.reshape(xi * head.surrogate(z, repeated), [self.config.num_samples, size])

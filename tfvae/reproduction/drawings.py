@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from tfvae.evaluation import figures, generation
+from tfvae.evaluation import captioning, figures, generation
 from tfvae.evaluation.representation import auxiliary_codes
 from tfvae.models.auxiliary import AuxiliaryVAE
 from tfvae.probability import noise
@@ -57,6 +57,16 @@ def dictionaries(done):
         if run.planned.draw == 0 and name not in drawn and run.planned.experiment.model.unpooling == "stochastic":
             opened = open_run(run.planned.workdir)
             drawn[name] = generation.png(generation.elements(opened.model, layer=1), min_width=600)
+    return drawn
+
+
+def captions(done):
+    """Held-out photographs with their captions by the first row, and images for captions by the first that draws."""
+    drawn = {}
+    for run in done:
+        if run.planned.draw == 0 and len(drawn) < 2:
+            opened = open_run(run.planned.workdir)
+            drawn = captioning.examples(opened.model, opened.data, num=8) | drawn
     return drawn
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from tfvae.reproduction import derived
 from tfvae.training import atomic
 
-_DIGITS = {"percent": 2, "nats": 2}
+_DIGITS = {"percent": 2, "nats": 2, "number": 2}
 
 
 def document(name, table, budget, done, facts, figures):
@@ -29,7 +29,12 @@ def document(name, table, budget, done, facts, figures):
         "name": name,
         "title": table.title,
         "citation": table.citation,
-        "command": command(name, budget, num_draws, any(run.planned.experiment.data.data_dir for run in done)),
+        "command": command(
+            name,
+            budget,
+            num_draws,
+            any(run.planned.experiment.data.data_dir or run.planned.experiment.data.path for run in done),
+        ),
         "budget": budget,
         "draws": num_draws,
         "table": rendered(table, [run.record for run in done]),

@@ -50,13 +50,16 @@ def plan(table, budget, num_draws, workdir, data_dir=""):
         budget: `tiny` (one epoch, to see that everything works), `small` or `full`.
         num_draws: draws of labels, initialisation and noise.
         workdir: of all runs.
-        data_dir: where TFDS keeps its sets; empty for its default.
+        data_dir: where TFDS keeps its sets, empty for its default; for a table of one folder, that folder.
     """
     planned = []
     for draw in range(num_draws):
         for entry in table.entries:
             experiment = draws.experiment_of(experiment_of(entry, budget, data_dir), draw)
             folder = Path(workdir) / budget / _folder(entry) / str(draw)
+            if entry.after:
+                first = next(other for other in table.entries if other.name == entry.after)
+                experiment.training.start_from = str(Path(workdir) / budget / _folder(first) / str(draw))
             planned.append(Planned(entry, draw, entry.size or budget, experiment, folder))
     return planned
 
@@ -73,6 +76,8 @@ def experiment_of(entry, budget, data_dir=""):
         _override(experiment, path, value)
     if data_dir and experiment.data.source == "tfds":
         experiment.data.data_dir = data_dir
+    if experiment.data.source == "folder":
+        experiment.data.path = data_dir
     if budget == "tiny":
         experiment.training.epochs = 1
     return experiment
@@ -91,7 +96,7 @@ def check_data(planned):
             try:
                 load.load(wanted)
             except ValueError as error:
-                flag = " Here the flag is --data_dir." if wanted.source == "tfds" else ""
+                flag = " Here the flag is --data_dir." if wanted.source in ("tfds", "folder") else ""
                 raise ValueError(f"The data of {run.entry.name!r} cannot be used: {error}{flag}") from error
             checked.append(wanted)
 

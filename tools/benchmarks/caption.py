@@ -1,8 +1,8 @@
 """Captions: beam search beside keras-hub's around the same cell, and training beside a GRU of PyTorch.
 
 Both searches go through the same GRU of 512 units over 2,500 words for 20 words of every caption (the end is made so
-improbable that none stops before), 5 beams, in one compiled function, and must find captions as probable. Training is one
-step of Adam on the head alone: its GRU and the softmax over the words, on captions as long as those of Flickr8k.
+improbable that none stops before), 5 beams, in one compiled function, and must find captions as probable. Training is
+one step of Adam on the head alone: its GRU and the softmax over the words, on captions as long as those of Flickr8k.
 PyTorch multiplies all places with the words and masks (`masked`), or those within captions alone (`packed`), as ours.
 """
 
