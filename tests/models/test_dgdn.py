@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tfvae.batch import DataInfo
+from tfvae.heads import targets
 from tfvae.inference.maps import total_divergence
 from tfvae.models import dgdn
 from tfvae.networks import dgdn as networks
@@ -29,6 +30,11 @@ def batch(rng):
 
 def build(**fields):
     return dgdn.Config(NETWORK, **fields).build(INFO)
+
+
+def xi_of(model):
+    """ξ of the labels of `batch`, three of eight images."""
+    return targets.weight(model.heads["label"], model.scales["label"], tf.constant([0, 1, 2]), 3 / 8)
 
 
 def test_encoder_and_decoder_share_one_map(batch):
@@ -76,7 +82,7 @@ def test_pixels_are_gaussians_of_one_precision(batch, rng):
 
 def test_the_weight_of_a_label_is_the_source_s():
     """ξ = N_x / (C ρ): 64 pixels, 3 classes, ρ = 3/8."""
-    assert build().weight("label", 3 / 8, 3) == pytest.approx(64 / (3 * 3 / 8))
+    assert xi_of(build()) == pytest.approx(64 / (3 * 3 / 8))
 
 
 @pytest.mark.parametrize("head", dgdn.HEADS)
@@ -84,7 +90,7 @@ def test_the_loss_is_the_bound_and_weighted_labels(batch, head):
     """Without any discrete map, term by term: −mean U − (B_l / B) ξ mean log p(y | s) − the prior's share."""
     model = build(unpooling="deterministic", head=head)
     objective = model.objective(batch, noise.seed(0))
-    terms, xi = objective.terms, model.weight("label", 3 / 8, 3)
+    terms, xi = objective.terms, xi_of(model)
     prior = xi * 3 / 8 * model.heads["label"].log_prior() / INFO.num_labelled
     expected = -tf.reduce_mean(terms["bound"]) - 3 / 8 * xi * tf.reduce_mean(terms["label_log_prob"]) - prior
     assert float(objective.loss) == pytest.approx(float(expected), rel=1e-4)

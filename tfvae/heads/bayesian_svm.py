@@ -64,6 +64,11 @@ class BayesianSvm(keras.layers.Layer):
         a, b = self.kappa_prior
         return laplace + (a - 1.0) * log_kappa - b * tf.exp(log_kappa)
 
+    def num_outcomes(self, label):
+        """C, whatever the label."""
+        del label
+        return self.num_classes
+
     def predict(self, z):
         """Probabilities of the classes from decision values averaged over draws of the code: z [S, B, Z] -> [B, C].
 

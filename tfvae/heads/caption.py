@@ -79,6 +79,10 @@ class Caption(keras.layers.Layer):
 
     surrogate = log_prob
 
+    def num_outcomes(self, caption):
+        """T, words of each caption: [B]."""
+        return tf.cast(num_words(caption), tf.float32)
+
     def log_prior(self):
         """No prior on the weights: 0."""
         return tf.constant(0.0)

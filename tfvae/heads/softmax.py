@@ -29,6 +29,11 @@ class Softmax(keras.layers.Layer):
         """No prior on the weights: 0."""
         return tf.constant(0.0)
 
+    def num_outcomes(self, label):
+        """K, whatever the label."""
+        del label
+        return self.num_classes
+
     def predict(self, z):
         """Probabilities averaged over draws of the code: z [S, B, Z] -> [B, K]."""
         num, batch = tf.shape(z)[0], tf.shape(z)[1]

@@ -13,10 +13,11 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae import inference
-from tfvae.batch import CAPTION, CAPTIONED, IMAGE, LABEL, LABELLED
+from tfvae.batch import CAPTION, CAPTIONED, IMAGE
 from tfvae.heads import caption as captions
+from tfvae.heads import targets
 from tfvae.heads.bayesian_svm import BayesianSvm
-from tfvae.heads.caption import Caption, num_words
+from tfvae.heads.caption import Caption
 from tfvae.heads.softmax import Softmax
 from tfvae.inference.maps import Evidence, MapDraw, expected, hard_draw, most_probable, total_divergence
 from tfvae.inference.nvil import LocalNvil, Nvil
@@ -32,9 +33,6 @@ from tfvae.probability import families, noise
 UNPOOLINGS = ("stochastic", "deterministic")
 ESTIMATORS = ("nvil", "nvil_local", "gumbel", "local_expectation")
 HEADS = ("bayesian_svm", "softmax")
-
-# Head -> the stream whose rows have its target, and that target.
-_TARGETS = {"label": (LABELLED, LABEL), "caption": (CAPTIONED, CAPTION)}
 
 # Keeps the noise of captions apart from that of codes.
 _CAPTION_NOISE = 1
@@ -130,7 +128,8 @@ class DGDN(GenerativeModel):
         self.precision = Precision(config.initial_precision, name="alpha0")
         learns_maps = self.stochastic and not config.freeze_image_model
         self.estimator = _estimator(config, self.ladder, info.image_shape) if learns_maps else None
-        self.heads = {}
+        self.heads, num_pixels = {}, info.image_shape[0] * info.image_shape[1]
+        self.scales = {"label": config.label_weight * num_pixels, "caption": config.caption_weight * num_pixels}
         if config.label_weight:
             self.heads["label"] = _label_head(config, self.latent_dim, info.num_classes)
             self.classify = self._classify
@@ -209,69 +208,35 @@ class DGDN(GenerativeModel):
         }
         if inferred.draws:
             terms["kl_u"] = mean(divergence)
-        explained, prior, of_heads = self._of_heads(inferred.s, batch)
-        extra = prior + self._of_captions(batch, masks, seed, training, of_heads)
-        terms |= of_heads
-        rest = -self.kl_weight(training) * kl_s + explained
+        told = targets.explained(self.heads, self.scales, inferred.s, batch, num, self.info.num_labelled)
+        of_captions, caption_terms = self._of_captions(batch, masks, seed, training)
+        terms |= {**told.terms, **caption_terms}
+        extra = told.prior + of_captions
+        rest = -self.kl_weight(training) * kl_s + told.value
         if self.config.freeze_image_model:
-            return Objective(-tf.reduce_mean(explained) - extra, terms)
+            return Objective(-tf.reduce_mean(told.value) - extra, terms)
         if not inferred.draws:
             return Objective(-tf.reduce_mean(log_likelihood + rest) - extra, terms)
         evidence = Evidence(tf.tile(image, [num, 1, 1, 1]), log_pixels, rest, lowest, tf.exp(self.precision.log()))
         surrogate = self.estimator.surrogate(inferred.draws, evidence, training)
         return Objective(-tf.reduce_mean(surrogate.value) - extra + surrogate.loss, terms)
 
-    def weight(self, target, share, size):
-        """ξ = `<target>_weight` · N_x / (size · ρ) of a batch in which the share ρ of the images has the target."""
-        height, width, _ = self.image_shape
-        return getattr(self.config, f"{target}_weight") * height * width / (size * share)
-
-    def _of_heads(self, s, batch):
-        """Σ over heads of ξ times their surrogates [S·B], 0 where a target is missing; the priors' shares; terms."""
-        num_images = sum(_num_rows(stream) for stream in batch.values())
-        by_draw = tf.reshape(s, [self.config.num_samples, num_images, self.latent_dim])
-        explained, prior, terms = tf.zeros([self.config.num_samples, num_images]), 0.0, {}
-        for target, rows, targets in self._targets(batch):
-            head, size, share = self.heads[target], rows[1] - rows[0], (rows[1] - rows[0]) / num_images
-            z = tf.reshape(by_draw[:, rows[0] : rows[1]], [-1, self.latent_dim])
-            repeated = tf.tile(targets, [self.config.num_samples, *[1] * (len(targets.shape) - 1)])
-            words = tf.cast(num_words(repeated), tf.float32) if target == "caption" else self.num_classes
-            xi = self.weight(target, share, words)
-            value = tf.reshape(xi * head.surrogate(z, repeated), [self.config.num_samples, size])
-            explained += tf.pad(value, [(0, 0), (rows[0], num_images - rows[1])])
-            if target == "label":
-                # The prior belongs to the whole data set: each labelled image bears its share.
-                prior += xi * share * head.log_prior() / self.info.num_labelled
-            terms[f"{target}_log_prob"] = _Mean(self.config.num_samples)(head.log_prob(z, repeated))
-        return tf.reshape(explained, [-1]), prior, terms
-
-    def _targets(self, batch):
-        """Yields (name of a head, (first, last + 1) of the rows of the batch that have its target, targets)."""
-        first = 0
-        for stream, entries in batch.items():
-            end = first + _num_rows(entries)
-            for target, (of_stream, entry) in _TARGETS.items():
-                if target in self.heads and stream == of_stream:
-                    yield target, (first, end), entries[entry]
-            first = end
-
-    def _of_captions(self, batch, masks, seed, training, terms):
-        """(B_c / B) mean of V(x, Y) over the captioned images; its terms are added to `terms`."""
+    def _of_captions(self, batch, masks, seed, training):
+        """(B_c / B) mean of V(x, Y) over the captioned images, and its terms."""
         if self.q_s_given_caption is None or CAPTIONED not in batch:
-            return 0.0
-        (first, end), words = next((rows, words) for target, rows, words in self._targets(batch) if target == "caption")
-        q_s = self.encode_caption(words)
+            return 0.0, {}
+        head, scale = self.heads["caption"], self.scales["caption"]
+        (target,) = targets.targets({"caption": head}, batch)
+        q_s = self.encode_caption(target.values)
         s = q_s.sample(seed=noise.fold_in(seed, _CAPTION_NOISE))
-        given = [tf.stop_gradient(mask[first:end]) for mask in masks]  # Of the first draw.
+        given = [tf.stop_gradient(mask[target.first : target.end]) for mask in masks]  # Of the first draw.
         log_pixels = self.log_p_pixels(batch[CAPTIONED][IMAGE], self.ladder.top_down(s, given))
         log_likelihood = tf.reduce_sum(log_pixels, axis=[1, 2])
         kl = tf.reduce_sum(gaussian_kl_per_unit(q_s), axis=-1)
-        terms |= {"caption_log_likelihood": log_likelihood, "caption_kl_s": kl}
-        share = (end - first) / sum(_num_rows(stream) for stream in batch.values())
-        xi = self.weight("caption", share, tf.cast(num_words(words), tf.float32))
-        explained = xi * self.heads["caption"].log_prob(s, words)
-        kl_weight = self.warmed_up(self.config.caption_kl_warmup_steps, training)
-        return share * tf.reduce_mean(log_likelihood - kl_weight * kl + explained)
+        log_p_y = targets.weight(head, scale, target.values, target.share) * head.log_prob(s, target.values)
+        bound = log_likelihood - self.warmed_up(self.config.caption_kl_warmup_steps, training) * kl + log_p_y
+        terms = {"caption_log_likelihood": log_likelihood, "caption_kl_s": kl}
+        return target.share * tf.reduce_mean(bound), terms
 
     # What can be asked of the model.
 
@@ -411,11 +376,6 @@ class DGDN(GenerativeModel):
     def _masks(self, draws, num):
         """The masks of `MapDraw`s; the top left cell of every block where unpooling is deterministic."""
         return [draw.down for draw in draws] if self.stochastic else self.ladder.usual_masks(num)
-
-
-def _num_rows(stream):
-    """Rows of a stream."""
-    return stream[IMAGE].shape[0]
 
 
 class _Mean:
