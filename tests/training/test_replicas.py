@@ -1,10 +1,12 @@
 """Two replicas on two logical CPUs take the steps of one device."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 PROGRAM = Path(__file__).with_name("two_replicas.py")
@@ -12,9 +14,10 @@ PROGRAM = Path(__file__).with_name("two_replicas.py")
 
 @pytest.fixture(scope="module")
 def replicas(tmp_path_factory):
-    questions = ["clipped", "scaled", "overflow", "resumed"]
+    questions = ["clipped", "scaled", "overflow", "resumed", "maps"]
     command = [sys.executable, str(PROGRAM), str(tmp_path_factory.mktemp("replicas")), *questions]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    environment = {**os.environ, "PYTHONPATH": str(PROGRAM.parents[2])}
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, check=False)
     assert ran.returncode == 0, ran.stderr[-3000:]
     return json.loads(ran.stdout.splitlines()[-1])
 
@@ -34,3 +37,14 @@ def test_an_overflow_on_any_replica_skips_the_step_on_all(replicas):
 def test_a_mirrored_run_resumes_bit_for_bit(replicas):
     assert all(replicas["resumed"]["same"]) and len(replicas["resumed"]["same"]) > 10
     assert replicas["resumed"]["steps"] == [22, 22]
+
+
+def test_running_statistics_of_maps_and_captions_are_the_mean_over_replicas(replicas):
+    """What replicas assign by themselves is one variable: probabilities still add up, and it has moved."""
+    kept = replicas["maps"]
+    usual = [np.array(value) for path, value in kept.items() if "usual" in path]
+    assert len(usual) == 2 and len(kept) == 4
+    for probs in usual:
+        np.testing.assert_allclose(probs.sum(axis=-1), 1.0, rtol=1e-5)
+        assert np.ptp(probs) > 0
+    assert all(np.isfinite(value).all() and np.all(np.array(value) != 0) for value in kept.values())

@@ -6,14 +6,16 @@ TensorFlow fixes its devices when it starts, so this needs a process of its own.
 """
 
 import json
+import pathlib
 import sys
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from tests import made_captions
 from tfvae.batch import DataInfo
-from tfvae.configs import vae_digits
+from tfvae.configs import dgdn_flickr8k_images, vae_digits
 from tfvae.models.base import GenerativeModel, Objective
 from tfvae.probability import noise
 from tfvae.training import checkpoints, devices, optimiser, settings, trainer
@@ -111,6 +113,19 @@ def resumed(workdir):
         for path, array in ends[0].values[group].items()
     ]
     return {"steps": [end.step for end in ends], "same": same}
+
+
+def maps(workdir):
+    """What NVIL and captions keep of a mirrored run: on each replica, the statistics and the usual maps."""
+    trainer._finish = lambda *args: None
+    coco = made_captions.write_coco(pathlib.Path(workdir) / "coco", splits=("train",))
+    experiment = dgdn_flickr8k_images.get_config("tiny")
+    experiment.model.estimator, experiment.data.path, experiment.data.image_size = "nvil", str(coco), 16
+    experiment.data.num_validation = 10
+    experiment.training.num_replicas, experiment.training.figures_epochs = 2, 0
+    trainer.train(experiment, f"{workdir}/run")
+    kept = checkpoints.Checkpoints(f"{workdir}/run/checkpoints").newest().values["model"]
+    return {path: array.tolist() for path, array in kept.items() if "usual" in path or "maps_nvil/mean" in path}
 
 
 if __name__ == "__main__":
