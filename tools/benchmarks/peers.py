@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-INSTALL = "pip install torch==2.13.0 onnx onnxruntime pillow numpy"
+INSTALL = "pip install torch==2.13.0 onnx onnxruntime pillow numpy blackjax"
 
 
 def check(python, modules):
