@@ -31,7 +31,6 @@ def experiment_of(coco, preset=dgdn_flickr8k_images):
     experiment = preset.get_config("tiny")
     experiment.model.network = networks.Config((8, 16), (4, 3), (2,))
     experiment.data.path, experiment.data.image_size = str(coco), 16
-    experiment.data.transform.contrast = "none"
     experiment.training.figures_epochs = 0
     return experiment
 
@@ -73,7 +72,7 @@ def test_a_report_shows_captions(trained):
     metrics = evaluate(trained.model, trained.data, num_samples=2, iw_samples=2)
     assert {"perplexity", "bleu4", "caption_to_image_r10", "bound"} <= set(metrics)
     page = report.render(trained.model, trained.data, metrics, trained.workdir)
-    for words in ("Perplexity", "BLEU-1 to BLEU-4", "Recall at 10", "Images from captions", "50 with captions"):
+    for words in ("Perplexity", "BLEU-1 · BLEU-4", "Recall at 10", "Images from captions", "50 with captions"):
         assert words in page
 
 

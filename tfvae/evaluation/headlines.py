@@ -177,10 +177,10 @@ def _overlap(metrics):
     if metrics.get("bleu1") is None:
         return None
     return Headline(
-        "BLEU-1 to BLEU-4",
-        " · ".join(f"{metrics[f'bleu{n}']:.2f}" for n in range(1, 5)),
-        "Runs of one to four words of generated captions that people used for the same image, from 0 to 1. Captions "
-        f"made with another image's code have a BLEU-1 of {metrics['bleu1_shuffled']:.2f}.",
+        "BLEU-1 · BLEU-4",
+        f"{metrics['bleu1']:.2f} · {metrics['bleu4']:.2f}",
+        "Words, and runs of up to four words, of generated captions that people used for the same image, from 0 to 1. "
+        f"With another image's code: {metrics['bleu1_shuffled']:.2f} · {metrics['bleu4_shuffled']:.2f}.",
     )
 
 
