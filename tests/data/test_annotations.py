@@ -77,6 +77,36 @@ def test_bad_captions_are_repaired_left_out_or_cut_and_counted(tmp_path):
     assert max(len(text.encode()) for text in merged.captions) <= metadata.MAX_CAPTION_BYTES
 
 
+def test_a_caption_without_a_word_is_empty(tmp_path):
+    (tmp_path / "x.token.txt").write_text("a.jpg#0\t...\na.jpg#1\t !? '\na.jpg#2\ta dog\n")
+    rows, repairs = annotations.read(tmp_path / "x.token.txt")
+    assert dict(repairs) == {"caption empty": 2}
+    assert [row.captions for row in rows] == [(), (), ("a dog",)]
+
+
+def test_lemmas_are_not_read_as_more_captions():
+    assert annotations.is_annotation("Flickr8k.token.txt")
+    assert not annotations.is_annotation("Flickr8k.lemma.token.txt")
+
+
+def test_the_splits_of_karpathy_are_read(tmp_path):
+    images = [
+        {"filename": f"{split}.png", "split": split, "sentences": [{"raw": f"A {split} photo."}, {"raw": "..."}]}
+        for split in ("train", "restval", "val", "test")
+    ]
+    (tmp_path / "dataset_coco.json").write_text(json.dumps({"images": images}))
+    for image in images:
+        Image.new("RGB", (8, 8)).save(tmp_path / image["filename"])
+    found = folder.survey(tmp_path)
+    assert {item.file: item.split for item in found.items} == {
+        "train.png": "train", "restval.png": "train", "val.png": "validation", "test.png": "test",
+    }  # fmt: skip
+    assert all(len(item.captions) == 1 for item in found.items) and found.repairs == {"caption empty": 4}
+    (tmp_path / "dataset_coco.json").write_text('{"images": [{"filename": "a"}]}')
+    with pytest.raises(ValueError, match="Karpathy"):
+        folder.survey(tmp_path)
+
+
 def test_captions_survive_shards(tmp_path):
     coco = made_captions.write_coco(tmp_path / "coco")
     ingest(coco, tmp_path / "shards", report=lambda _: None)
@@ -105,6 +135,21 @@ def test_a_name_that_two_files_have_is_not_guessed(tmp_path):
     (coco / "more" / "train_000.png").write_bytes((coco / "train2014" / "train_000.png").read_bytes())
     found = folder.survey(coco)
     assert not any(item.captions for item in found.items if item.file.endswith("train_000.png"))
+
+
+def test_captioned_images_without_a_label_are_tested_beside_labelled_ones(tmp_path):
+    rows = []
+    for i in range(60):
+        Image.new("L", (8, 8), 4 * i).save(tmp_path / f"{i}.png")
+        row = {"file_name": f"{i}.png", "caption": f"gray {i}"}
+        rows.append({**row, "label": "ab"[i % 2]} if i < 20 else {**row, "split": "test" if i < 30 else None})
+    (tmp_path / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    found = folder.survey(tmp_path)
+    assert not found.rejects
+    assert sum(item.split == "test" for item in found.items) == 10
+    (tmp_path / "metadata.jsonl").write_text("\n".join(json.dumps({**row, "split": None}) for row in rows))
+    drawn = folder.survey(tmp_path)
+    assert sum(item.split == "test" for item in drawn.items) == 2 * 1 + 4  # A tenth of each class and of the bare.
 
 
 def test_the_metadata_of_a_folder_still_goes_first(tmp_path):

@@ -48,7 +48,13 @@ def test_a_file_of_words_is_used_as_it_is(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "told"), [("dog\ncat\ndog\n", "more than once"), ("\n", "no words"), (b"\xff", "cannot be read")]
+    ("content", "told"),
+    [
+        ("dog\ncat\ndog\n", "more than once"),
+        ("dog\nCat\n", "lower case"),
+        ("\n", "no words"),
+        (b"\xff", "cannot be read"),
+    ],
 )
 def test_a_file_that_is_no_list_of_words_is_refused(tmp_path, content, told):
     path = tmp_path / "words.txt"
@@ -66,6 +72,12 @@ def test_no_word_that_is_frequent_enough_is_refused():
 def test_settings_that_make_no_captions_are_refused(fields):
     with pytest.raises(ValueError, match=f"data.captions.{next(iter(fields))}"):
         captions.build(TEXTS, captions.Config(**fields))
+
+
+def test_captions_without_words_make_no_pieces():
+    pytest.importorskip("keras_hub")
+    with pytest.raises(ValueError, match="No word is frequent enough"):
+        captions.build(["..."], captions.Config(tokenizer="word_pieces"))
 
 
 def test_word_pieces_cut_unknown_words_into_known_pieces():

@@ -93,6 +93,34 @@ def test_small_norb_is_a_resized_image_pair(tmp_path, rng):
     assert data.info.image_shape == (2048,)
 
 
+def test_captions_of_coco_are_read_with_its_validation_split(tmp_path, rng):
+    """With the features of `coco_captions`: photographs of several sizes, any number of captions each, no labels."""
+
+    def rows(num):
+        return [
+            {
+                "image": rng.integers(0, 256, [20 + i, 30, 3]).astype(np.uint8),
+                "captions": [{"id": k, "text": f"Photo {i}, said {k}."} for k in range(i % 3)],
+            }
+            for i in range(num)
+        ]
+
+    captions = tfds.features.Sequence({"id": np.int64, "text": np.str_})
+    features = tfds.features.FeaturesDict({"image": tfds.features.Image(shape=(None, None, 3)), "captions": captions})
+    make(tmp_path, "photo_captions", "1.1.0", features, {"train": rows(12), "val": rows(6), "test": rows(3)})
+    config = load.Config(
+        source="tfds", name="photo_captions", data_dir=str(tmp_path), image_size=16, labelled_batch=0,
+        captioned_batch=4, unlabelled_batch=4, transform=transforms.Config(flatten=False),
+    )  # fmt: skip
+    config.captions.min_count = 1
+    data = load.load(config)
+    assert data.train.image.shape == (12, 16, 16, 3) and data.info.num_classes == 0
+    assert len(data.captioned) == 8 and len(data.validation) == 6 and len(data.validation.captioned()) == 4
+    assert ("Photo 2, said 0.", "Photo 2, said 1.") in data.captioned.captions
+    batch = next(iter(data.training_batches(0)))
+    assert batch["captioned"]["caption"].shape == (4, 21) and batch["captioned"]["image"].shape == (4, 16, 16, 3)
+
+
 def test_a_set_that_is_not_there_is_named(tmp_path):
     with pytest.raises(ValueError, match="mnist"):
         load.load(load.Config(source="tfds", name="mnist", data_dir=str(tmp_path)))

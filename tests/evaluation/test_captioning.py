@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from tfvae.data.captions import Vocabulary
 from tfvae.data.rows import Rows
-from tfvae.evaluation import captioning
+from tfvae.evaluation import captioning, figures
+from tfvae.heads import caption
 
 MADE = ["a dog runs on the grass", "two people sit", "the the the the"]
 REFERENCES = [
@@ -66,6 +67,7 @@ class Teller:
     """Says "bright" of images above 1/2, and is as sure of it as `p`; a code is the image's mean."""
 
     num_classes, latent_dim, widest_layer = 0, 1, 1
+    config = types.SimpleNamespace(caption=caption.Config())
 
     def __init__(self, p=0.9):
         self.p = p
@@ -73,7 +75,7 @@ class Teller:
     def codes(self, image, num_samples=1, seed=None):
         return tf.repeat(tf.reduce_mean(image, axis=[1, 2, 3])[None, :, None], num_samples, axis=0)
 
-    def caption_of_codes(self, s, seed=None):
+    def caption_of_codes(self, s, seed=None, decoding=""):
         word = tf.where(s[0, :, 0] > 0.5, 3, 2)
         return tf.stack([word, 0 * word, 0 * word], axis=1), tf.zeros(len(word))
 
@@ -115,6 +117,19 @@ def test_evaluate_has_plain_keys(data):
     assert found["bleu1"] > 0.9 > 0.1 > found["bleu1_shuffled"]
     assert {"bleu4", "cider", "rouge_l", "perplexity", "captioned_rows", "captions"} <= set(found)
     assert (found["captioned_rows"], found["captions"]) == (6, 9)
+
+
+def test_no_image_is_compared_with_its_own_code(data, monkeypatch):
+    """Batches of two for three rows: the last one is not left alone."""
+    monkeypatch.setattr(captioning, "_IMAGES", 2)
+    three = data.test.take(np.arange(3))
+    sizes = [count for _, count, _ in captioning._coded(Teller(), data, three, 1, None)]
+    assert sizes == [3]
+
+
+def test_dollars_in_captions_are_no_mathematics():
+    png = figures.captioned(np.zeros([1, 4, 4, 3]), [("costs $_$ and $5", "$x")])
+    assert png.startswith(b"\x89PNG")
 
 
 def test_rows_without_captions_are_left_out_or_told(data):

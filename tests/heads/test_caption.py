@@ -105,7 +105,7 @@ def test_unknown_words_are_not_said(rng):
 
 def test_word_vectors_are_read(tmp_path):
     path = tmp_path / "vectors.txt"
-    path.write_text("3 5\nred 1 2 3 4 5\nblue 9 9 9 9 9\nsquare 5 4 3 2 1e0\n")
+    path.write_text("3 5\nred 1 2 3 4 5\nblue 9 9 9 9 9\n. . . 1 2 3 4 5\nsquare 5 4 3 2 1e0\n")
     head = build(word_vectors=str(path))
     before = head.w_e.numpy()
     assert head.initialise() == 2
@@ -121,6 +121,9 @@ def test_word_vectors_of_another_size_or_without_file_are_refused(tmp_path):
     (tmp_path / "text.txt").write_text("red a b c d e\n")
     with pytest.raises(ValueError, match="line 1"):
         build(word_vectors=str(tmp_path / "text.txt")).initialise()
+    (tmp_path / "other.txt").write_text("rot 1 2 3 4 5\n")
+    with pytest.raises(ValueError, match="none of the 5 words"):
+        build(word_vectors=str(tmp_path / "other.txt")).initialise()
     with pytest.raises(ValueError, match="cannot be read"):
         build(word_vectors=str(tmp_path / "none.txt")).initialise()
 

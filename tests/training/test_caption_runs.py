@@ -1,7 +1,6 @@
 """From a set in COCO's form to a served caption: trained, measured, exported, asked without tfvae."""
 
 import json
-import pathlib
 import subprocess
 import sys
 
@@ -174,4 +173,4 @@ def test_what_cannot_be_captioned_is_told_before_the_first_step(coco, tmp_path, 
     change(experiment)
     with pytest.raises(ValueError, match=told):
         trainer.train(experiment, tmp_path / "run")
-    assert not list(pathlib.Path(tmp_path, "run").glob("metrics*"))
+    assert not (tmp_path / "run").exists()

@@ -14,8 +14,9 @@ from tfvae.training import atomic, trainer
 from tfvae.training.run import open_run
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "A run directory that tfvae-train made.", required=True)
-_SAMPLES = flags.DEFINE_integer("num_samples", 1, "S: `error_s<S>` averages over S draws of a.", lower_bound=1)
+_SAMPLES = flags.DEFINE_integer("num_samples", 1, "S: errors and captions are averaged over S draws.", lower_bound=1)
 _IW_SAMPLES = flags.DEFINE_integer("iw_samples", 100, "k of the importance-weighted bound; 0: none.", lower_bound=0)
+_DECODING = flags.DEFINE_enum("decoding", "", ["", "greedy", "sample", "beam"], "Of captions; empty: the run's.")
 _ROWS = flags.DEFINE_integer("rows", 1000, "Test rows for the bounds, drawn at random; 0: all.", lower_bound=0)
 _BASELINES = flags.DEFINE_bool("baselines", False, "Also trains scikit-learn's rivals on the same labels.")
 _DRAWS = flags.DEFINE_integer("draws", 0, "Also trains on N label draws, in <workdir>/draws/<n>.", lower_bound=0)
@@ -24,8 +25,8 @@ _COMPARE = flags.DEFINE_list("compare", [], "Run directories whose curves are dr
 
 def measured(opened):
     """The metrics of a run, as they are also written to its metrics.json."""
-    sizes = (_SAMPLES.value, _IW_SAMPLES.value, _ROWS.value)
-    metrics = evaluate(opened.model, opened.data, None, *sizes, baselines=_BASELINES.value)
+    chosen = (_SAMPLES.value, _IW_SAMPLES.value, _ROWS.value, _BASELINES.value)
+    metrics = evaluate(opened.model, opened.data, None, *chosen, decoding=_DECODING.value)
     atomic.write_json(opened.workdir / "metrics.json", metrics)
     return metrics
 

@@ -5,7 +5,7 @@ import math
 from absl import app, flags
 
 from tfvae.bin import errors
-from tfvae.evaluation import generation
+from tfvae.evaluation import captioning, generation
 from tfvae.training import atomic
 from tfvae.training.run import open_run
 
@@ -13,6 +13,7 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "A run directory that tfvae-trai
 _OUTPUT = flags.DEFINE_string("output", None, "The PNG file to write.", required=True)
 _NUM = flags.DEFINE_integer("num", 64, "Images in the grid.", lower_bound=1, upper_bound=10_000)
 _SEED = flags.DEFINE_integer("seed", 0, "Equal seeds draw equal images.")
+_CAPTION = flags.DEFINE_multi_string("caption", [], "Images for these captions; may be given several times.")
 _LABEL = flags.DEFINE_string("label", None, "Only this class: its name or its number.")
 
 
@@ -36,11 +37,14 @@ def main(argv):
     if len(argv) > 1:
         raise app.UsageError(f"Unexpected arguments: {argv[1:]}.")
     run = open_run(_WORKDIR.value)
-    label = class_of(_LABEL.value, list(run.data.class_names))
-    images = generation.sampled(run.model, run.data, _NUM.value, _SEED.value, label)
-    grid = generation.grid(images, columns=math.ceil(math.sqrt(_NUM.value)))
+    if _CAPTION.value:
+        images = captioning.drawn(run.model, run.data, _CAPTION.value)
+    else:
+        label = class_of(_LABEL.value, list(run.data.class_names))
+        images = generation.sampled(run.model, run.data, _NUM.value, _SEED.value, label)
+    grid = generation.grid(images, columns=math.ceil(math.sqrt(len(images))))
     atomic.write_bytes(_OUTPUT.value, generation.png(grid, min_width=512))
-    print(f"{_NUM.value} samples in {_OUTPUT.value}")
+    print(f"{len(images)} images in {_OUTPUT.value}")
 
 
 def run():

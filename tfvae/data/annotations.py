@@ -1,8 +1,10 @@
-"""Captions as public sets ship them: COCO's caption JSON, and Flickr's token file with its lists of splits.
+"""Captions as public sets ship them: COCO's caption JSON, Flickr's token file with its lists, Karpathy's JSON of both.
 
     captions_train2014.json      {"images": [{"id", "file_name"}], "annotations": [{"image_id", "caption"}]}
     Flickr8k.token.txt           a line `name.jpg#k <tab> caption` for every caption
     Flickr_8k.trainImages.txt    a name a line; likewise devImages and testImages
+    dataset_coco.json            {"images": [{"filename", "split", "sentences": [{"raw"}]}]}: the splits of Karpathy &
+                                 Li 2015, which Pu et al. 2016 use; `restval` is for training
 
 They name images by their file names alone, wherever in the folder these lie.
 """
@@ -15,13 +17,14 @@ from pathlib import Path
 from tfvae.data import metadata
 
 _COCO = re.compile(r"captions_([a-z]+)\w*\.json")
-_TOKENS = re.compile(r".*\.token(\.txt)?")
+_TOKENS = re.compile(r"(?!.*lemma).*\.token(\.txt)?")  # Flickr's lemmas are the same captions once more.
+_KARPATHY = re.compile(r"dataset_\w+\.json")
 _SPLIT_LIST = re.compile(r".*(train|dev|test)images\.txt")
 
 
 def is_annotation(name):
     """Whether a file of this name holds captions, or a split."""
-    return any(pattern.fullmatch(name.lower()) for pattern in (_COCO, _TOKENS, _SPLIT_LIST))
+    return any(pattern.fullmatch(name.lower()) for pattern in (_COCO, _TOKENS, _SPLIT_LIST, _KARPATHY))
 
 
 def read(path):
@@ -43,8 +46,8 @@ def read(path):
     if match := _SPLIT_LIST.fullmatch(name):
         split = metadata.split_name(match[1])
         return [metadata.Row(line.strip(), split=split) for line in content.splitlines() if line.strip()], repairs
-    rows = _coco(path, content, repairs) if _COCO.fullmatch(name) else _tokens(path, content, repairs)
-    return rows, repairs
+    form = _coco if _COCO.fullmatch(name) else _karpathy if _KARPATHY.fullmatch(name) else _tokens
+    return form(path, content, repairs), repairs
 
 
 def _coco(path, content, repairs):
@@ -65,6 +68,22 @@ def _coco(path, content, repairs):
         if not isinstance(caption, str):
             raise ValueError(f"{path}: a caption of image {image!r} is {caption!r}, it must be text.")
         rows += _row(names[image], caption, repairs)
+    return rows
+
+
+def _karpathy(path, content, repairs):
+    rows = []
+    try:
+        for image in json.loads(content)["images"]:
+            split = metadata.split_name(image["split"]) or "train"  # `restval`: the rest of COCO's validation images.
+            rows.append(metadata.Row(str(image["filename"]), split=split))
+            for sentence in image["sentences"]:
+                rows += _row(str(image["filename"]), sentence["raw"], repairs)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(
+            f"{path} is no caption file of Karpathy & Li ({error!r}): it has `images` with `filename`, `split` and "
+            "`sentences`, each with its text in `raw`."
+        ) from None
     return rows
 
 

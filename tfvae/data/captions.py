@@ -106,8 +106,8 @@ def build(texts, config):
         words = [word for word, _ in sorted(kept, key=lambda item: (-item[1], item[0]))]
     if not words:
         raise ValueError(
-            f"No word occurs {config.min_count} times in the {len(texts)} training captions, so there is no "
-            "vocabulary. Lower `data.captions.min_count`."
+            f"No word is frequent enough in the {len(texts)} training captions, so there is no vocabulary. Lower "
+            f"`data.captions.min_count`={config.min_count}, or caption more images."
         )
     return Vocabulary((*SPECIAL, *words), config.max_words + 1, config.tokenizer)
 
@@ -164,6 +164,13 @@ def _read(path):
         raise ValueError(f"`data.captions.vocabulary` {path} has {twice[0]!r} more than once; give each word one line.")
     if not words:
         raise ValueError(f"`data.captions.vocabulary` {path} has no words; give a word a line.")
+    bare = [word.removeprefix(CONTINUES) for word in words]
+    odd = [word for word, same in zip(bare, normalised(tf.constant(bare)).numpy()) if word != same.decode()]
+    if odd:
+        raise ValueError(
+            f"`data.captions.vocabulary` {path} has {odd[0]!r}, which no caption can have: words are lower case, of "
+            "letters, digits and apostrophes."
+        )
     return words
 
 
@@ -179,6 +186,8 @@ def _keras_hub():
 
 def _learn_pieces(texts, size):
     words = [word for row in split_words(texts) for word in row]
+    if not words:
+        return []
     dataset = tf.data.Dataset.from_tensor_slices(words).batch(1000)
     pieces = _keras_hub().tokenizers.compute_word_piece_vocabulary(
         dataset, size, lowercase=False, split=False, reserved_tokens=[_UNKNOWN_PIECE]

@@ -4,8 +4,8 @@
     photos/unlabelled/*.jpg      bare, as is every image at the top that no metadata row names
     photos/<split>/<class>/...   `train`, `validation` and `test` folders set the split
     photos/metadata.csv          or .jsonl: `file_name` and any of `label`, `caption`, `tags`, `pair`, `split`
-    photos/captions_*.json       captions of COCO, and photos/*.token.txt of Flickr with its lists of splits: beside
-                                 them a folder names no class
+    photos/captions_*.json       captions of COCO, photos/*.token.txt of Flickr with its lists of splits, and
+                                 photos/dataset_*.json of Karpathy & Li: beside them a folder names no class
 
 What metadata says of an image goes before what its folder says.
 """
@@ -251,10 +251,10 @@ def _items(files, rows, config, rejects, name_classes):
         names, drafts = set(), [(file, None, split, row) for file, _, split, row in drafts]
     class_names = _sorted_names(names)
     if class_names:
-        for file, label, split, _ in drafts:
-            if label is None and split in ("validation", "test"):
-                rejects.append(Reject(file, f"of the split {split!r}, but without a label to compare with"))
-        drafts = [draft for draft in drafts if draft[1] is not None or draft[2] in (None, "train")]
+        for file, label, split, row in drafts:
+            if not _can_be_compared(label, row) and split in ("validation", "test"):
+                rejects.append(Reject(file, f"of the split {split!r}, but without a label or caption to compare with"))
+        drafts = [draft for draft in drafts if _can_be_compared(draft[1], draft[3]) or draft[2] in (None, "train")]
     splits = _draw_splits(drafts, bool(class_names), config)
     index = {name: i for i, name in enumerate(class_names)}
     return [
@@ -273,7 +273,10 @@ def _of_folders(file):
 
 
 def _draw_splits(drafts, has_labels, config):
-    """{file: split}. A draw takes the same share of every class, by a hash of the name, and leaves bare images be."""
+    """{file: split}. A draw takes the same share of every class, by a hash of the name, and leaves bare images be.
+
+    Images with captions and no label are a class of their own.
+    """
     splits = {file: split or "train" for file, _, split, _ in drafts}
     given = {split for _, _, split, _ in drafts}
     shares = {
@@ -281,8 +284,8 @@ def _draw_splits(drafts, has_labels, config):
         "validation": 0.0 if "validation" in given else config.validation_fraction,
     }
     pools = collections.defaultdict(list)
-    for file, label, split, _ in drafts:
-        if split is None and (label is not None or not has_labels):
+    for file, label, split, row in drafts:
+        if split is None and (_can_be_compared(label, row) or not has_labels):
             pools[label].append(file)
     for pool in pools.values():
         pool.sort(key=lambda file: order_key(config.seed, file))
@@ -293,6 +296,10 @@ def _draw_splits(drafts, has_labels, config):
             splits.update(dict.fromkeys(pool[start : start + num], split))
             start += num
     return splits
+
+
+def _can_be_compared(label, row):
+    return label is not None or bool(row.captions)
 
 
 def order_key(seed, file):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import os
 import pkgutil
 
 import numpy as np
@@ -200,7 +201,8 @@ def _vocabulary(config, captioned, frozen_split):
     if "vocabulary" not in frozen_split:
         return texts.build([text for of_image in captioned.captions for text in of_image], config.captions)
     vocabulary = Vocabulary(tuple(frozen_split["vocabulary"]), config.captions.max_words + 1, config.captions.tokenizer)
-    if config.captions.vocabulary and texts.build((), config.captions) != vocabulary:
+    path = config.captions.vocabulary
+    if path and os.path.exists(path) and texts.build((), config.captions) != vocabulary:
         raise ValueError(
             f"`data.captions.vocabulary` {config.captions.vocabulary} has other words than when the run began, so "
             "that it does not fit the weights. Restore the file, or use a new --workdir."

@@ -77,11 +77,11 @@ def split_name(name):
 
 
 def clean_caption(caption, repairs):
-    """A caption as it is stored, None for an empty one; what was done to it is counted in `repairs`."""
+    """A caption as it is stored, None for one without a word; what was done to it is counted in `repairs`."""
     # A lone surrogate, which JSON can spell, has no UTF-8.
     text = caption.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
     text = unicodedata.normalize("NFC", text).strip()
-    if not text:
+    if not any(unicodedata.category(character)[0] in "LN" for character in text):
         repairs["caption empty"] += 1
         return None
     if "\ufffd" in text:

@@ -1,5 +1,7 @@
 """More bare images beside a source, of the same set or of another (Pu et al. 2016, "joint model with ImageNet")."""
 
+import math
+
 import numpy as np
 from absl import logging
 
@@ -17,7 +19,8 @@ def added(source, config):
         config: `tfvae.data.load.Config`.
 
     Raises:
-        ValueError: for a folder that cannot be used, or a source whose rows are not square images.
+        ValueError: for a folder that cannot be used or does not fit into memory, or a source whose rows are not square
+            images.
     """
     if source.streamed:
         raise ValueError(
@@ -35,6 +38,12 @@ def added(source, config):
         folder.Config(height, "gray" if channels == 1 else "rgb", config.max_pixels, 0.0, 0.0),
     )
     (logging.warning if found.rejects else logging.info)("%s holds\n%s", config.more_images, found.summary())
+    needed = len(found.items) * math.prod(found.image_shape)
+    if needed > config.max_memory_bytes:
+        raise ValueError(
+            f"The images of {config.more_images} need {needed:,} bytes, more than `data.max_memory_bytes` = "
+            f"{config.max_memory_bytes:,}. Raise it, or ingest both folders as one."
+        )
     rows = folder.stack(found, found.items)
     bare = Rows(rows.image, np.full(len(rows), NO_LABEL, np.int64))
     return source._replace(train=concatenate([source.train, bare]))

@@ -72,7 +72,9 @@ def check(split, source):
     Raises:
         ValueError: saying which.
     """
-    if not set(_PARTS) <= set(split) or split["hash"] != hash_of(split):
+    if not set(_PARTS) <= set(split):
+        raise ValueError("split.json was written by an older tfvae, which knew no captions. Use a new --workdir.")
+    if split["hash"] != hash_of(split):
         raise ValueError(
             "split.json was altered: its indices do not have its hash. Restore it, or use a new --workdir."
         )

@@ -16,13 +16,15 @@ from tfvae.evaluation.batched import at_once, chunk_sizes, observations, subset
 from tfvae.evaluation.compiled import compiled
 from tfvae.probability import noise
 
-# Images of one pass, and captions times codes of one call.
+# Images of one pass, captions times codes of one call, and images among which retrieval chooses.
 _IMAGES = 100
 _MAX_CAPTIONS = 2000
 _RETRIEVED = 1000
+# Probabilities of words in one call: hypotheses times codes times words.
+_MAX_PROBABILITIES = 50_000_000
 
 
-def evaluate(model, data, rows=None, num_samples=1, seed=0, meteor=True):
+def evaluate(model, data, rows=None, num_samples=1, seed=0, meteor=True, decoding=""):
     """Captioning of rows that have captions.
 
     Args:
@@ -32,24 +34,28 @@ def evaluate(model, data, rows=None, num_samples=1, seed=0, meteor=True):
         num_samples: N_s, draws of the code that p(Y | x) is averaged over; 1 for the mean code.
         seed: of these draws.
         meteor: whether METEOR is measured, where there is Java.
+        decoding: how captions are chosen, by default as in the model's config.
 
     Returns:
-        {"perplexity": exp of the mean −log p(word | x), over all words of all captions, ends counted,
+        {"perplexity": exp of the mean −log p(word | x), over all words (or word pieces) of all captions,
+        ends counted,
         "word_nats": the same in nats, "perplexity_shuffled" with the code of another image of the same set: a language
         model that ignores the image has both alike, "unknown_words": their share, "captioned_rows", "captions",
         "bleu1" to "bleu4", "cider", "rouge_l", "meteor" of generated captions against all captions of their image, the
         same of captions made with another image's code as "<name>_shuffled", and what `retrieval.recalls` returns where
-        captions have a code}.
+        captions have a code, with "retrieval_rows", among which it chose}.
 
     Raises:
         ValueError: where no row has a caption.
     """
     rows = captioned(data.test if rows is None else rows)
+    # In an order of no meaning: the code of another image is that of the next one, which may lie in the same folder.
+    rows = rows.take(np.random.default_rng(seed).permutation(len(rows)))
     if not len(rows):
         raise ValueError("No row has a caption to compare with. Evaluate the likelihood instead.")
     chosen = None if num_samples == 1 else seed
     result = likelihood(model, data, rows, num_samples, chosen)
-    generated = generate(model, data, rows, num_samples, chosen)
+    generated = generate(model, data, rows, num_samples, chosen, decoding)
     for suffix, shift in (("", 0), ("_shuffled", 1)):
         made = [generated[(i + shift) % len(rows)] for i in range(len(rows))]
         found = overlap(made, rows.captions, meteor and not shift)
@@ -82,11 +88,12 @@ def likelihood(model, data, rows, num_samples=1, seed=None):
     }
 
 
-def generate(model, data, rows, num_samples=1, seed=None):
+def generate(model, data, rows, num_samples=1, seed=None, decoding=""):
     """A caption of every row, as text."""
     caption, made = compiled(model, "caption_of_codes"), []
-    for s, count, index in _coded(model, data, rows, num_samples, seed):
-        words, _ = caption(s, seed=noise.seed(seed or 0, index))
+    a_row = num_samples * len(data.vocabulary.words) * model.config.caption.decoding.beams
+    for s, count, index in _coded(model, data, rows, num_samples, seed, _MAX_PROBABILITIES // a_row):
+        words, _ = caption(s, seed=noise.seed(seed or 0, index), decoding=decoding)
         made += data.vocabulary.texts(words.numpy()[:count])
     return made
 
@@ -136,7 +143,7 @@ def retrieved(model, data, rows):
     of_captions = [compiled(model, "encode_caption_moments")(tf.constant(part)) for part in parts]
     mean_y, variance_y = (np.concatenate([part[i] for part in of_captions]) for i in (0, 1))
     score = tf.function(retrieval.agreement)(*map(tf.constant, (mean_x, variance_x, mean_y, variance_y)))
-    return retrieval.recalls(score, image_of)
+    return {**retrieval.recalls(score, image_of), "retrieval_rows": len(rows)}
 
 
 def examples(model, data, num=12, seed=0):
@@ -145,26 +152,43 @@ def examples(model, data, num=12, seed=0):
 
     {} where there are no images with captions to show.
     """
-    rows = captioned(data.validation if len(data.validation) else data.test)
+    rows = captioned(data.validation)
+    rows = rows if len(rows) else captioned(data.test)
     if not (hasattr(model, "caption") and len(rows)):
         return {}
     rows = subset(rows, num, seed)
     shown = rows.image / 255.0  # As they are, whatever the transform leaves of them.
     true = [texts[0] for texts in rows.captions]
-    drawn = {"captions": figures.captioned(shown, list(zip(generate(model, data, rows), true)))}
+    made = {"captions": figures.captioned(shown, list(zip(generate(model, data, rows), true)))}
     if getattr(model, "q_s_given_caption", None) is not None:
-        words = tf.constant(data.vocabulary.ids(true))
-        made = data.transform.picture(compiled(model, "image_from_caption")(words)).numpy()
-        pairs = np.concatenate([made, np.ones_like(made[:, :, :2]), shown], axis=2)
-        drawn["images_from_captions"] = figures.captioned(pairs, [("", text) for text in true])
-    return drawn
+        images = drawn(model, data, true)
+        pairs = np.concatenate([images, np.ones_like(images[:, :, :2]), shown], axis=2)
+        made["images_from_captions"] = figures.captioned(pairs, [("", text) for text in true])
+    return made
 
 
-def _coded(model, data, rows, num_samples, seed):
+def drawn(model, data, texts):
+    """Pictures of the images that a model draws for captions: float32 [N, H, W, C] in [0, 1].
+
+    Raises:
+        ValueError: for a model that draws none.
+    """
+    if getattr(model, "q_s_given_caption", None) is None:
+        raise ValueError(
+            f"This {type(model).__name__} draws no images for captions: train one with `model.caption_encoder=True`, "
+            "as the preset dgdn_flickr8k_images does."
+        )
+    words = tf.constant(data.vocabulary.ids(list(texts)))
+    return data.transform.picture(compiled(model, "image_from_caption")(words)).numpy()
+
+
+def _coded(model, data, rows, num_samples, seed, most=_IMAGES):
     """Yields codes [S, B, Z] of a few rows at a time, how many count, and a number; for no seed the mean code."""
     codes = compiled(model, "codes")
-    # At least two rows, so that each has another one to change codes with.
-    for image, count, index in observations(data, rows, max(2, at_once(model, _IMAGES))):
+    # At least two rows, also in the last batch, so that each has another one to change codes with.
+    batch_size = max(2, at_once(model, min(most, _IMAGES)))
+    batch_size += len(rows) % batch_size == 1
+    for image, count, index in observations(data, rows, batch_size):
         if seed is None:
             yield codes(image), count, index
             continue
@@ -183,6 +207,7 @@ def _sums(model, data, rows, num_samples, seed):
     """Means over words: log p(word | x), the same by another image's code, and the share of unknown words."""
     totals, words_seen = dict.fromkeys(("log_p", "shuffled", "unknown"), 0.0), 0
     log_prob, done = compiled(model, "caption_log_prob"), 0
+    most = max(map(len, rows.captions))
     for s, count, _ in _coded(model, data, rows, num_samples, seed):
         texts, image_of = _flat(rows.captions[done : done + count])
         done += count
@@ -190,13 +215,16 @@ def _sums(model, data, rows, num_samples, seed):
         totals["unknown"] += int((words == UNKNOWN).sum())
         words_seen += int((words != END).sum()) + len(words)
         for name, of in (("log_p", image_of), ("shuffled", (image_of + 1) % count)):
-            totals[name] += _total(log_prob, s, of, words)
+            totals[name] += _total(log_prob, s, of, words, most)
     return {name: total / words_seen for name, total in totals.items()}
 
 
-def _total(log_prob, s, image_of, words):
-    """Σ log p(Y | x) of captions, in calls of one size: the last is filled up with captions that do not count."""
-    size = max(1, _MAX_CAPTIONS // s.shape[0])
+def _total(log_prob, s, image_of, words, most):
+    """Σ log p(Y | x) of captions, in calls of one size: the last is filled up with captions that do not count.
+
+    No image has more than `most` captions.
+    """
+    size = max(1, min(_MAX_CAPTIONS // s.shape[0], most * s.shape[1]))
     total = 0.0
     for start in range(0, len(words), size):
         part, of = words[start : start + size], image_of[start : start + size]

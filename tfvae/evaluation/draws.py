@@ -3,7 +3,8 @@
 import dataclasses
 import statistics
 
-_MEASURED = ("error", "bound", "ece", "label_nll", "bits_per_dim")
+_MEASURED = ("error", "bound", "ece", "label_nll", "bits_per_dim", "perplexity", "cider", "rouge_l", "meteor")
+_COUNTED = ("error_s", "bleu", "image_to_caption", "caption_to_image")
 
 
 def experiment_of(experiment, number):
@@ -22,8 +23,8 @@ def spread(results):
         results: one dict of `evaluate` for each draw.
 
     Returns:
-        metric -> {"mean", "std" (None for one draw), "values": one a draw}, for errors, bounds and calibration that
-        every draw has.
+        metric -> {"mean", "std" (None for one draw), "values": one a draw}, for errors, bounds, calibration and scores
+        of captions that every draw has.
     """
     if not results:
         return {}
@@ -42,7 +43,7 @@ def _summary(values):
 
 
 def _is_measured(name):
-    return name.endswith(_MEASURED) or name.startswith("error_s")
+    return name.endswith(_MEASURED) or name.startswith(_COUNTED)
 
 
 def _number(value):

@@ -3,13 +3,14 @@
 import math
 
 import numpy as np
+from absl import logging
 
 from tfvae.data.rows import NO_LABEL
 from tfvae.evaluation import baselines as rivals
 from tfvae.evaluation import captioning, classification, likelihood, representation
 
 
-def evaluate(model, data, rows=None, num_samples=1, iw_samples=100, rows_limit=0, baselines=False, seed=0):
+def evaluate(model, data, rows=None, num_samples=1, iw_samples=100, rows_limit=0, baselines=False, seed=0, decoding=""):
     """Measures a model on test rows.
 
     Args:
@@ -22,6 +23,7 @@ def evaluate(model, data, rows=None, num_samples=1, iw_samples=100, rows_limit=0
             the error does; 0 for all rows.
         baselines: whether scikit-learn's rivals are trained on the same labels.
         seed: of every draw.
+        decoding: how captions are chosen, by default as in the model's config.
 
     Returns:
         plain keys (see `classification`, `captioning`, `likelihood`, `representation` and `baselines`): JSON values,
@@ -35,7 +37,9 @@ def evaluate(model, data, rows=None, num_samples=1, iw_samples=100, rows_limit=0
     if getattr(model, "is_potential", False):
         results["log_normaliser"] = model.p_z.log_normaliser()
     if hasattr(model, "caption") and len(rows.captioned()):
-        results |= captioning.evaluate(model, data, rows, num_samples, seed)
+        results |= captioning.evaluate(model, data, rows, num_samples, seed, decoding=decoding)
+    elif hasattr(model, "caption"):
+        logging.warning("No test row has a caption, so captions are not measured: give some images the split `test`.")
     if can_compare_labels(data, rows):
         if hasattr(model, "classify"):
             results |= classification.evaluate(model, data, rows, num_samples, seed)

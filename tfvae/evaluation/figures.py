@@ -81,10 +81,12 @@ def captioned(images, captions, columns=4):
             axes.imshow(np.clip(image, 0.0, 1.0).squeeze(), cmap="gray", vmin=0.0, vmax=1.0, interpolation="nearest")
             axes.set_axis_off()
             said = "\n".join(textwrap.wrap(made, 30)[:4])
-            axes.text(0.0, -0.04, said, va="top", transform=axes.transAxes, fontsize=9, fontweight="bold")
+            axes.text(
+                0.0, -0.04, said, va="top", transform=axes.transAxes, fontsize=9, fontweight="bold", parse_math=False
+            )
             below = -0.04 - 0.09 * (said.count("\n") + 1 if said else 0)
             told = "\n".join(textwrap.wrap(true, 34)[:4])
-            axes.text(0.0, below, told, va="top", transform=axes.transAxes, fontsize=8, color=_MUTED)
+            axes.text(0.0, below, told, va="top", transform=axes.transAxes, fontsize=8, color=_MUTED, parse_math=False)
         return _png(figure)
 
 

@@ -187,11 +187,13 @@ def _overlap(metrics):
 def _retrieval(metrics):
     if metrics.get("caption_to_image_r10") is None:
         return None
+    rows = metrics["retrieval_rows"]
     return Headline(
         "Recall at 10",
         f"{_percent(metrics['caption_to_image_r10'])} · {_percent(metrics['image_to_caption_r10'])}",
-        "How often the image of a caption is among the ten best, and how often a caption of an image is, by the code "
-        f"that both share. Median ranks: {metrics['caption_to_image_rank']:g}, {metrics['image_to_caption_rank']:g}.",
+        f"How often the image of a caption is among the ten best of {rows:,}, by the code that both share (by chance "
+        f"{_percent(min(1.0, 10 / rows))}), and how often a caption of an image is. Median ranks: "
+        f"{metrics['caption_to_image_rank']:g}, {metrics['image_to_caption_rank']:g}.",
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from tfvae.data.rows import NO_LABEL
 from tfvae.evaluation import captioning, classification, figures, generation, history, representation
-from tfvae.evaluation.batched import observations, subset
+from tfvae.evaluation.batched import at_once, observations, subset
 from tfvae.evaluation.compiled import compiled
 from tfvae.probability import noise
 
@@ -172,7 +172,7 @@ def _kl(model, data, rows, seed):
     """variable -> [units], nats; {} for a model that does not state it."""
     compute, sums = compiled(model, "kl_per_unit"), {}
     try:
-        for image, count, index in observations(data, rows, 500, seed):
+        for image, count, index in observations(data, rows, at_once(model, 500), seed):
             for name, values in compute(image, noise.seed(seed, index)).items():
                 sums[name] = sums.get(name, 0.0) + values.numpy()[:count].sum(axis=0)
     except NotImplementedError:

@@ -4,6 +4,7 @@ import dataclasses
 
 import keras
 import tensorflow as tf
+from absl import logging
 
 from tfvae.batch import END
 from tfvae.layers import decoding as decodings
@@ -49,7 +50,7 @@ class Caption(keras.layers.Layer):
     """
 
     def __init__(self, latent_dim, vocabulary, length, config, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(**kwargs, dtype="float32")
         config.validate()
         self.vocabulary = tuple(vocabulary)
         self.length = length
@@ -171,7 +172,7 @@ def load_word_vectors(path, vocabulary, variable):
         variable: Keras variable [V, M].
 
     Raises:
-        ValueError: for a file that cannot be read, or a line that has not M numbers.
+        ValueError: for a file that cannot be read, that has none of the words, or a line that has not M numbers.
     """
     row_of = {word: row for row, word in enumerate(vocabulary)}
     vectors, dimensions = variable.numpy().copy(), variable.shape[1]
@@ -179,19 +180,24 @@ def load_word_vectors(path, vocabulary, variable):
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             for number, line in enumerate(file, 1):
-                word, *numbers = line.rstrip().split(" ")
-                if number == 1 and len(numbers) == 1:
+                # From the right: some words of public files have blanks in them.
+                word, *numbers = line.rstrip().rsplit(" ", dimensions)
+                if number == 1 and len(line.split()) == 2:
                     continue
-                if len(numbers) != dimensions:
+                given = len(line.split()) - 1 if number == 1 else len(numbers)
+                if given != dimensions:
                     raise ValueError(
-                        f"{path}, line {number}: {len(numbers)} numbers behind {word[:40]!r}, the embedding has "
-                        f"{dimensions}. Set `model.caption.embedding={len(numbers)}`, or give another file."
+                        f"{path}, line {number}: {given} numbers behind {word[:40]!r}, the embedding has {dimensions}. "
+                        f"Set `model.caption.embedding={given}`, or give another file."
                     )
                 if word in row_of:
                     vectors[row_of[word]] = _floats(numbers, path, number)
                     found += 1
     except OSError as error:
         raise ValueError(f"`model.caption.word_vectors` {path} cannot be read: {error.strerror}.") from error
+    if not found:
+        raise ValueError(f"{path} has a vector for none of the {len(vocabulary)} words; is it of this language?")
+    logging.info("%d of %d words have a vector in %s.", found, len(vocabulary), path)
     variable.assign(vectors)
     return found
 

@@ -29,7 +29,7 @@ class Cell(keras.layers.Layer):
     """
 
     def __init__(self, inputs, units, gates, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(**kwargs, dtype="float32")
         self.units = units
         self.w = self.add_weight(shape=[inputs, gates * units], initializer=narrow_uniform(), name="w")
         self.b = self.add_weight(shape=[gates * units], initializer="zeros", name="b")

@@ -318,21 +318,22 @@ class DGDN(GenerativeModel):
             if self.q_s_given_caption is not None and self.config.caption.word_vectors:
                 self.q_s_given_caption.w_e.assign(self.heads["caption"].w_e)
 
-    def _caption(self, image, num_samples=1, seed=None, config=None):
+    def _caption(self, image, num_samples=1, seed=None, decoding=""):
         """Captions of images and their log probabilities: int32 [B, T], [B] in nats.
 
         Args:
             image: [B, H, W, C].
             num_samples: N_s, draws of the code that are averaged over; only with a seed.
-            seed: int32 [2]; None for the mean of `encode`, by a `config` that draws no words.
-            config: `tfvae.layers.decoding.Config`, by default the head's.
+            seed: int32 [2]; None for the mean of `encode`, by a `decoding` that draws no words.
+            decoding: `greedy`, `sample` or `beam`, by default the config's.
         """
         of_words = None if seed is None else noise.fold_in(seed, _CAPTION_NOISE)
-        return self.caption_of_codes(self.codes(image, num_samples, seed), of_words, config)
+        return self.caption_of_codes(self.codes(image, num_samples, seed), of_words, decoding)
 
-    def caption_of_codes(self, s, seed=None, config=None):
+    def caption_of_codes(self, s, seed=None, decoding=""):
         """As `caption`, for codes [S, B, Z] that are averaged over."""
-        return self.heads["caption"].predict(s, config, seed)
+        config = self.config.caption.decoding
+        return self.heads["caption"].predict(s, dataclasses.replace(config, method=decoding or config.method), seed)
 
     def codes(self, image, num_samples=1, seed=None):
         """Codes [S, B, Z]: the mean of `encode`, or draws of maps and codes where there is a seed."""
@@ -348,9 +349,8 @@ class DGDN(GenerativeModel):
 
     def _serve_caption(self, image):
         # A served caption is the same every time, so it is not drawn.
-        config = self.config.caption.decoding
-        method = "beam" if config.beams > 1 else "greedy"
-        words, log_p = self.caption(image, config=dataclasses.replace(config, method=method))
+        method = self.config.caption.decoding.method
+        words, log_p = self.caption(image, decoding="beam" if method == "sample" else method)
         return {CAPTION: words, "log_prob": log_p}
 
     def _serve_encode_caption(self, words):

@@ -12,16 +12,17 @@ class CaptionEncoder(keras.layers.Layer):
 
     Args:
         latent_dim: Z.
-        num_words: V.
+        vocabulary_size: V.
         config: `tfvae.heads.caption.Config`; its `cell`, `hidden` and `embedding` are used.
 
-    Pu 2017, section 3.4.3, eq. (3.46); it prints no size of the MLPs, which have as many units as the cell here.
+    Pu 2017, section 3.4.3, eq. (3.46), which has log σ² where the image's encoder has log σ; here both are log σ. It
+    prints no size of the MLPs, which have as many units as the cell here.
     """
 
-    def __init__(self, latent_dim, num_words, config, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(self, latent_dim, vocabulary_size, config, **kwargs):
+        super().__init__(**kwargs, dtype="float32")  # As the parameters of every distribution.
         self.w_e = self.add_weight(
-            shape=[num_words, config.embedding], initializer=recurrent.narrow_uniform(), name="w_e"
+            shape=[vocabulary_size, config.embedding], initializer=recurrent.narrow_uniform(), name="w_e"
         )
         self.cell = recurrent.cell(config.cell, config.embedding, config.hidden, name=f"{self.name}_cell")
         self.mean = self._mlp("mean", config.hidden, latent_dim)
@@ -39,8 +40,8 @@ class CaptionEncoder(keras.layers.Layer):
 
     def _mlp(self, name, hidden, outputs):
         layers = [
-            keras.layers.Dense(hidden, activation="tanh", name=f"{self.name}_{name}_hidden"),
-            keras.layers.Dense(outputs, name=f"{self.name}_{name}"),
+            keras.layers.Dense(hidden, activation="tanh", dtype="float32", name=f"{self.name}_{name}_hidden"),
+            keras.layers.Dense(outputs, dtype="float32", name=f"{self.name}_{name}"),
         ]
         layers[0].build([None, hidden])
         layers[1].build([None, hidden])

@@ -173,7 +173,7 @@ _CAPTIONS = Table(
             "two-step", "dgdn_flickr8k", {"model.freeze_image_model": True}, after="images alone",
             source="15.82, 0.61/0.41/0.27/0.17",
         ),
-        Entry("joint, with q(s | Y)", "dgdn_flickr8k_images"),
+        Entry("joint, with q(s | Y)", "dgdn_flickr8k_images", {"training.monitor": "perplexity"}),
     ),
     measures=(
         Measure("perplexity", ("perplexity",), "number"),

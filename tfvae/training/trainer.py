@@ -40,12 +40,12 @@ def train(experiment, workdir):
         with strategy.scope():
             model = compiled(experiment, data, steps_per_epoch)
         _check_monitor(settings.monitor, model, data)
-        directory.record(experiment, data)
-        state = TrainingState(model, directory, settings, steps_per_epoch)
-        if not state.checkpoints.steps():
+        if not checkpoints.Checkpoints(directory.checkpoints, settings.keep_checkpoints).steps():
             model.initialise()
             if settings.start_from:
                 run.start_from(settings.start_from, model)
+        directory.record(experiment, data)
+        state = TrainingState(model, directory, settings, steps_per_epoch)
         state.resume()
         if state.step:
             logging.info("Going on after step %d (epoch %d).", state.step, state.epoch)

@@ -116,7 +116,9 @@ class _Reader:
             good = tf.boolean_mask(serialised, [offset not in bad for offset in offsets])
             texts = [()] * len(good)
             if self.described.captions:
-                texts = [tuple(text.decode() for text in row) for row in records.captions(good).to_list()]
+                texts = [
+                    tuple(text.decode(errors="replace") for text in row) for row in records.captions(good).to_list()
+                ]
             yield {name: value.numpy() for name, value in self._parse(good).items()}, texts
 
     def _batches(self, shard):

@@ -1,14 +1,18 @@
 """Any image classification set of TensorFlow Datasets, by name."""
 
+import collections
+
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
+from tfvae.data import metadata
 from tfvae.data.rows import NO_LABEL, Rows, Source, concatenate
 
 # What these sets call their image and label; the others follow TFDS's custom of "image" and "label".
 _KEYS = {"smallnorb": ("image", "label_category")}
-# More unlabelled images that a set ships beside "train" (Maaløe et al. 2016 train on both for SVHN).
-_EXTRA_SPLITS = {"svhn_cropped": "extra"}
+# More images that a set ships beside "train" (Maaløe et al. 2016 train on both for SVHN, Pu et al. 2016 for COCO).
+_EXTRA_SPLITS = {"svhn_cropped": "extra", "coco_captions": "restval"}
 
 
 def load(config):
@@ -74,5 +78,14 @@ def _rows(builder, split, config):
     image, label, captions = zip(*batches)
     if not has_captions:
         return Rows(np.concatenate(image), np.concatenate(label))
-    texts = (tuple(text.decode(errors="replace") for text in row) for part in captions for row in part.to_list())
-    return Rows(np.concatenate(image), np.concatenate(label), tuple(texts))
+    repairs = collections.Counter()
+    texts = tuple(_cleaned(row, repairs) for part in captions for row in part.to_list())
+    if repairs:
+        logging.warning("Captions of %s, split %s: %s.", builder.name, split, dict(repairs))
+    return Rows(np.concatenate(image), np.concatenate(label), texts)
+
+
+def _cleaned(captions, repairs):
+    """The captions of one image as text, those without a word left out."""
+    cleaned = (metadata.clean_caption(caption.decode(errors="replace"), repairs) for caption in captions)
+    return tuple(text for text in cleaned if text)
