@@ -114,7 +114,7 @@ def test_another_image_s_code_tells_a_model_that_looks_from_one_that_does_not(da
 
 def test_evaluate_has_plain_keys(data):
     found = captioning.evaluate(Teller(), data, meteor=False)
-    assert found["bleu1"] > 0.9 > 0.1 > found["bleu1_shuffled"]
+    assert found["bleu1"] > 0.9 > 0.5 > found["bleu1_shuffled"]
     assert {"bleu4", "cider", "rouge_l", "perplexity", "captioned_rows", "captions"} <= set(found)
     assert (found["captioned_rows"], found["captions"]) == (6, 9)
 

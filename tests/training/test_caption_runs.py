@@ -30,6 +30,7 @@ def experiment_of(coco, preset=dgdn_flickr8k_images):
     experiment = preset.get_config("tiny")
     experiment.model.network = networks.Config((8, 16), (4, 3), (2,))
     experiment.data.path, experiment.data.image_size = str(coco), 16
+    experiment.data.transform.contrast = "none"
     experiment.training.figures_epochs = 0
     return experiment
 

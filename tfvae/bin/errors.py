@@ -3,7 +3,7 @@
 import functools
 import sys
 
-from absl import flags, logging
+from absl import app, flags, logging
 
 from tfvae.bin import overrides, presets
 
@@ -11,11 +11,14 @@ from tfvae.bin import overrides, presets
 def friendly(main):
     """Wraps the `main` of a binary: what a user can get wrong (a ValueError, an OSError) is told in one line.
 
-    `--verbosity=1` shows the traceback too. Everything else is a fault of the program and keeps its traceback.
+    Arguments that are no flags are refused. `--verbosity=1` shows the traceback too. Everything else is a fault of the
+    program and keeps its traceback.
     """
 
     @functools.wraps(main)
     def wrapped(argv):
+        if len(argv) > 1:
+            raise app.UsageError(f"Unexpected arguments: {argv[1:]}.")
         try:
             return main(argv)
         except (ValueError, OSError) as error:

@@ -40,8 +40,6 @@ def measured_draw(drawn, directory):
 
 @errors.friendly
 def main(argv):
-    if len(argv) > 1:
-        raise app.UsageError(f"Unexpected arguments: {argv[1:]}.")
     opened = experiment, data, model, workdir = open_run(_WORKDIR.value)
     metrics = measured(opened)
     drawn = {n: draws.experiment_of(experiment, n) for n in range(_DRAWS.value)}

@@ -16,8 +16,7 @@ _BASE_PATH = flags.DEFINE_string("base_path", "/models", "Where the server sees 
 
 @errors.friendly
 def main(argv):
-    if len(argv) > 1:
-        raise app.UsageError(f"Unexpected arguments: {argv[1:]}.")
+    del argv
     logging.set_verbosity(logging.WARNING)  # TensorFlow tells of every signature how it renamed its weights.
     export.check_output(_OUTPUT.value)
     run = runs.open_run(_WORKDIR.value)

@@ -24,8 +24,7 @@ _RECORDS_PER_SHARD = flags.DEFINE_integer("records_per_shard", 10_000, "The most
 
 @errors.friendly
 def main(argv):
-    if len(argv) > 1:
-        raise app.UsageError(f"Unexpected arguments: {argv[1:]}.")
+    del argv
     config = folder.Config(
         image_size=_IMAGE_SIZE.value,
         color_mode=_COLOR_MODE.value,

@@ -22,8 +22,7 @@ _OUTPUT = flags.DEFINE_string("output", "tools/results", "Where the JSON and the
 
 @friendly
 def main(argv):
-    if len(argv) > 1:
-        raise app.UsageError(f"Unexpected arguments: {argv[1:]}.")
+    del argv
     logging.set_verbosity(logging.INFO)
     name = _TABLE.value
     result = reproduce(name, TABLES[name], _BUDGET.value, _WORKDIR.value, _OUTPUT.value, _DRAWS.value, _DATA_DIR.value)

@@ -34,8 +34,7 @@ def class_of(label, class_names):
 
 @errors.friendly
 def main(argv):
-    if len(argv) > 1:
-        raise app.UsageError(f"Unexpected arguments: {argv[1:]}.")
+    del argv
     run = open_run(_WORKDIR.value)
     if _CAPTION.value:
         images = captioning.drawn(run.model, run.data, _CAPTION.value)

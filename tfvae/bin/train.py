@@ -19,8 +19,7 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "Where checkpoints, metrics and 
 
 @friendly
 def main(argv):
-    if len(argv) > 1:
-        raise app.UsageError(f"Unexpected arguments: {argv[1:]}.")
+    del argv
     if _CONFIG.value is None:
         raise app.UsageError("Name a preset: --config=tfvae/configs/sdgm_digits.py.")
     print(json.dumps(trainer.train(_CONFIG.value, workdir=_WORKDIR.value)))

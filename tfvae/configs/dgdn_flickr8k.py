@@ -8,9 +8,9 @@ from tfvae.networks import dgdn as networks
 def get_config(size="full"):
     """Pu et al. 2016, tables 3 (BLEU-1 0.70, perplexity 15.24) and 5: five layers on photographs of 256×256, a GRU.
 
-    A batch has 16 images so that a step stays within 8 GB; the source's 64 take four times that. Channels are
-    standardised: the source names no preprocessing here, and contrast normalisation would take away the colours that
-    captions name. `small` is three layers on 64×64, for machines without an accelerator.
+    A batch has 16 images so that a step stays within 8 GB; the source's 64 take four times that. The source names no
+    preprocessing here; local contrast normalisation has a lower validation perplexity than standardised channels.
+    `small` is three layers on 64×64, for machines without an accelerator.
     """
     check_size(size, "full", "small", "tiny")
     experiment = dgdn_caltech101.get_config("tiny" if size == "tiny" else "full")
@@ -26,7 +26,6 @@ def get_config(size="full"):
     else:
         data.image_size, data.captioned_batch, data.captions.min_count = 8, 6, 1
         model.caption.hidden, model.caption.embedding = 8, 5
-    data.transform.contrast, data.transform.scale = "none", "standardise"
     model.label_weight, model.caption_weight, training.monitor = 0.0, 1.0, "perplexity"
     data.source, data.name, data.color_mode = "folder", "", "rgb"
     data.labels_per_class, data.labelled_batch, data.unlabelled_batch = 0, 0, 0
