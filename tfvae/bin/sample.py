@@ -1,6 +1,7 @@
 """Draws images from a trained run: `python -m tfvae.bin.sample --workdir=runs/sdgm --output=samples.png`."""
 
 import math
+from pathlib import Path
 
 from absl import app, flags
 
@@ -35,6 +36,8 @@ def class_of(label, class_names):
 @errors.friendly
 def main(argv):
     del argv
+    if not Path(_OUTPUT.value).parent.is_dir():
+        raise ValueError(f"There is no folder {Path(_OUTPUT.value).parent} for `--output`; make it first.")
     run = open_run(_WORKDIR.value)
     if _CAPTION.value:
         images = captioning.drawn(run.model, run.data, _CAPTION.value)

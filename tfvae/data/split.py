@@ -103,8 +103,6 @@ def _captioned(rows, config):
 def _validation(rows, candidates, num):
     """`num` of the candidates in the classes' proportions; those with a label or a caption where there are any."""
     label = rows.label
-    if num >= len(candidates):
-        raise ValueError(f"`data.num_validation`={num} leaves none of the {len(candidates)} training rows; lower it.")
     rng = np.random.default_rng(20160214)
     shuffled = rng.permutation(candidates)
     told = (label != NO_LABEL) | np.isin(np.arange(len(rows)), rows.captioned())

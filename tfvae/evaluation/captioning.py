@@ -122,7 +122,8 @@ def overlap(made, references, meteor=True):
     reference = {i: tokens(texts) for i, texts in enumerate(references)}
     with contextlib.redirect_stdout(io.StringIO()):  # It prints its counts.
         bleu, _ = Bleu(4).compute_score(reference, hypothesis, verbose=0)
-        found = {f"bleu{n}": float(value) for n, value in enumerate(bleu, 1)}
+        # Where no run of n words is right it has a tiny number in the place of 0.
+        found = {f"bleu{n}": round(float(value), 6) for n, value in enumerate(bleu, 1)}
         found["cider"] = float(Cider().compute_score(reference, hypothesis)[0])
         found["rouge_l"] = float(Rouge().compute_score(reference, hypothesis)[0])
         if meteor and shutil.which("java"):
@@ -159,7 +160,11 @@ def examples(model, data, num=12, seed=0):
     rows = subset(rows, num, seed)
     shown = rows.image / 255.0  # As they are, whatever the transform leaves of them.
     true = [texts[0] for texts in rows.captions]
-    made = {"captions": figures.captioned(shown, list(zip(generate(model, data, rows), true)))}
+    made = {
+        "captions": figures.captioned(
+            shown, list(zip([text or "(no words)" for text in generate(model, data, rows)], true))
+        )
+    }
     if getattr(model, "q_s_given_caption", None) is not None:
         images = drawn(model, data, true)
         pairs = np.concatenate([images, np.ones_like(images[:, :, :2]), shown], axis=2)
@@ -171,15 +176,28 @@ def drawn(model, data, texts):
     """Pictures of the images that a model draws for captions: float32 [N, H, W, C] in [0, 1].
 
     Raises:
-        ValueError: for a model that draws none.
+        ValueError: for a model that draws none, or a text without a word that it knows.
     """
     if getattr(model, "q_s_given_caption", None) is None:
         raise ValueError(
-            f"This {type(model).__name__} draws no images for captions: train one with `model.caption_encoder=True`, "
+            "This model draws no images for captions: train one with `model.caption_encoder=True`, "
             "as the preset dgdn_flickr8k_images does."
         )
-    words = tf.constant(data.vocabulary.ids(list(texts)))
+    ids = data.vocabulary.ids(list(texts))
+    for text, row in zip(texts, ids):
+        if not (row > UNKNOWN).any():
+            raise ValueError(
+                f"The model knows no word of the caption {text!r}; it has seen {_some(data.vocabulary)}, …."
+            )
+        if (row == UNKNOWN).any():
+            logging.warning("The model does not know every word of the caption %r.", text)
+    words = tf.constant(ids)
     return data.transform.picture(compiled(model, "image_from_caption")(words)).numpy()
+
+
+def _some(vocabulary):
+    """A few frequent words."""
+    return ", ".join(vocabulary.words[2:12])
 
 
 def _coded(model, data, rows, num_samples, seed, most=_IMAGES):

@@ -65,7 +65,7 @@ def decision_regions(probabilities, points, labelled, labelled_label, class_name
         return _png(figure)
 
 
-def captioned(images, captions, columns=4):
+def captioned(images, captions, columns=3):
     """Images with texts below them.
 
     Args:
@@ -75,19 +75,22 @@ def captioned(images, captions, columns=4):
     """
     with matplotlib.rc_context({**_STYLE, "axes.grid": False}):
         lines = -(-len(images) // columns)
-        figure = Figure((2.6 * columns, 3.3 * lines), layout="constrained")
+        figure = Figure((2.4 * columns, 3.2 * lines), layout="constrained")
         for place, (image, (made, true)) in enumerate(zip(images, captions, strict=True), 1):
             axes = figure.add_subplot(lines, columns, place)
             axes.imshow(np.clip(image, 0.0, 1.0).squeeze(), cmap="gray", vmin=0.0, vmax=1.0, interpolation="nearest")
-            axes.set_axis_off()
-            said = "\n".join(textwrap.wrap(made, 30)[:4])
-            axes.text(
-                0.0, -0.04, said, va="top", transform=axes.transAxes, fontsize=9, fontweight="bold", parse_math=False
-            )
-            below = -0.04 - 0.09 * (said.count("\n") + 1 if said else 0)
-            told = "\n".join(textwrap.wrap(true, 34)[:4])
-            axes.text(0.0, below, told, va="top", transform=axes.transAxes, fontsize=8, color=_MUTED, parse_math=False)
+            axes.set(xticks=[], yticks=[])
+            axes.spines[:].set_visible(False)
+            # A dollar sign is one, and no mathematics.
+            axes.set_title(_wrapped(made, 26), fontsize=10, parse_math=False)
+            axes.set_xlabel(_wrapped(true, 30), fontsize=9, color=_MUTED, parse_math=False)
         return _png(figure)
+
+
+def _wrapped(text, width):
+    """Up to four lines of a text."""
+    lines = textwrap.wrap(text, width)
+    return "\n".join(lines[:4]) + ("…" if len(lines) > 4 else "")
 
 
 def codes_pca(codes, label, class_names, title="Codes"):

@@ -249,6 +249,7 @@ def _percent(fraction):
 
 
 def _nats(value, digits):
+    digits = digits if abs(value) < 1000 else 0
     return f"{value:.{digits}f}\N{NO-BREAK SPACE}nats".replace("-", "\N{MINUS SIGN}")
 
 

@@ -87,11 +87,20 @@ def curves(runs):
 def pictures(model, data, seed=0):
     """Samples, reconstructions, analogies, captions."""
     grids = generation.pictures(model, data, seed)
-    drawn = [Plate(*_caption(name), generation.png(grid, min_width=420), True) for name, grid in grids.items()]
+    note = " Colours are those after contrast normalisation." if _normalised(data) else ""
+    drawn = []
+    for name, grid in grids.items():
+        title, caption = _caption(name)
+        drawn.append(Plate(title, caption + note, generation.png(grid, min_width=420), True))
     return [
         *(Plate(*_caption(name), png) for name, png in captioning.examples(model, data, seed=seed).items()),
         *drawn,
     ]
+
+
+def _normalised(data):
+    """Whether pictures are of images whose contrast was normalised, which nothing undoes."""
+    return getattr(data.transform.config, "contrast", "none") != "none"
 
 
 def _caption(name):
@@ -164,7 +173,8 @@ def mistakes(model, data, limit=18):
 
 def _codes(codes, rows, data, variable, note):
     title = f"Codes: the mean of q({variable} | x)"
-    caption = f"The first two principal components of {len(codes):,} test rows, coloured by their true class ({note})."
+    coloured = f", coloured by their true class ({note})" if (rows.label != NO_LABEL).any() else ""
+    caption = f"The first two principal components of {len(codes):,} test rows{coloured}."
     return Plate(title, caption, figures.codes_pca(codes, rows.label, data.class_names, title))
 
 

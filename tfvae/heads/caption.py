@@ -186,8 +186,9 @@ def load_word_vectors(path, vocabulary, variable):
                     continue
                 given = len(line.split()) - 1 if number == 1 else len(numbers)
                 if given != dimensions:
+                    first = (line.split() or [""])[0][:40]
                     raise ValueError(
-                        f"{path}, line {number}: {given} numbers behind {word[:40]!r}, the embedding has {dimensions}. "
+                        f"{path}, line {number}: {given} numbers behind {first!r}, the embedding has {dimensions}. "
                         f"Set `model.caption.embedding={given}`, or give another file."
                     )
                 if word in row_of:

@@ -4,12 +4,16 @@ import sys
 
 from absl import logging
 
+from tfvae.batch import CAPTIONED, LABELLED, UNLABELLED
 from tfvae.data.rows import NO_LABEL
 from tfvae.training import checkpoints, devices, optimiser, run, tensorboard
 from tfvae.training.callbacks import Epochs, Steps, Validation
 from tfvae.training.interruption import Interruption
 from tfvae.training.nan_guard import NanGuard
 from tfvae.training.state import TrainingState
+
+# What the rows of a stream are called.
+_ROLES = {LABELLED: "labelled", CAPTIONED: "captioned", UNLABELLED: "bare"}
 
 
 def train(experiment, workdir):
@@ -50,6 +54,11 @@ def train(experiment, workdir):
         if state.step:
             logging.info("Going on after step %d (epoch %d).", state.step, state.epoch)
         began_at = state.step
+        if not len(data.test) and experiment.data.source != "nothing":
+            logging.warning(
+                "There are no test rows, so tfvae-evaluate will have nothing to measure. Give some images the split "
+                "`test`: by a column of the metadata, a folder `test/`, a `captions_test*.json` or a `dataset_*.json`."
+            )
         logging.info("%s; the first step takes a while, because it is compiled.", _roles(data))
         pictures = tensorboard.Pictures(data, directory.tensorboard, settings.figures_epochs, settings.seed)
         _fit(state, experiment, data, interruption, pictures)
@@ -122,9 +131,7 @@ def _check_monitor(monitor, model, data):
     if monitor == "error" and not hasattr(model, "classify"):
         raise ValueError(f"{type(model).__name__} does not classify: set `training.monitor=bound`.")
     if monitor == "perplexity" and not hasattr(model, "caption"):
-        raise ValueError(
-            f"This {type(model).__name__} has no captions: set `model.caption_weight`, or another monitor."
-        )
+        raise ValueError("This model has no captions: set `model.caption_weight` where it has one, or another monitor.")
     if monitor == "perplexity" and not len(data.validation.captioned()):
         raise ValueError("No validation row has a caption: set `training.monitor=bound`, or caption some.")
     if monitor == "error" and (data.validation.label == NO_LABEL).all():
@@ -133,11 +140,12 @@ def _check_monitor(monitor, model, data):
 
 def _roles(data):
     """How many rows have which role, for people."""
-    bare = data.num_streamed or len(data.unlabelled)
-    captioned = f", {len(data.captioned):,} captioned" if data.vocabulary else ""
+    rows = {LABELLED: len(data.labelled), CAPTIONED: len(data.captioned)}
+    rows[UNLABELLED] = data.num_streamed or len(data.unlabelled)
+    used = " and ".join(f"{rows[name]:,} {_ROLES[name]}" for name in rows if name in data.streams)
     return (
-        f"Training on {len(data.labelled):,} labelled{captioned} and {bare:,} bare rows ({data.info.num_train:,} in "
-        f"all), {len(data.validation):,} for validation, {len(data.test):,} for the test"
+        f"Training on {used} rows ({data.info.num_train:,} in all), {len(data.validation):,} for validation, "
+        f"{len(data.test):,} for the test"
     )
 
 

@@ -54,6 +54,12 @@ def load(config):
         validation=validation if len(validation) else None,
     )
     reader.report()
+    height, width, _ = described.image_shape
+    if config.image_size and (height, width) != (config.image_size, config.image_size):
+        logging.warning(
+            "The shards hold images of %d x %d; `data.image_size`=%d is for ingest and not used.", width, height,
+            config.image_size,
+        )  # fmt: skip
     return source
 
 
