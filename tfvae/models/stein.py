@@ -13,6 +13,7 @@ from tfvae.heads import targets
 from tfvae.heads.softmax import Softmax
 from tfvae.inference import stein
 from tfvae.models.base import Endpoint, GenerativeModel, Objective, all_images
+from tfvae.models.vae import gaussian_kl_per_unit
 from tfvae.networks import mlp
 from tfvae.networks.implicit import ImplicitEncoder
 from tfvae.probability import families, kernels, noise
@@ -160,6 +161,11 @@ class SteinVAE(GenerativeModel):
 
     def sample(self, num, seed):
         return self.decode(self.p_z.sample(num, seed=seed)).mean()
+
+    def kl_per_unit(self, image, seed):
+        """Of the Gaussian with the moments of the draws: a lower bound on what a unit carries."""
+        del seed  # The draws are the same every time.
+        return {"z": gaussian_kl_per_unit(self.encode(image))}
 
     def endpoints(self):
         served = super().endpoints()
