@@ -26,9 +26,21 @@ class Kernel(NamedTuple):
     slope: Callable
 
 
-RBF = Kernel(lambda u: tf.exp(-u), lambda u: tf.exp(-u))
+def _exponential(u):
+    return tf.exp(-u)
+
+
+def _inverse_root(u):
+    return tf.math.rsqrt(1.0 + u)
+
+
+def _inverse_root_slope(u):
+    return 0.5 * (1.0 + u) ** -1.5
+
+
+RBF = Kernel(_exponential, _exponential)
 # Inverse multi-quadric, (1 + u)^(−1/2): its tails keep far particles in touch (Gorham & Mackey 2017).
-IMQ = Kernel(lambda u: tf.math.rsqrt(1.0 + u), lambda u: 0.5 * (1.0 + u) ** -1.5)
+IMQ = Kernel(_inverse_root, _inverse_root_slope)
 
 KERNELS = {"rbf": RBF, "imq": IMQ}
 
