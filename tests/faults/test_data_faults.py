@@ -4,7 +4,6 @@ import io
 import json
 import os
 import shutil
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ import tensorflow as tf
 from absl import logging
 from PIL import Image
 
-from tfvae.data import framing, ingest, manifest, records
+from tfvae.data import framing, ingest, load, manifest, records
 from tfvae.data.sources import shards as source
 
 SHAPE = (6, 6, 1)
@@ -58,7 +57,7 @@ def warnings(monkeypatch):
 
 
 def load(path, on_bad_record="stop", max_memory_bytes=1 << 30):
-    return source.load(SimpleNamespace(path=str(path), max_memory_bytes=max_memory_bytes, on_bad_record=on_bad_record))
+    return source.load(load.Config(path=str(path), max_memory_bytes=max_memory_bytes, on_bad_record=on_bad_record))
 
 
 def flip(path, at):

@@ -22,7 +22,7 @@ def load(config):
     are needed; everything else is read into memory. Every record is checked either way.
 
     Args:
-        config: `tfvae.data.load.Config`; `path`, `max_memory_bytes` and `on_bad_record` are used.
+        config: `tfvae.data.load.Config`; `path`, `image_size`, `max_memory_bytes` and `on_bad_record` are used.
 
     Returns:
         `Source`.
