@@ -11,7 +11,8 @@ import tensorflow as tf
 from absl import logging
 from PIL import Image
 
-from tfvae.data import framing, ingest, load, manifest, records
+from tfvae.data import framing, ingest, manifest, records
+from tfvae.data.load import Config
 from tfvae.data.sources import shards as source
 
 SHAPE = (6, 6, 1)
@@ -57,7 +58,7 @@ def warnings(monkeypatch):
 
 
 def load(path, on_bad_record="stop", max_memory_bytes=1 << 30):
-    return source.load(load.Config(path=str(path), max_memory_bytes=max_memory_bytes, on_bad_record=on_bad_record))
+    return source.load(Config(path=str(path), max_memory_bytes=max_memory_bytes, on_bad_record=on_bad_record))
 
 
 def flip(path, at):
