@@ -75,22 +75,27 @@ def captioned(images, captions, columns=3):
     """
     with matplotlib.rc_context({**_STYLE, "axes.grid": False}):
         lines = -(-len(images) // columns)
-        figure = Figure((2.4 * columns, 3.2 * lines), layout="constrained")
+        # In inches: an image, and up to three lines of text above it and four below.
+        width, above, below = 2.4, 0.55, 0.7
+        tall = width * images.shape[1] / images.shape[2]
+        figure = Figure((width * columns, (tall + above + below) * lines))
+        total = figure.get_figheight()
+        figure.subplots_adjust(0.01, below / total, 0.99, 1.0 - above / total, 0.04, (above + below) / tall)
         for place, (image, (made, true)) in enumerate(zip(images, captions, strict=True), 1):
             axes = figure.add_subplot(lines, columns, place)
             axes.imshow(np.clip(image, 0.0, 1.0).squeeze(), cmap="gray", vmin=0.0, vmax=1.0, interpolation="nearest")
             axes.set(xticks=[], yticks=[])
             axes.spines[:].set_visible(False)
             # A dollar sign is one, and no mathematics.
-            axes.set_title(_wrapped(made, 26), fontsize=10, parse_math=False)
-            axes.set_xlabel(_wrapped(true, 30), fontsize=9, color=_MUTED, parse_math=False)
+            axes.set_title(_wrapped(made, 27, 3), fontsize=9, parse_math=False)
+            axes.set_xlabel(_wrapped(true, 33, 4), fontsize=8, color=_MUTED, parse_math=False)
         return _png(figure)
 
 
-def _wrapped(text, width):
-    """Up to four lines of a text."""
+def _wrapped(text, width, most):
+    """Up to `most` lines of a text."""
     lines = textwrap.wrap(text, width)
-    return "\n".join(lines[:4]) + ("…" if len(lines) > 4 else "")
+    return "\n".join(lines[:most]) + ("…" if len(lines) > most else "")
 
 
 def codes_pca(codes, label, class_names, title="Codes"):

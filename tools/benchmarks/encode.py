@@ -10,7 +10,7 @@ import benchmark
 from comparison import Comparison
 from harness import Case
 
-BATCH = 500
+BATCH = 100
 SAMPLES = 50
 
 
@@ -27,7 +27,7 @@ def main():
         comparisons = [
             Comparison("mean code/50 codes", "mean_code", "50_codes"),
             Comparison("mean code/VAE-d", "mean_code", "mean_code_vae_d"),
-            Comparison("mean code, batch of 500/one image", "mean_code", "one_image"),
+            Comparison("mean code, batch/one image", "mean_code", "one_image"),
         ]
         benchmark.run("encode", arguments, cases, comparisons, "image", {"made": "uniform pixels of 28×28"})
 
