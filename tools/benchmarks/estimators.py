@@ -62,7 +62,10 @@ class Learner:
 
 
 def gradient_noise(model, image, draws):
-    """Total variance of the gradient in q(u | x)'s parameters over the squared norm of its mean."""
+    """Total variance of the gradient in q(u | x)'s parameters over the squared norm of its mean.
+
+    None where that mean cannot be told from 0: the ratio is then above the number of draws.
+    """
     variables = [v for layer in model.ladder.pooling for v in layer.trainable_variables]
 
     @tf.function
@@ -76,7 +79,8 @@ def gradient_noise(model, image, draws):
     drawn = np.stack([gradient(noise.seed(3, i)).numpy() for i in range(draws)])
     mean, variance = drawn.mean(axis=0), drawn.var(axis=0, ddof=1).sum()
     # The mean of so many draws still has variance / draws of noise in its squared norm.
-    return float(variance / max(np.sum(mean**2) - variance / draws, 1e-12))
+    signal = np.sum(mean**2) - variance / draws
+    return float(variance / signal) if signal > 0 else None
 
 
 def main():
@@ -122,7 +126,7 @@ def write(arguments, learners, noises):
     rows = [
         [
             TITLES[name], f"{learner.bounds[-1]:.1f}", f"{learner.divergences[-1]:.1f}",
-            f"{1e3 * learner.seconds[-1] / steps:.1f}", f"{noises[name]:.3g}",
+            f"{1e3 * learner.seconds[-1] / steps:.1f}", f"{noises[name]:.3g}" if noises[name] else f"> {arguments.draws}",
         ]
         for name, learner in learners.items()
     ]  # fmt: skip
