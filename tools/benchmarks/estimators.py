@@ -123,10 +123,11 @@ def main():
 def write(arguments, learners, noises):
     """Prints the table, and keeps it with its figure where a folder was named."""
     steps = arguments.rounds * arguments.slice_steps
+    shown = {name: f"{noise:.3g}" if noise else f"> {arguments.draws}" for name, noise in noises.items()}
     rows = [
         [
             TITLES[name], f"{learner.bounds[-1]:.1f}", f"{learner.divergences[-1]:.1f}",
-            f"{1e3 * learner.seconds[-1] / steps:.1f}", f"{noises[name]:.3g}" if noises[name] else f"> {arguments.draws}",
+            f"{1e3 * learner.seconds[-1] / steps:.1f}", shown[name],
         ]
         for name, learner in learners.items()
     ]  # fmt: skip
