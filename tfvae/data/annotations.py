@@ -75,7 +75,10 @@ def _karpathy(path, content, repairs):
     rows = []
     try:
         for image in json.loads(content)["images"]:
-            split = metadata.split_name(image["split"]) or "train"  # `restval`: the rest of COCO's validation images.
+            # `restval` is the rest of COCO's validation images.
+            split = "train" if image["split"] == "restval" else metadata.split_name(image["split"])
+            if split is None:
+                raise ValueError(f"the split {image['split']!r} is none of train, restval, val and test")
             rows.append(metadata.Row(str(image["filename"]), split=split))
             for sentence in image["sentences"]:
                 rows += _row(str(image["filename"]), sentence["raw"], repairs)

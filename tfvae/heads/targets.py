@@ -47,6 +47,15 @@ class Explained(NamedTuple):
     terms: dict[str, tf.Tensor]
 
 
+def check_classes(label_weight, num_classes):
+    """Raises ValueError for a head for labels of data without two classes."""
+    if label_weight and num_classes < 2:
+        raise ValueError(
+            f"A head for labels needs at least two classes, the data has {num_classes}. Set `model.label_weight=0` for "
+            "a model without it."
+        )
+
+
 def num_images(batch):
     """Images of all streams."""
     return sum(stream[IMAGE].shape[0] for stream in batch.values())

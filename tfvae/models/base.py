@@ -97,7 +97,9 @@ class GenerativeModel(keras.Model, abc.ABC):
         """What can be served; all functions take observations as the model sees them."""
         image = tf.TensorSpec([None, *self.image_shape], tf.float32, name="image")
         seed = tf.TensorSpec([None], tf.int64, name="seed")
+        classify = Endpoint(lambda image: {"probabilities": self.classify(image)}, [image])
         return {
+            **({"classify": classify} if hasattr(self, "classify") else {}),
             "encode": Endpoint(self._serve_encode, [image]),
             "reconstruct": Endpoint(lambda image: {"image": self.reconstruct(image)}, [image]),
             "sample": Endpoint(lambda seed: {"image": by_row(lambda s: self.sample(1, s)[0], seed)}, [seed]),

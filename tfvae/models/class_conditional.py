@@ -14,7 +14,7 @@ from tfvae import inference
 from tfvae.batch import IMAGE, LABEL, LABELLED, UNLABELLED
 from tfvae.inference.bound import LogWeights, bound
 from tfvae.inference.label import log_mean_probs, sum_over_classes
-from tfvae.models.base import Endpoint, GenerativeModel, Objective
+from tfvae.models.base import GenerativeModel, Objective
 from tfvae.probability import noise
 
 
@@ -137,11 +137,6 @@ class ClassConditionalModel(GenerativeModel, abc.ABC):
             return tf.one_hot(tf.fill([num], label), self.num_classes)
         draw = tf.cast(noise.uniform([num], seed) * self.num_classes, tf.int32)
         return tf.one_hot(draw, self.num_classes)
-
-    def endpoints(self):
-        image = tf.TensorSpec([None, *self.image_shape], tf.float32, name="image")
-        classify = Endpoint(lambda image: {"probabilities": self.classify(image)}, [image])
-        return {"classify": classify, **super().endpoints()}
 
 
 def _only_class(weights):

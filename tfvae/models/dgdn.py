@@ -281,8 +281,6 @@ class DGDN(GenerativeModel):
         served = super().endpoints()
         image = tf.TensorSpec([None, *self.image_shape], tf.float32, name=IMAGE)
         words = tf.TensorSpec([None, self.info.caption_length], tf.int32, name=CAPTION)
-        if "label" in self.heads:
-            served = {"classify": Endpoint(lambda image: {"probabilities": self.classify(image)}, [image]), **served}
         if "caption" in self.heads:
             served["caption"] = Endpoint(self._serve_caption, [image])
         if self.q_s_given_caption is not None:
@@ -414,11 +412,7 @@ def _check(config, info):
             f"DGDN convolves images [H, W, C], got observations of shape {info.image_shape}: set "
             "`data.transform.flatten=False` and `data.transform.min_pixel_std=0`."
         )
-    if config.label_weight and info.num_classes < 2:
-        raise ValueError(
-            f"A head for labels needs at least two classes, the data has {info.num_classes}. Set "
-            "`model.label_weight=0` for a model without it."
-        )
+    targets.check_classes(config.label_weight, info.num_classes)
     if config.caption_weight and not info.vocabulary:
         raise ValueError(
             "A head for captions needs captions: set `data.captioned_batch` above 0, or `model.caption_weight=0`."

@@ -12,7 +12,7 @@ from tfvae import inference
 from tfvae.heads import targets
 from tfvae.heads.softmax import Softmax
 from tfvae.inference import stein
-from tfvae.models.base import Endpoint, GenerativeModel, Objective, all_images
+from tfvae.models.base import GenerativeModel, Objective, all_images
 from tfvae.models.vae import gaussian_kl_per_unit
 from tfvae.networks import mlp
 from tfvae.networks.implicit import ImplicitEncoder
@@ -109,8 +109,7 @@ class SteinVAE(GenerativeModel):
 
         xi, log_q = self.p_z.sample(config.num_samples, seed=seed), None
         if config.inference == "stein_importance":
-            z, log_volume = self.encoder.log_volume(image, xi)
-            log_q = self.p_z.log_prob(xi)[:, None] - log_volume
+            z, log_q = self._with_density(image, xi)
         else:
             z = self.encoder(image, xi)
         kernel = kernels.KERNELS[config.kernel]
@@ -139,9 +138,7 @@ class SteinVAE(GenerativeModel):
 
     def log_weights(self, image, seed, num_samples):
         """log p(x, z) − log q(z | x) of draws, the density by the volume of the encoder's map: [S, B], nats."""
-        xi = self.p_z.sample(num_samples, seed=seed)
-        z, log_volume = self.encoder.log_volume(image, xi)
-        log_q = self.p_z.log_prob(xi)[:, None] - log_volume
+        z, log_q = self._with_density(image, self.p_z.sample(num_samples, seed=seed))
         return self.p_x_given_z(z).log_prob(image) + self.p_z.log_prob(z) - log_q
 
     def log_prob_bound(self, image, num_samples, seed):
@@ -167,12 +164,10 @@ class SteinVAE(GenerativeModel):
         del seed  # The draws are the same every time.
         return {"z": gaussian_kl_per_unit(self.encode(image))}
 
-    def endpoints(self):
-        served = super().endpoints()
-        if "label" in self.heads:
-            image = tf.TensorSpec([None, *self.image_shape], tf.float32, name="image")
-            served = {"classify": Endpoint(lambda image: {"probabilities": self.classify(image)}, [image]), **served}
-        return served
+    def _with_density(self, image, xi):
+        """z = f(x, ξ) and log q(z | x) = log q₀(ξ) − log |det ∂z/∂ξ|: [S, B, Z], [S, B]."""
+        z, log_volume = self.encoder.log_volume(image, xi)
+        return z, self.p_z.log_prob(xi)[:, None] - log_volume
 
     def _fixed_codes(self, image):
         return self.codes(image, max(2, self.config.num_samples), noise.seed(_FIXED_DRAWS))
@@ -198,8 +193,4 @@ def _check(config, info):
             f"A Stein VAE reads vectors, got observations of shape {info.image_shape}: set "
             "`data.transform.flatten=True`."
         )
-    if config.label_weight and info.num_classes < 2:
-        raise ValueError(
-            f"A head for labels needs at least two classes, the data has {info.num_classes}. Set "
-            "`model.label_weight=0` for a model without it."
-        )
+    targets.check_classes(config.label_weight, info.num_classes)
