@@ -24,7 +24,7 @@ def model_and_batch(preset):
     experiment = tiny(preset)
     config, rng = experiment.data, np.random.default_rng(0)
     image_shape = (64,) if config.transform.flatten else (8, 8, 1)
-    shape = {"nothing": (0,), "moons": (2,)}.get(config.source, image_shape)
+    shape = {"nothing": (0,), "moons": (2,), "toy": (2,)}.get(config.source, image_shape)
     words = tuple(f"word{i}" for i in range(12)) if config.captioned_batch else ()
     info = DataInfo(shape, 0 if config.source == "nothing" else 10, 1000, 100, words, 5 if words else 0)
     binary = config.transform.noise == "binarise"
@@ -47,7 +47,7 @@ def model_and_batch(preset):
 def embedded(preset):
     """The preset's tiny experiment with scikit-learn's digits in the place of images that only some machines have."""
     experiment = tiny(preset)
-    if experiment.data.source not in ("nothing", "moons"):
+    if experiment.data.source not in ("nothing", "moons", "toy"):
         experiment.data.source, experiment.data.name, experiment.data.image_size = "digits", "", 0
         experiment.data.labels_per_class, experiment.data.num_validation = 10, 100
         experiment.data.labelled_batch = min(experiment.data.labelled_batch, 100)

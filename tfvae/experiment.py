@@ -28,10 +28,8 @@ def check_size(size, *known):
 
 
 def to_dict(experiment):
-    """Plain JSON values; the model's config type is kept by name."""
-    fields = dataclasses.asdict(experiment)
-    kind = type(experiment.model)
-    return {**fields, "model": {"type": f"{kind.__module__}.{kind.__qualname__}", **fields["model"]}}
+    """Plain JSON values; the types of the model's config and of the networks in it are kept by name."""
+    return {**dataclasses.asdict(experiment), "model": _typed(experiment.model)}
 
 
 def from_dict(fields):
@@ -40,16 +38,31 @@ def from_dict(fields):
     Raises:
         ValueError: for a model type that is no config of `tfvae.models`, or a field that the config does not have.
     """
-    model = dict(fields["model"])
-    module, _, name = model.pop("type").rpartition(".")
-    if not module.startswith("tfvae.models."):
-        raise ValueError(f"The model type must be a config of `tfvae.models`, got {module}.{name}.")
-    kind = getattr(importlib.import_module(module), name)
+    kind, model = _kind(fields["model"], "tfvae.models.")
     return Experiment(
         model=_fill(kind, model),
         data=_fill(DataConfig, fields["data"]),
         training=_fill(TrainingConfig, fields["training"]),
     )
+
+
+def _typed(config):
+    """A dataclass as a dict with its type's name, and those of dataclasses in it that are not of the default's type."""
+    kind, defaults = type(config), type(config)()
+    values = dataclasses.asdict(config)
+    for name in values:
+        value = getattr(config, name)
+        if dataclasses.is_dataclass(value) and type(value) is not type(getattr(defaults, name)):
+            values[name] = _typed(value)
+    return {"type": f"{kind.__module__}.{kind.__qualname__}", **values}
+
+
+def _kind(values, package):
+    """The type that a dict names, which must be of that package, and the rest of the dict."""
+    module, _, name = values["type"].rpartition(".")
+    if not module.startswith(package):
+        raise ValueError(f"The type must be a config of `{package.rstrip('.')}`, got {module}.{name}.")
+    return getattr(importlib.import_module(module), name), {k: v for k, v in values.items() if k != "type"}
 
 
 def _fill(kind, values):
@@ -62,7 +75,8 @@ def _fill(kind, values):
     for name, value in values.items():
         default = getattr(defaults, name)
         if dataclasses.is_dataclass(default):
-            value = _fill(type(default), value)
+            its_kind, value = _kind(value, "tfvae.networks.") if "type" in value else (type(default), value)
+            value = _fill(its_kind, value)
         elif isinstance(default, tuple):
             value = tuple(value)
         filled[name] = value

@@ -10,7 +10,7 @@ from tfvae.batch import DataInfo
 from tfvae.inference import stein
 from tfvae.models import stein as models
 from tfvae.networks import mlp
-from tfvae.networks.implicit import ImplicitEncoder
+from tfvae.networks.implicit import ImplicitMLP
 from tfvae.probability import kernels, noise, svgd
 
 NET = mlp.Config(hidden=(7, 6), activation="tanh")
@@ -126,7 +126,7 @@ def test_importance_weights_change_the_direction(batch):
 
 def test_both_modes_of_a_posterior_are_found(rng):
     """Figure 4.1's point in one dimension: p(z | x) has modes at ±3, and draws of f(x, ξ) lie at both."""
-    encoder = ImplicitEncoder(1, 1, mlp.Config(hidden=(32, 32), activation="tanh"))
+    encoder = ImplicitMLP(1, 1, mlp.Config(hidden=(32, 32), activation="tanh"))
     adam = tf.keras.optimizers.Adam(3e-3)
     adam.build(encoder.trainable_variables)
     image = tf.zeros([1, 1])
@@ -163,3 +163,97 @@ def test_both_modes_of_a_posterior_are_found(rng):
 def test_what_is_no_model_is_refused(fields, info, told):
     with pytest.raises(ValueError, match=told):
         dataclasses.replace(models.Config(latent_dim=2, network=NET), **fields).build(info)
+
+
+def test_one_particle_of_the_parameters_climbs_to_the_posterior_mode(batch):
+    """eq. (4.11) without j: ∇ [mean log p(x | z', θ) + log p(θ) / N]."""
+    model, seed = build(label_weight=1.0, prior_variance=0.5), noise.seed(5)
+    moved = model._moved(batch, seed)
+    with tf.GradientTape() as tape:
+        loss = model._towards(batch, seed, moved, training=True).loss
+    image = tf.concat([stream["image"] for stream in batch.values()], axis=0)
+    with tf.GradientTape() as plain:
+        value = tf.reduce_mean(model.p_x_given_z(moved).log_prob(image))
+    theta = model.p_x_given_z.trainable_variables
+    for ours, likelihood, weights in zip(tape.gradient(loss, theta), plain.gradient(value, theta), theta):
+        np.testing.assert_allclose(ours, -(likelihood - weights / (0.5 * 50)), rtol=1e-3, atol=1e-6)
+
+
+def test_particles_of_the_parameters_follow_steins_direction(batch, rng):
+    """φ(θ_j) / N by loops in NumPy, of image and label decoder each with its own kernel (eqs. 4.11 and 4.51)."""
+    model, seed = build(label_weight=2.0, parameter_particles=3, prior_variance=0.5), noise.seed(5)
+    moved = model._moved(batch, seed)
+    with tf.GradientTape(persistent=True) as tape:
+        loss = model._towards(batch, seed, moved, training=True).loss
+    image = tf.concat([stream["image"] for stream in batch.values()], axis=0)
+    flat = tf.reshape(moved[:, :3], [-1, 2])
+    label = tf.tile(batch["labelled"]["label"], [6])
+    with tf.GradientTape(persistent=True) as plain:
+        log_p_x = tf.reduce_mean(model.p_x_given_z(moved).log_prob(image), axis=[1, 2])
+        of_labels = tf.math.log_softmax(model.heads["label"].logits.params(flat)) * tf.one_hot(label, 3)
+        log_p_y = tf.reduce_mean(tf.reduce_sum(of_labels, axis=-1), axis=1)
+        sums = tf.reduce_sum(log_p_x), tf.reduce_sum(log_p_y)
+    groups = [
+        (model.p_x_given_z.trainable_variables, sums[0], 50, 50),
+        # ζ = 2 · 5 / (3 ρ), so that the mean over the batch has 10 / 3 of the mean over labelled images.
+        (model.heads["label"].trainable_variables, sums[1], 10, 10 * 3 / (2 * 5)),
+    ]
+    for variables, total, num, count in groups:
+        scores = num * flattened(plain.gradient(total, variables)) - flattened(variables) / 0.5
+        expected = svgd_by_loops(flattened(variables), scores) / count
+        np.testing.assert_allclose(flattened(tape.gradient(loss, variables)), -expected, rtol=2e-3, atol=1e-5)
+
+
+def flattened(tensors):
+    return np.concatenate([np.reshape(tensor, [3, -1]) for tensor in tensors], axis=1)
+
+
+def svgd_by_loops(theta, scores):
+    num = len(theta)
+    squares = ((theta[:, None] - theta[None]) ** 2).sum(-1)
+    h = np.sort(squares[np.triu_indices(num, 1)])[(num * (num - 1) // 2 - 1) // 2]
+    phi = np.zeros_like(theta)
+    for i in range(num):
+        for j in range(num):
+            k = np.exp(-squares[j, i] / h)
+            phi[i] += k * scores[j] + 2 / h * k * (theta[i] - theta[j])
+    return phi / num
+
+
+def test_codes_see_the_mean_over_particles_and_the_bound_their_mixture(batch):
+    model, seed = build(parameter_particles=3), noise.seed(6)
+    image = batch["unlabelled"]["image"]
+    z = model.codes(image, 6, seed)
+    of_each = model.p_x_given_z(z).log_prob(image)
+    np.testing.assert_allclose(model._explained_image(z, image), tf.reduce_mean(of_each, axis=0), rtol=1e-5)
+    mixed = tf.reduce_logsumexp(of_each, axis=0) - np.log(3)
+    np.testing.assert_allclose(model.decode(z).log_prob(image), mixed, rtol=1e-5)
+
+
+def test_a_model_with_particles_trains(batch):
+    from tfvae.training import optimiser, settings
+
+    model = build(parameter_particles=3, label_weight=1.0).prepare(batch)
+    adam = optimiser.from_settings(settings.Config(learning_rate=1e-2), steps_per_epoch=10)
+    adam.build(model.trainable_variables)
+    model.compile(optimizer=adam, jit_compile=False, auto_scale_loss=False)
+    step = tf.function(lambda: model.train_step(batch))
+    first = float(step()["log_likelihood"])
+    for _ in range(60):
+        last = step()
+    assert float(last["log_likelihood"]) > first
+    spread = tf.math.reduce_std(model.p_x_given_z.trainable_variables[0], axis=0)
+    assert tf.reduce_mean(spread) > 1e-2
+
+
+def test_draws_of_the_posterior_itself_have_no_discrepancy():
+    """A decoder that says nothing of z: p(z | x) = p(z), of which an encoder z = ξ draws and z = ξ + 2 does not."""
+    model, image = build(network=mlp.Config(hidden=(2,), activation="tanh")), tf.zeros([2, 5])
+    for variable in [*model.encoder.weights, *model.p_x_given_z.weights]:
+        variable.assign(tf.zeros(variable.shape))
+    model.encoder.merge.maps[1].kernel.assign(0.05 * np.eye(2))
+    model.encoder.dense[0].kernel.assign(1.0 / 0.05 * np.eye(2))
+    right = model.stein_discrepancy(image, 300, noise.seed(0)).numpy()
+    model.encoder.dense[0].bias.assign([2.0, 0.0])
+    wrong = model.stein_discrepancy(image, 300, noise.seed(0)).numpy()
+    assert (np.abs(right) < 0.05).all() and (wrong > 0.5).all()

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfvae.networks import mlp
-from tfvae.networks.implicit import ImplicitEncoder
+from tfvae.networks import conv, mlp, residual
+from tfvae.networks.implicit import ImplicitMLP
 
 
 @pytest.fixture
 def made(rng):
     def build(activation="tanh", hidden=(6, 5)):
-        encoder = ImplicitEncoder(4, 3, mlp.Config(hidden=hidden, activation=activation))
+        encoder = ImplicitMLP(4, 3, mlp.Config(hidden=hidden, activation=activation))
         for variable in encoder.weights:
             variable.assign(rng.normal(size=variable.shape))
         return encoder
@@ -35,10 +35,87 @@ def test_the_volume_is_that_of_finite_differences(made, rng, activation, hidden)
 
 def test_the_density_of_draws_is_that_of_the_map(made, rng):
     """Σ over a grid of q(z) dz is the share of ξ that falls there: here of a map of one dimension."""
-    encoder = ImplicitEncoder(1, 1, mlp.Config(hidden=(1,), activation="softplus"))
+    encoder = ImplicitMLP(1, 1, mlp.Config(hidden=(1,), activation="softplus"))
     for variable in encoder.weights:
         variable.assign(tf.ones(variable.shape) * 0.7)
     xi = tf.linspace(-6.0, 6.0, 4001)[:, None]
     z, log_volume = encoder.log_volume(tf.zeros([1, 1]), xi)
     density = np.exp(-0.5 * xi[:, 0] ** 2 - 0.5 * np.log(2 * np.pi) - log_volume[:, 0])
     assert np.trapezoid(density, z[:, 0, 0]) == pytest.approx(1.0, abs=1e-3)
+
+
+CONVOLUTIONAL = {
+    "conv": (conv.Config(filters=(3, 4), kernel=3, activation="tanh"), (6, 5, 2), 3),
+    "residual": (residual.Config((3, 4), 1, 3, 2, code_channels=4, label_units=5), (8, 4, 2), 8),
+}
+
+
+@pytest.mark.parametrize("kind", CONVOLUTIONAL)
+def test_the_volume_of_a_convolutional_map_is_that_of_finite_differences(rng, kind):
+    config, shape, latent_dim = CONVOLUTIONAL[kind]
+    encoder = config.implicit("q", shape, latent_dim)
+    image = tf.constant(rng.normal(size=[2, *shape]), tf.float32)
+    xi = tf.constant(rng.normal(size=[3, latent_dim]), tf.float32)
+    z, log_volume = encoder.log_volume(image, xi)
+    np.testing.assert_allclose(z, encoder(image, xi), rtol=1e-4, atol=1e-5)
+    step = 1e-3  # Leaky units have kinks: a small step seldom crosses one.
+    aside = step * np.eye(latent_dim, dtype="float32")
+    columns = [(encoder(image, xi + to) - encoder(image, xi - to)) / (2 * step) for to in aside]
+    np.testing.assert_allclose(log_volume, np.linalg.slogdet(np.stack(columns, axis=-1))[1], atol=0.15)
+
+
+@pytest.mark.parametrize("kind", CONVOLUTIONAL)
+def test_the_first_convolution_is_that_of_the_image_with_the_noise_stacked_on_it(rng, kind):
+    """The source stacks ξ on x (tables 4.3 and 4.5); two convolutions and a sum are the same."""
+    config, shape, latent_dim = CONVOLUTIONAL[kind]
+    encoder = config.implicit("q", shape, latent_dim)
+    image = tf.constant(rng.normal(size=[2, *shape]), tf.float32)
+    xi = tf.constant(rng.normal(size=[3, latent_dim]), tf.float32)
+    plane = encoder.align(xi)
+    stacked = tf.concat([tf.tile(image[None], [3, 1, 1, 1, 1]), tf.tile(plane[:, None], [1, 2, 1, 1, 1])], axis=-1)
+    kernel = tf.concat([encoder.of_image.kernel, encoder.of_noise.kernel], axis=2)
+    maps = tf.nn.conv2d(tf.reshape(stacked, [-1, *stacked.shape[2:]]), kernel, encoder.of_image.strides[0], "SAME")
+    codes = encoder.trunk(maps + encoder.of_image.bias)
+    np.testing.assert_allclose(encoder(image, xi), tf.reshape(codes, [3, 2, latent_dim]), rtol=1e-4, atol=1e-5)
+
+
+def test_the_noise_of_a_position_lies_above_its_patch_of_the_image():
+    config, shape, latent_dim = CONVOLUTIONAL["residual"]
+    plane = config.implicit("q", shape, latent_dim).align(np.arange(latent_dim, dtype="float32")[None])[0, ..., 0]
+    np.testing.assert_array_equal(plane[:4, :4], np.kron([[0, 1], [2, 3]], np.ones([2, 2])))
+    np.testing.assert_array_equal(plane[4:, :4], np.kron([[4, 5], [6, 7]], np.ones([2, 2])))
+
+
+@pytest.mark.parametrize("kind", CONVOLUTIONAL)
+def test_a_decoder_puts_out_an_image_of_two_parameters_a_pixel(rng, kind):
+    config, shape, latent_dim = CONVOLUTIONAL[kind]
+    decoder = config.decoder("p", latent_dim, shape, "gaussian")
+    z = tf.constant(rng.normal(size=[3, 2, latent_dim]), tf.float32)
+    image = tf.constant(rng.normal(size=[2, *shape]), tf.float32)
+    p_x = decoder(z)
+    loc, log_variance = tf.split(tf.reshape(decoder.params(z), [3, 2, 2, *shape]), 2, axis=2)
+    np.testing.assert_allclose(p_x.mean(), loc[:, :, 0], rtol=1e-5, atol=1e-6)
+    expected = -0.5 * (
+        (image - loc[:, :, 0]) ** 2 / np.exp(log_variance[:, :, 0]) + log_variance[:, :, 0] + np.log(2 * np.pi)
+    )
+    np.testing.assert_allclose(p_x.log_prob(image), tf.reduce_sum(expected, axis=[2, 3, 4]), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("config", "shape", "told"),
+    [
+        (conv.Config(), (784,), "flatten=False"),
+        (conv.Config(filters=()), (8, 8, 1), "one layer at"),
+        (mlp.Config(), (8, 8, 1), "flatten=True"),
+        (residual.Config(), (30, 30, 3), "multiple of 32"),
+        (residual.Config(code_channels=3), (32, 32, 3), "square number"),
+    ],
+)
+def test_observations_that_a_network_cannot_read_are_refused(config, shape, told):
+    with pytest.raises(ValueError, match=told):
+        config.check(shape)
+
+
+def test_a_code_of_another_size_than_the_map_is_refused():
+    with pytest.raises(ValueError, match=r"set `model\.latent_dim`"):
+        residual.Config(code_channels=4).decoder("p", 50, (32, 32, 3), "gaussian")

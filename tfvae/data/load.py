@@ -23,12 +23,14 @@ class Config:
     """Which data, which of it is labelled, and how it is batched.
 
     Args:
-        source: `digits`, `tfds`, `folder`, `shards`, `moons` or `nothing`: a file of `tfvae/data/sources`.
+        source: `digits`, `tfds`, `folder`, `shards`, `bag_of_words`, `moons`, `toy` or `nothing`: a file of
+            `tfvae/data/sources`.
         name: of the set, for `tfds`; which labelled points, for `moons`.
         data_dir: where TFDS keeps its sets; empty for its default.
-        path: of the folder or the shards.
+        path: of the folder, the shards or the word counts.
+        max_words: of word counts, the words of most documents that are kept; 0 for all.
         extra_split: whether SVHN's `extra` images join the training rows.
-        moons_noise: standard deviation of the half-moons.
+        points_noise: standard deviation of the half-moons' noise, and of the mixture's (`toy`).
         labels_per_class: labelled images of every class; 0 for all labels there are.
         num_captioned: training images that keep their captions; 0 for all that have some.
         label_seed: of the draw of labelled and captioned images.
@@ -51,8 +53,9 @@ class Config:
     name: str = ""
     data_dir: str = ""
     path: str = ""
+    max_words: int = 0
     extra_split: bool = True
-    moons_noise: float = 0.2
+    points_noise: float = 0.2
     labels_per_class: int = 10
     num_captioned: int = 0
     label_seed: int = 0

@@ -3,25 +3,46 @@
 import keras
 import tensorflow as tf
 
+from tfvae.layers.conditional import Conditional
+from tfvae.layers.particles import Particles
+from tfvae.probability import families
+
 
 class Softmax(keras.layers.Layer):
-    """p(y | z) = softmax(W z + b).
+    """p(y | z) = softmax(W z + b), or of another network than a linear one.
 
     Args:
         latent_dim: Z.
         num_classes: K.
+        num_particles: J, particles of the weights, over which log p(y | z, θ_j) is averaged in training and p(y | z,
+            θ_j) in prediction.
+        network: name -> a built layer from [N, Z] to logits [N, K], in the place of W z + b.
     """
 
-    def __init__(self, latent_dim, num_classes, **kwargs):
+    def __init__(self, latent_dim, num_classes, num_particles=1, network=None, **kwargs):
         super().__init__(**kwargs)
-        self.num_classes = num_classes
-        self.logits = keras.layers.Dense(num_classes, dtype="float32", name=f"{self.name}_logits")
-        self.logits.build([None, latent_dim])
+        self.num_classes, self.num_particles = num_classes, num_particles
+
+        def linear(name):
+            layer = keras.layers.Dense(num_classes, dtype="float32", name=name)
+            layer.build([None, latent_dim])
+            return layer
+
+        network, name = network or linear, f"{self.name}_logits"
+        if num_particles == 1:
+            self.logits = network(name)
+        else:
+            copies = [
+                Conditional(tf.identity, network(f"{name}_{j}"), families.CATEGORICAL, name=f"{name}_of_{j}")
+                for j in range(num_particles)
+            ]
+            self.logits = Particles(copies, name=name)
         self.built = True
 
     def log_prob(self, z, label):
         """log p(label | z): [B], nats, for z [B, Z] and integers [B]."""
-        return tf.reduce_sum(tf.one_hot(label, self.num_classes) * tf.math.log_softmax(self.logits(z)), axis=-1)
+        chosen = tf.one_hot(label, self.num_classes) * tf.math.log_softmax(self._logits(z))
+        return tf.reduce_mean(tf.reduce_sum(chosen, axis=-1), axis=0)
 
     surrogate = log_prob
 
@@ -35,7 +56,11 @@ class Softmax(keras.layers.Layer):
         return self.num_classes
 
     def predict(self, z):
-        """Probabilities averaged over draws of the code: z [S, B, Z] -> [B, K]."""
+        """Probabilities averaged over draws of the code and of the weights: z [S, B, Z] -> [B, K]."""
         num, batch = tf.shape(z)[0], tf.shape(z)[1]
-        logits = self.logits(tf.reshape(z, [-1, z.shape[-1]]))
-        return tf.reduce_mean(tf.reshape(tf.nn.softmax(logits), [num, batch, self.num_classes]), axis=0)
+        probs = tf.reduce_mean(tf.nn.softmax(self._logits(tf.reshape(z, [-1, z.shape[-1]]))), axis=0)
+        return tf.reduce_mean(tf.reshape(probs, [num, batch, self.num_classes]), axis=0)
+
+    def _logits(self, z):
+        """[B, Z] -> [J, B, K]."""
+        return self.logits(z)[None] if self.num_particles == 1 else self.logits.params(z)

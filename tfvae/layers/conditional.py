@@ -24,7 +24,11 @@ class Conditional(keras.layers.Layer):
         self.built = True
 
     def call(self, *parents, training=False):
-        return self.family.distribution(batch_apply(self.trunk, self.merge(*parents), training=training))
+        return self.family.distribution(self.params(*parents, training=training))
+
+    def params(self, *parents, training=False):
+        """What the network puts out: [..., P]."""
+        return batch_apply(self.trunk, self.merge(*parents), training=training)
 
 
 def batch_apply(network, x, **kwargs):

@@ -4,18 +4,18 @@ Pu 2017, chapter 4: Stein VAE and, with importance weights, Stein VIWAE.
 """
 
 import dataclasses
+from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from tfvae import inference
 from tfvae.heads import targets
 from tfvae.heads.softmax import Softmax
 from tfvae.inference import stein
+from tfvae.layers.particles import Particles
 from tfvae.models.base import GenerativeModel, Objective, all_images
-from tfvae.models.vae import gaussian_kl_per_unit
+from tfvae.models.vae import gaussian_kl_per_unit, initialise
 from tfvae.networks import mlp
-from tfvae.networks.implicit import ImplicitEncoder
 from tfvae.probability import families, kernels, noise
 
 INFERENCES = ("stein", "stein_importance")
@@ -30,19 +30,21 @@ class Config:
 
     Args:
         latent_dim: Z.
-        network: of encoder and decoder alike.
-        likelihood: `bernoulli`, `gaussian` or `discretised_logistic`.
+        network: of encoder and decoder alike, and the prior; a config of `tfvae.networks`.
+        likelihood: `bernoulli`, `gaussian`, `discretised_logistic` or, of counts, `poisson`.
         inference: `stein`, or `stein_importance`, whose particles weigh by p(x, z) / q(z).
         num_samples: M, particles of a code.
         kernel: `rbf` or `imq`.
         bandwidth: a rule of `tfvae.probability.kernels.bandwidth`: `median` (the source) or `median/log`.
         step_size: ε of a step of the particles.
         encoder_steps: K, steps of the encoder towards the moved particles.
+        parameter_particles: J, particles of the decoders' parameters; 1 is a point estimate.
+        prior_variance: of N(0, v I), the prior of the decoders' parameters; 0 for none, with one particle alone.
         label_weight: times N_x / (C ρ) it is the weight ζ of a label; 0 for a model without labels.
     """
 
     latent_dim: int = 50
-    network: mlp.Config = dataclasses.field(default_factory=lambda: mlp.Config(hidden=(200, 200), activation="tanh"))
+    network: Any = dataclasses.field(default_factory=lambda: mlp.Config(hidden=(200, 200), activation="tanh"))
     likelihood: str = "bernoulli"
     inference: str = "stein"
     num_samples: int = 100
@@ -50,6 +52,8 @@ class Config:
     bandwidth: str = "median"
     step_size: float = 1.0
     encoder_steps: int = 1
+    parameter_particles: int = 1
+    prior_variance: float = 1.0
     label_weight: float = 0.0
 
     def build(self, info, seed=0):
@@ -57,30 +61,36 @@ class Config:
 
 
 class SteinVAE(GenerativeModel):
-    """A VAE whose q(z | x) is known by its draws alone.
+    """A VAE whose q(z | x) is known by its draws alone, and whose decoder may be too.
 
-    A training step moves the M codes of every image by ε φ, Stein's direction towards p(z | x); then
+    A training step moves the M codes of every image by ε φ, Stein's direction towards p(z | x, θ); then
 
-        the encoder goes down   ½ mean_x (1/M) Σ_j ‖f(x, ξ_j) − z'_j‖²,   z'_j = z_j + ε φ(z_j)      (eq. 4.13),
-        the decoders go up      mean_x (1/M) Σ_j [ log p(x | z'_j) + ζ log p(y | z'_j) ],
+        the encoder goes down   ½ mean_x (1/M) Σ_m ‖f(x, ξ_m) − z'_m‖²,   z'_m = z_m + ε φ(z_m)      (eq. 4.13),
+        the decoders go up      mean_x (1/M) Σ_m [ log p(x | z'_m, θ) + ζ log p(y | z'_m, θ~) ] + log p(θ, θ~) / N,
 
-    each by its own parameters, so that one loss is the sum of both. The draws ξ_j are shared by all images.
+    each by its own parameters, so that one loss is the sum of both. With J > 1 particles the gradients of θ_j and of
+    θ~_j are replaced by Stein's directions towards p(θ | D) and p(θ~ | D_l), eqs. (4.11) and (4.50); codes see the mean
+    of log p(x | z, θ_j) over j, eq. (4.44). The draws ξ_m are shared by all images.
     """
 
     def __init__(self, config, info, seed=0, **kwargs):
         super().__init__(info, seed=seed, **kwargs)
         _check(config, info)
         self.config = config
-        dim, z = int(np.prod(info.image_shape)), config.latent_dim
-        self.p_z = families.standard_normal(z)
-        likelihood = families.likelihood(config.likelihood)
-        self.p_x_given_z = mlp.conditional("p_x", {"z": z}, likelihood, dim, config.network)
-        self.encoder = ImplicitEncoder(dim, z, config.network, name="q_z_implicit")
-        self.widest_layer = z * max(config.network.hidden)  # Of the Jacobian.
-        self.heads, self.scales = {}, {"label": config.label_weight * dim}
+        net, z, shape = config.network, config.latent_dim, tuple(info.image_shape)
+        self.p_z, self.p_xi = net.prior(z), families.standard_normal(z)
+        self.p_x_given_z = self._decoder(z, shape, config.likelihood)
+        self.encoder = net.implicit("q_z_implicit", shape, z)
+        self.widest_layer = self.encoder.widest
+        self.heads, self.scales = {}, {"label": config.label_weight * tf.TensorShape(shape).num_elements()}
         if config.label_weight:
-            self.heads["label"] = Softmax(z, info.num_classes, name="label_softmax")
+            classes = info.num_classes
+            network = net.label_network(z, classes)
+            self.heads["label"] = Softmax(z, classes, config.parameter_particles, network, name="label_softmax")
             self.classify = self._classify
+
+    def initialise(self):
+        initialise(self.p_x_given_z)
 
     def objective(self, batch, seed, training=False):
         return self._towards(batch, seed, self._moved(batch, seed, training), training)
@@ -95,23 +105,23 @@ class SteinVAE(GenerativeModel):
             self.minimise(lambda _: self._towards(batch, seed, moved, True), self.encoder.trainable_variables)
         return report
 
-    def codes(self, image, num_samples, seed):
+    def codes(self, image, num_samples, seed, training=False):
         """Draws of z: [S, B, Z]."""
-        return self.encoder(image, self.p_z.sample(num_samples, seed=seed))
+        return self.encoder(image, self.p_xi.sample(num_samples, seed=seed), training=training)
 
     def _moved(self, batch, seed, training=False):
         """z' = z + ε φ(z): [S, B, Z], without gradient."""
         image, config = all_images(batch), self.config
 
         def log_joint(z):
-            log_p = self.p_x_given_z(z, training=training).log_prob(image) + self.p_z.log_prob(z)
+            log_p = self._explained_image(z, image, training) + self.p_z.log_prob(z)
             return log_p + tf.reshape(self._explained(z, batch).value, tf.shape(log_p))
 
-        xi, log_q = self.p_z.sample(config.num_samples, seed=seed), None
+        xi, log_q = self.p_xi.sample(config.num_samples, seed=seed), None
         if config.inference == "stein_importance":
             z, log_q = self._with_density(image, xi)
         else:
-            z = self.encoder(image, xi)
+            z = self.encoder(image, xi, training=training)
         kernel = kernels.KERNELS[config.kernel]
         phi, _ = stein.directions(log_joint, z, kernel, config.bandwidth, log_q, compiled=training)
         return tf.stop_gradient(z) + config.step_size * phi
@@ -119,27 +129,57 @@ class SteinVAE(GenerativeModel):
     def _towards(self, batch, seed, moved, training):
         """The loss of the encoder towards moved particles, and of the decoders at them."""
         image = all_images(batch)
-        z = self.codes(image, self.config.num_samples, seed)
+        z = self.codes(image, self.config.num_samples, seed, training)
         distance = 0.5 * tf.reduce_mean(tf.reduce_sum((z - moved) ** 2, axis=-1))
-        log_p_x = self.p_x_given_z(moved, training=training).log_prob(image)
-        told = self._explained(moved, batch)
+        with tf.GradientTape() as tape:
+            log_p_x = self._explained_image(moved, image, training)
+            told = self._explained(moved, batch)
+            value = tf.reduce_mean(log_p_x) + tf.reduce_mean(told.value) + told.prior
         terms = {"log_likelihood": tf.reduce_mean(log_p_x, axis=0), **told.terms}
-        if not training:  # The density of a draw costs as many passes as it has dimensions.
+        if training:
+            value = stein.of_parameters(value, tape, self._groups(), self.config)
+        else:  # The density of a draw costs as many passes as it has dimensions.
             terms["bound"] = self.log_weights(image, seed, 1)[0]
-        value = tf.reduce_mean(log_p_x) + tf.reduce_mean(told.value) + told.prior
         return Objective(distance - value, terms)
+
+    def _groups(self):
+        """The parameters of either decoder, and the observations that one image of a batch's mean stands for.
+
+        A label weighs ζ there, so that its mean stands for N_l / (ζ ρ) of them: its own posterior has no ζ (eq. 4.51).
+        """
+        groups = [stein.Parameters(self.p_x_given_z.trainable_variables, self.info.num_train)]
+        if "label" in self.heads:
+            count = self.info.num_labelled * self.info.num_classes / self.scales["label"]
+            groups.append(stein.Parameters(self.heads["label"].trainable_variables, max(count, 1e-12)))
+        return [group for group in groups if group.variables]
+
+    def _explained_image(self, z, image, training=False):
+        """log p(x | z), over particles of θ the mean: [S, B]."""
+        log_p = self.p_x_given_z(z, training=training).log_prob(image)
+        return log_p if self.config.parameter_particles == 1 else tf.reduce_mean(log_p, axis=0)
 
     def _explained(self, z, batch):
         num = z.shape[0]
         flat = tf.reshape(z, [-1, self.config.latent_dim])
         return targets.explained(self.heads, self.scales, flat, batch, num, self.info.num_labelled)
 
+    def _decoder(self, z, shape, likelihood):
+        """p(x | z, θ): one network, or the particles of its parameters."""
+        num, network = self.config.parameter_particles, self.config.network
+        if num == 1:
+            return network.decoder("p_x", z, shape, likelihood)
+        return Particles([network.decoder(f"p_x_{j}", z, shape, likelihood) for j in range(num)], name="p_x")
+
     # What can be asked of the model.
 
     def log_weights(self, image, seed, num_samples):
-        """log p(x, z) − log q(z | x) of draws, the density by the volume of the encoder's map: [S, B], nats."""
-        z, log_q = self._with_density(image, self.p_z.sample(num_samples, seed=seed))
-        return self.p_x_given_z(z).log_prob(image) + self.p_z.log_prob(z) - log_q
+        """log p(x, z) − log q(z | x) of draws, the density by the volume of the encoder's map: [S, B], nats.
+
+        Particles of θ are averaged as probabilities, p(x | z) = (1/J) Σ_j p(x | z, θ_j); the source averages their
+        logarithms, a looser bound.
+        """
+        z, log_q = self._with_density(image, self.p_xi.sample(num_samples, seed=seed))
+        return self.decode(z).log_prob(image) + self.p_z.log_prob(z) - log_q
 
     def log_prob_bound(self, image, num_samples, seed):
         return inference.importance_weighted(self.log_weights(image, seed, num_samples))
@@ -150,11 +190,12 @@ class SteinVAE(GenerativeModel):
         return families.DiagGaussian(mean, tf.math.log(variance + 1e-12))
 
     def decode(self, z):
-        return self.p_x_given_z(z)
+        """p(x | z), the particles of θ averaged out."""
+        return self.p_x_given_z(z) if self.config.parameter_particles == 1 else self.p_x_given_z.mixture(z)
 
     def reconstruct(self, image):
         """The mean of p(x | z) over M draws of q(z | x): several modes are not averaged to a code between them."""
-        return tf.reduce_mean(self.p_x_given_z(self._fixed_codes(image)).mean(), axis=0)
+        return tf.reduce_mean(self.decode(self._fixed_codes(image)).mean(), axis=0)
 
     def sample(self, num, seed):
         return self.decode(self.p_z.sample(num, seed=seed)).mean()
@@ -162,12 +203,25 @@ class SteinVAE(GenerativeModel):
     def kl_per_unit(self, image, seed):
         """Of the Gaussian with the moments of the draws: a lower bound on what a unit carries."""
         del seed  # The draws are the same every time.
-        return {"z": gaussian_kl_per_unit(self.encode(image))}
+        return {"z": gaussian_kl_per_unit(self.encode(image), self.p_z)}
+
+    def stein_discrepancy(self, image, num_samples, seed):
+        """The squared kernelised discrepancy of the encoder's draws from p(z | x): [B], about 0 for draws of it.
+
+        Liu, Lee & Jordan 2016.
+        """
+        kernel = kernels.KERNELS[self.config.kernel]
+        z = self.codes(image, num_samples, seed)
+
+        def log_joint(z):
+            return self.decode(z).log_prob(image) + self.p_z.log_prob(z)
+
+        return stein.discrepancy(log_joint, z, kernel, self.config.bandwidth)
 
     def _with_density(self, image, xi):
         """z = f(x, ξ) and log q(z | x) = log q₀(ξ) − log |det ∂z/∂ξ|: [S, B, Z], [S, B]."""
         z, log_volume = self.encoder.log_volume(image, xi)
-        return z, self.p_z.log_prob(xi)[:, None] - log_volume
+        return z, self.p_xi.log_prob(xi)[:, None] - log_volume
 
     def _fixed_codes(self, image):
         return self.codes(image, max(2, self.config.num_samples), noise.seed(_FIXED_DRAWS))
@@ -183,14 +237,12 @@ def _check(config, info):
     for name, known in (("inference", INFERENCES), ("kernel", kernels.KERNELS), ("bandwidth", kernels.BANDWIDTHS)):
         if getattr(config, name) not in known:
             raise ValueError(f"`model.{name}` must be one of {tuple(known)}, got {getattr(config, name)!r}.")
-    if min(config.num_samples, config.encoder_steps) < 1 or not config.step_size > 0:
+    counts = ("num_samples", "encoder_steps", "parameter_particles")
+    if min(getattr(config, name) for name in counts) < 1 or not config.step_size > 0 or config.prior_variance < 0:
+        got = {name: getattr(config, name) for name in (*counts, "step_size", "prior_variance")}
         raise ValueError(
-            "`model.num_samples` and `model.encoder_steps` are at least 1 and `model.step_size` positive, got "
-            f"{config.num_samples}, {config.encoder_steps} and {config.step_size}."
+            "`model.num_samples`, `model.encoder_steps` and `model.parameter_particles` are at least 1, "
+            f"`model.step_size` is positive and `model.prior_variance` not negative, got {got}."
         )
-    if len(info.image_shape) != 1:
-        raise ValueError(
-            f"A Stein VAE reads vectors, got observations of shape {info.image_shape}: set "
-            "`data.transform.flatten=True`."
-        )
+    config.network.check(info.image_shape)
     targets.check_classes(config.label_weight, info.num_classes)

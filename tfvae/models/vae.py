@@ -3,14 +3,12 @@
 import abc
 import dataclasses
 
-import numpy as np
 import tensorflow as tf
 
 from tfvae import inference
 from tfvae.inference.bound import LogWeights, bound
 from tfvae.models.base import GenerativeModel, Objective, all_images
 from tfvae.networks import mlp
-from tfvae.probability import families
 
 
 @dataclasses.dataclass
@@ -19,8 +17,8 @@ class Config:
 
     Args:
         latent_dim: Z.
-        network: of encoder and decoder alike.
-        likelihood: `bernoulli`, `gaussian` or `discretised_logistic`.
+        network: of encoder and decoder alike, and the prior; a config of `tfvae.networks`.
+        likelihood: `bernoulli`, `gaussian`, `discretised_logistic` or, of counts, `poisson`.
         bound: `elbo` or `importance`.
         num_samples: S, draws of z an image in training.
         kl_warmup_steps: steps over which the weight of the KL rises to 1; 0 for none.
@@ -90,11 +88,14 @@ class VAE(UnlabelledModel):
 
     def __init__(self, config, info, seed=0, prefix="", **kwargs):
         super().__init__(config, info, seed, **kwargs)
-        x, z, net = int(np.prod(info.image_shape)), config.latent_dim, config.network
-        likelihood = families.likelihood(config.likelihood)
-        self.p_z = families.standard_normal(z)
-        self.p_x_given_z = mlp.conditional(f"{prefix}p_x", {"z": z}, likelihood, x, net)
-        self.q_z_given_x = mlp.conditional(f"{prefix}q_z", {"x": x}, families.GAUSSIAN, z, net)
+        x, z, net = info.image_shape, config.latent_dim, config.network
+        net.check(x)
+        self.p_z = net.prior(z)
+        self.p_x_given_z = net.decoder(f"{prefix}p_x", z, x, config.likelihood)
+        self.q_z_given_x = net.encoder(f"{prefix}q_z", x, z)
+
+    def initialise(self):
+        initialise(self.p_x_given_z)
 
     def log_weights(self, x, seed, num_samples, training=False):
         q_z = self.q_z_given_x(x, training=training)
@@ -113,10 +114,23 @@ class VAE(UnlabelledModel):
 
     def kl_per_unit(self, image, seed):
         del seed  # In closed form.
-        return {"z": gaussian_kl_per_unit(self.encode(image))}
+        return {"z": gaussian_kl_per_unit(self.encode(image), self.p_z)}
 
 
-def gaussian_kl_per_unit(q_z):
-    """KL(q(z_i | x) ‖ N(0, 1)) of every unit of a diagonal Gaussian: [..., Z], nats."""
-    variance = q_z.variance()
-    return 0.5 * (variance + q_z.mean() ** 2 - 1.0 - tf.math.log(variance))
+def gaussian_kl_per_unit(q_z, p_z=None):
+    """KL(q(z_i | x) ‖ p(z_i)) of every unit of a diagonal Gaussian: [..., Z], nats.
+
+    Args:
+        q_z: with batch shape [...] and event shape [Z].
+        p_z: over [Z], N(0, I) by default; of a prior that is no Gaussian, the Gaussian with its mean and variances.
+    """
+    mean, variance = q_z.mean(), q_z.variance()
+    if p_z is not None:
+        mean, variance = (mean - p_z.mean()) * tf.math.rsqrt(p_z.variance()), variance / p_z.variance()
+    return 0.5 * (variance + mean**2 - 1.0 - tf.math.log(variance))
+
+
+def initialise(decoder):
+    """What a decoder starts from besides random weights, if it has such a thing."""
+    if hasattr(decoder, "initialise"):
+        decoder.initialise()

@@ -1,4 +1,9 @@
-"""z = f(x, ξ): an encoder that draws codes without stating their density."""
+"""z = f(x, ξ): encoders that draw codes without stating their density.
+
+Pu 2017, section 4.2.2; Feng et al. 2017.
+"""
+
+import abc
 
 import keras
 import tensorflow as tf
@@ -6,9 +11,39 @@ import tensorflow as tf
 from tfvae.layers.conditional import batch_apply
 from tfvae.layers.merge import LinearMerge
 
+# Columns of a Jacobian that are formed at once.
+_COLUMNS_AT_ONCE = 8
 
-class ImplicitEncoder(keras.layers.Layer):
-    """A multilayer perceptron of an image and noise, ξ of as many dimensions as the code.
+
+class ImplicitEncoder(keras.layers.Layer, abc.ABC):
+    """A network of an image and noise, ξ of as many dimensions as the code.
+
+    Attributes:
+        latent_dim: Z.
+        widest: numbers in the largest tensor that `log_volume` makes of one draw for one image.
+    """
+
+    @abc.abstractmethod
+    def call(self, image, xi, training=False):
+        """[B, ...], [S, Z] or [S, B, Z] -> float32 [S, B, Z]; draws ξ of [S, Z] are shared by all images."""
+
+    def log_volume(self, image, xi):
+        """z and log |det ∂z/∂ξ|, by which its density is q(z) = q₀(ξ) / |det ∂z/∂ξ|: [S, B, Z], [S, B].
+
+        It costs as many passes backwards as the code has dimensions: for evaluation, and for few draws.
+        """
+        num, rows = xi.shape[0], tf.shape(image)[0]
+        flat = tf.reshape(tf.tile(xi[:, None], [1, rows, 1]), [-1, self.latent_dim])
+        with tf.GradientTape(persistent=True) as tape:  # As the columns are formed in several passes.
+            tape.watch(flat)
+            z = self(image, tf.reshape(flat, [num, -1, self.latent_dim]))
+            codes = tf.reshape(z, [-1, self.latent_dim])
+        jacobian = tape.batch_jacobian(codes, flat, parallel_iterations=_COLUMNS_AT_ONCE)
+        return z, tf.reshape(tf.linalg.slogdet(jacobian)[1], tf.shape(z)[:2])
+
+
+class ImplicitMLP(ImplicitEncoder):
+    """A multilayer perceptron of an image and noise.
 
     The first layer adds a product of x, formed once an image, and one of ξ, formed once a draw.
 
@@ -16,16 +51,16 @@ class ImplicitEncoder(keras.layers.Layer):
         inputs: D.
         latent_dim: Z.
         config: `tfvae.networks.mlp.Config`; `hidden` and `activation` are used.
-
-    Pu 2017, section 4.2.2; Feng et al. 2017.
+        observed: what the network sees of x, a function.
     """
 
-    def __init__(self, inputs, latent_dim, config, **kwargs):
+    def __init__(self, inputs, latent_dim, config, observed=tf.identity, **kwargs):
         super().__init__(**kwargs)
         if not config.hidden:
             raise ValueError("`network.hidden` needs at least one hidden layer, got ().")
         self.activation = keras.activations.get(config.activation)
-        self.latent_dim = latent_dim
+        self.latent_dim, self.widest = latent_dim, latent_dim * max(config.hidden)
+        self._observed = observed
         self.merge = LinearMerge({"x": inputs, "xi": latent_dim}, config.hidden[0], name=f"{self.name}_merge")
         self.dense = []
         for i, (width, units) in enumerate(zip(config.hidden, (*config.hidden[1:], latent_dim))):
@@ -34,22 +69,18 @@ class ImplicitEncoder(keras.layers.Layer):
             self.dense.append(layer)
         self.built = True
 
-    def call(self, image, xi):
-        """[B, D], [S, Z] -> float32 [S, B, Z]: the draws ξ are shared by all images."""
-        h = self.activation(self.merge(image, xi[:, None]))
+    def call(self, image, xi, training=False):
+        del training  # Nothing here behaves otherwise in training.
+        h = self.activation(self._merged(image, xi))
         *hidden, last = self.dense
         for layer in hidden:
             h = self.activation(batch_apply(layer, h))
         return batch_apply(last, h)
 
     def log_volume(self, image, xi):
-        """z and log |det ∂z/∂ξ|, by which its density is q(z) = q₀(ξ) / |det ∂z/∂ξ|: [S, B, Z], [S, B].
-
-        The Jacobian is pushed forward through the layers, [S, B, Z, units] at a time, which costs Z passes: for
-        evaluation, and for few draws.
-        """
+        """The Jacobian is pushed forward through the layers, [S, B, Z, units] at a time."""
         noise_weights = tf.convert_to_tensor(self.merge.maps[1].kernel)
-        h, slope = self._activated(self.merge(image, xi[:, None]))
+        h, slope = self._activated(self._merged(image, xi))
         jacobian = noise_weights * slope[..., None, :]
         *hidden, last = self.dense
         for layer in hidden:
@@ -59,12 +90,43 @@ class ImplicitEncoder(keras.layers.Layer):
         _, log_det = tf.linalg.slogdet(jacobian)
         return batch_apply(last, h), log_det
 
+    def _merged(self, image, xi):
+        return self.merge(self._observed(image), xi[:, None] if xi.shape.rank == 2 else xi)
+
     def _activated(self, before):
         """The activation and its derivative, both elementwise."""
         with tf.GradientTape() as tape:
             tape.watch(before)
             after = self.activation(before)
         return after, tape.gradient(after, before)
+
+
+class ImplicitConvolutional(ImplicitEncoder):
+    """A convolutional network of an image and a plane of noise stacked on it.
+
+    A convolution of the stack is the sum of two, so the one of x is formed once an image, the one of ξ once a draw.
+
+    Args:
+        latent_dim: Z.
+        align: a layer from ξ [N, Z] to a plane [N, H, W, 1].
+        of_image, of_noise: the first convolution's parts, the latter without a bias.
+        trunk: a built model from their sum [N, h, w, filters] to codes [N, Z].
+        widest: see `ImplicitEncoder`.
+    """
+
+    def __init__(self, latent_dim, align, of_image, of_noise, trunk, widest, **kwargs):
+        super().__init__(**kwargs)
+        self.latent_dim, self.widest = latent_dim, _COLUMNS_AT_ONCE * widest
+        self.align, self.of_image, self.of_noise, self.trunk = align, of_image, of_noise, trunk
+        self.built = True
+
+    def call(self, image, xi, training=False):
+        flat = self.of_noise(self.align(tf.reshape(xi, [-1, self.latent_dim])))
+        maps = flat.shape[1:]
+        rows = 1 if xi.shape.rank == 2 else tf.shape(image)[0]
+        merged = self.of_image(image) + tf.reshape(flat, [xi.shape[0], rows, *maps])
+        codes = self.trunk(tf.reshape(merged, [-1, *maps]), training=training)
+        return tf.reshape(codes, [xi.shape[0], -1, self.latent_dim])
 
 
 def _times(kernel):

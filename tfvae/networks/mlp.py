@@ -3,9 +3,12 @@
 import dataclasses
 
 import keras
+import numpy as np
 
 from tfvae.layers.conditional import Conditional
 from tfvae.layers.merge import LinearMerge
+from tfvae.networks import implicit
+from tfvae.probability import families
 
 
 @dataclasses.dataclass
@@ -25,6 +28,31 @@ class Config:
     batch_norm: bool = False
     momentum: float = 0.9
     output_init: str = "glorot"
+
+    # What a model of x and one code z asks of its networks (see `tfvae.networks`).
+
+    def check(self, image_shape):
+        """Raises ValueError for observations that are no vectors."""
+        if len(image_shape) != 1:
+            raise ValueError(
+                f"Fully connected networks read vectors, got observations of shape {tuple(image_shape)}: set "
+                "`data.transform.flatten=True`."
+            )
+
+    def prior(self, latent_dim):
+        return families.standard_normal(latent_dim)
+
+    def decoder(self, name, latent_dim, image_shape, likelihood):
+        return conditional(name, {"z": latent_dim}, families.likelihood(likelihood), int(np.prod(image_shape)), self)
+
+    def encoder(self, name, image_shape, latent_dim):
+        return conditional(name, {"x": int(np.prod(image_shape))}, families.GAUSSIAN, latent_dim, self)
+
+    def implicit(self, name, image_shape, latent_dim):
+        return implicit.ImplicitMLP(int(np.prod(image_shape)), latent_dim, self, name=name)
+
+    def label_network(self, latent_dim, num_classes):
+        """None: a linear classifier."""
 
 
 def _glorot():

@@ -103,6 +103,24 @@ class DiscretisedLogistic(tfd.Logistic):
         return tf.round(tf.clip_by_value(x, 0.0, 1.0) * 255.0) / 255.0
 
 
+class PoissonCounts(tfd.Independent):
+    """Independent counts by their log rates [..., D]."""
+
+    def __init__(self, log_rates):
+        super().__init__(tfd.Poisson(log_rate=log_rates), reinterpreted_batch_ndims=1)
+        self._parameters = {"log_rates": log_rates}
+        self._log_rates = log_rates
+
+    @classmethod
+    def _parameter_properties(cls, dtype, num_classes=None):
+        return {"log_rates": properties.ParameterProperties(event_ndims=1)}
+
+    def _log_prob(self, x):
+        # The factorials once a row, not once a draw of its code.
+        of_rates = tf.reduce_sum(x * self._log_rates - tf.exp(self._log_rates), axis=-1)
+        return of_rates - tf.reduce_sum(tf.math.lgamma(x + 1.0), axis=-1)
+
+
 def _gaussian(params):
     loc, log_variance = tf.split(tf.cast(params, tf.float32), 2, axis=-1)
     return DiagGaussian(loc, log_variance)
@@ -123,12 +141,31 @@ def _discretised_logistic(params):
     return tfd.Independent(DiscretisedLogistic(loc + 0.5, 0.1 * scale), 1)
 
 
+def _poisson(log_rates):
+    return PoissonCounts(tf.cast(log_rates, tf.float32))
+
+
+def of_images(family, image_shape):
+    """The family of images [H, W, C] whose vectors are of `family`: for networks that put out maps."""
+    dim = int(np.prod(image_shape))
+
+    def distribution(params):
+        to_images = tfp.bijectors.Reshape(event_shape_in=[dim], event_shape_out=list(image_shape))
+        return tfd.TransformedDistribution(family.distribution(params), to_images)
+
+    return Family(family.num_params, distribution)
+
+
 GAUSSIAN = Family(lambda dim: 2 * dim, _gaussian)
 BERNOULLI = Family(lambda dim: dim, _bernoulli)
 CATEGORICAL = Family(lambda dim: dim, _categorical)
 DISCRETISED_LOGISTIC = Family(lambda dim: 2 * dim, _discretised_logistic)
 
-LIKELIHOODS = {"bernoulli": BERNOULLI, "gaussian": GAUSSIAN, "discretised_logistic": DISCRETISED_LOGISTIC}
+POISSON = Family(lambda dim: dim, _poisson)
+
+LIKELIHOODS = {
+    "bernoulli": BERNOULLI, "gaussian": GAUSSIAN, "discretised_logistic": DISCRETISED_LOGISTIC, "poisson": POISSON,
+}  # fmt: skip
 
 
 def likelihood(name):

@@ -9,7 +9,7 @@ _NOISE_OF_CODE = 0.2
 
 def moons(experiments):
     """The least error that any classifier can have on the half-moons of the experiments, and on the authors'."""
-    noise = experiments[0].data.moons_noise
+    noise = experiments[0].data.points_noise
     return {
         "noise": noise,
         "least_error_percent": 100.0 * bayes_error(noise),

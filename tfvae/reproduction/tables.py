@@ -90,7 +90,7 @@ _MOONS = Table(
         Entry("M2, 10 epochs", "m2_moons", {"training.epochs": 10}, size="full"),
         Entry("M2, 100 epochs", "m2_moons", {"training.epochs": 100}, size="full", source="needs more than 100 epochs"),
         Entry("ADGM, 6 random labels", "adgm_moons", {"training.epochs": 10, "data.name": ""}, size="full"),
-        Entry("ADGM, noise 0.2", "adgm_moons", {"training.epochs": 10, "data.moons_noise": 0.2}, size="full"),
+        Entry("ADGM, noise 0.2", "adgm_moons", {"training.epochs": 10, "data.points_noise": 0.2}, size="full"),
     ),
     measures=(
         Measure("test error", ("error",)),

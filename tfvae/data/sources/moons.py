@@ -13,7 +13,7 @@ _CODE_LABELS = np.array([0, 0, 0, 1, 1, 1], np.int64)
 
 
 def load(config):
-    """10,000 training and 10,000 test points; `config.moons_noise` is the standard deviation of the noise.
+    """10,000 training and 10,000 test points; `config.points_noise` is the standard deviation of the noise.
 
     With `config.name` "code" the six labelled points are those of the authors' code (their coordinates are taken as
     they stand, in the shifted frame); otherwise ("") three points a class are drawn by `label_seed` as for any source.
@@ -24,7 +24,7 @@ def load(config):
     if config.name not in ("", "code"):
         raise ValueError(f"`data.name` for the half-moons is '' or 'code', got {config.name!r}.")
     rng = np.random.default_rng(0)
-    train, test = (_draw(rng, _NUM, config.moons_noise) for _ in range(2))
+    train, test = (_draw(rng, _NUM, config.points_noise) for _ in range(2))
     names = ("top", "bottom")
     if config.name == "":
         return Source(train, test, names)

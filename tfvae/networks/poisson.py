@@ -1,0 +1,121 @@
+"""Counts of words from a code: Poisson factor analysis and deep Poisson networks."""
+
+import dataclasses
+import os
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfvae.layers.conditional import Conditional
+from tfvae.layers.loadings import Loadings
+from tfvae.layers.merge import LinearMerge
+from tfvae.networks import implicit, mlp
+from tfvae.probability import families
+
+tfd = tfp.distributions
+
+
+@dataclasses.dataclass
+class Config(mlp.Config):
+    """An encoder of word counts, log(1 + x) first, and a decoder x ~ Poisson(θᵀ h) with topics θ on the simplex.
+
+    With `layers` the code is Gaussian and h = softplus(… softplus(W z + b) …): a deep Poisson network, of which the
+    source gives the widths alone (200, 200 and 50 units, the last being the code's); the layers between code and words
+    are read as deterministic. Without, h = exp(z) with h ~ Gamma: Poisson factor analysis.
+
+    Args:
+        layers: widths between the code and the words, the words' own first; () for factor analysis.
+        gamma_shape, gamma_rate: of the prior of factor scores, without `layers`.
+        loadings: an .npy file of topics [V, P], which then stay as they are; empty for topics that are learned.
+
+    Pu 2017, sections 4.5.1 and 4.5.2; Ranganath et al. 2015; Zhou et al. 2012.
+    """
+
+    hidden: tuple[int, ...] = (100,)
+    activation: str = "tanh"
+    layers: tuple[int, ...] = (200, 200)
+    gamma_shape: float = 1.0
+    gamma_rate: float = 1.0
+    loadings: str = ""
+
+    def check(self, image_shape):
+        """Raises ValueError for observations that are no vectors, and for parameters that are none."""
+        super().check(image_shape)
+        if not (self.gamma_shape > 0 and self.gamma_rate > 0):
+            raise ValueError(
+                "`network.gamma_shape` and `network.gamma_rate` must be positive, got "
+                f"{self.gamma_shape} and {self.gamma_rate}."
+            )
+        if self.loadings and not os.path.exists(self.loadings):
+            raise ValueError(f"`network.loadings` names {self.loadings}, which does not exist. Give an .npy file.")
+
+    def prior(self, latent_dim):
+        if self.layers:
+            return families.standard_normal(latent_dim)
+        return tfd.Independent(tfd.ExpGamma(tf.fill([latent_dim], self.gamma_shape), self.gamma_rate), 1)
+
+    def decoder(self, name, latent_dim, image_shape, likelihood):
+        if likelihood != "poisson":
+            raise ValueError(f"Counts need `model.likelihood=poisson`, got {likelihood!r}.")
+        words = int(np.prod(image_shape))
+        inputs = h = keras.Input([self.layers[-1] if self.layers else latent_dim], name=f"{name}_input")
+        h = keras.layers.Activation("softplus" if self.layers else "exponential", name=f"{name}_positive0")(h)
+        for i, width in enumerate(reversed(self.layers[:-1]), start=1):
+            h = keras.layers.Dense(width, activation="softplus", name=f"{name}_dense{i}")(h)
+        loadings = Loadings(h.shape[-1], words, learned=not self.loadings, name=f"{name}_loadings")
+        trunk = keras.Model(inputs, loadings(h), name=f"{name}_trunk")
+        merge = LinearMerge({"z": latent_dim}, self.layers[-1], name=f"{name}_merge") if self.layers else tf.identity
+        return TopicDecoder(merge, trunk, loadings, self.loadings, name=name)
+
+    def encoder(self, name, image_shape, latent_dim):
+        gaussian = super().encoder(name, image_shape, latent_dim)
+        return Conditional(
+            _OfLogCounts(gaussian.merge, name=f"{name}_counts"), gaussian.trunk, gaussian.family, name=name
+        )
+
+    def implicit(self, name, image_shape, latent_dim):
+        return implicit.ImplicitMLP(int(np.prod(image_shape)), latent_dim, self, observed=tf.math.log1p, name=name)
+
+
+class TopicDecoder(Conditional):
+    """p(x | z) of word counts.
+
+    Args:
+        merge, trunk: as of `Conditional`.
+        loadings: the last layer of the trunk.
+        path: of the topics that it starts from, empty for random ones.
+    """
+
+    def __init__(self, merge, trunk, loadings, path, **kwargs):
+        super().__init__(merge, trunk, families.POISSON, **kwargs)
+        self.loadings, self._path = loadings, path
+
+    def initialise(self):
+        """The topics of the file.
+
+        Raises:
+            ValueError: for a file with topics of another shape.
+        """
+        if not self._path:
+            return
+        topics = np.load(self._path)
+        if topics.shape != tuple(self.loadings.logits.shape):
+            raise ValueError(
+                f"{self._path} holds topics of shape {topics.shape}, [factors, words] of the model is "
+                f"{tuple(self.loadings.logits.shape)}. Set `model.latent_dim` to the number of topics."
+            )
+        self.loadings.assign(topics)
+
+
+class _OfLogCounts(keras.layers.Layer):
+    """The first layer of an encoder, of log(1 + counts): a word said twice is not twice the news."""
+
+    def __init__(self, merge, **kwargs):
+        super().__init__(**kwargs)
+        self.merge = merge
+        self.built = True
+
+    def call(self, counts):
+        return self.merge(tf.math.log1p(counts))

@@ -1,0 +1,49 @@
+"""Encoders for a decoder that is known: the Gaussian mixture of `tfvae.probability.gaussian_mixture`."""
+
+import dataclasses
+
+import keras
+
+from tfvae.networks import mlp
+from tfvae.probability import gaussian_mixture
+
+
+@dataclasses.dataclass
+class Config(mlp.Config):
+    """Multilayer perceptrons as encoders; prior and decoder have nothing to learn.
+
+    Args:
+        noise: σ of x around θ z.
+
+    Pu 2017, section 4.5.1.
+    """
+
+    hidden: tuple[int, ...] = (100,)
+    activation: str = "tanh"
+    noise: float = 0.1
+
+    def check(self, image_shape):
+        """Raises ValueError for observations that are not of two dimensions."""
+        if tuple(image_shape) != (2,):
+            raise ValueError(f"The mixture has x of two dimensions, got {tuple(image_shape)}: `data.source=toy`.")
+
+    def prior(self, latent_dim):
+        if latent_dim != 2:
+            raise ValueError(f"The mixture has z of two dimensions, got `model.latent_dim`={latent_dim}.")
+        return gaussian_mixture.prior()
+
+    def decoder(self, name, latent_dim, image_shape, likelihood):
+        if likelihood != "gaussian":
+            raise ValueError(f"The mixture's x is Gaussian: `model.likelihood=gaussian`, got {likelihood!r}.")
+        return _KnownDecoder(self.noise, name=name)
+
+
+class _KnownDecoder(keras.layers.Layer):
+    def __init__(self, noise, **kwargs):
+        super().__init__(**kwargs)
+        self.noise = noise
+        self.built = True
+
+    def call(self, z, training=False):
+        del training
+        return gaussian_mixture.likelihood(z, self.noise)
