@@ -15,7 +15,7 @@ from tfvae.data import records
 from tfvae.data.rows import Rows
 from tfvae.probability import noise
 
-_ORDER, _NOISE, _AUGMENTATION, _CAPTION = 1, 2, 3, 4
+ORDER, NOISE, _AUGMENTATION, _CAPTION = 1, 2, 3, 4
 _FOREVER = np.iinfo(np.int64).max
 
 
@@ -58,12 +58,12 @@ def training_batches(streams, transform, seed, start_step=0, num_replicas=1):
                 f"set `data.{name}_batch` to a multiple of {num_replicas}."
             )
     raws = {
-        name: _raw_batches(spec, noise.seed(seed, _ORDER, i), seed + i, start_step)
+        name: _raw_batches(spec, noise.seed(seed, ORDER, i), seed + i, start_step)
         for i, (name, spec) in enumerate(streams.items())
     }
     steps = tf.data.Dataset.range(start_step, _FOREVER)
     dataset = tf.data.Dataset.zip((steps, raws)).map(
-        lambda step, raw: _observed(raw, transform, noise.seed(seed, _NOISE, step)),
+        lambda step, raw: observed(raw, transform, noise.seed(seed, NOISE, step)),
         num_parallel_calls=2,
         deterministic=True,
     )
@@ -115,7 +115,7 @@ def batch_indices(num_rows, batch_size, seed, start_step=0):
     return tf.data.Dataset.range(epoch, _FOREVER).flat_map(epoch_batches).skip(skipped)
 
 
-def _observed(raw, transform, seed):
+def observed(raw, transform, seed):
     """All streams through the transform in one pass: one gather of pixels, one draw of noise."""
     sizes = [entries[IMAGE].shape[0] for entries in raw.values()]
     image = tf.concat([entries[IMAGE] for entries in raw.values()], axis=0)

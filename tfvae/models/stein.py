@@ -50,7 +50,7 @@ class Config:
     num_samples: int = 100
     kernel: str = "rbf"
     bandwidth: str = "median"
-    step_size: float = 1.0
+    step_size: float = 1e-3
     encoder_steps: int = 1
     parameter_particles: int = 1
     prior_variance: float = 1.0

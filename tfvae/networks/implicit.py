@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfvae.layers.conditional import batch_apply
 from tfvae.layers.merge import LinearMerge
+from tfvae.probability.determinant import log_abs_det
 
 # Columns of a Jacobian that are formed at once.
 _COLUMNS_AT_ONCE = 8
@@ -39,7 +40,7 @@ class ImplicitEncoder(keras.layers.Layer, abc.ABC):
             z = self(image, tf.reshape(flat, [num, -1, self.latent_dim]))
             codes = tf.reshape(z, [-1, self.latent_dim])
         jacobian = tape.batch_jacobian(codes, flat, parallel_iterations=_COLUMNS_AT_ONCE)
-        return z, tf.reshape(tf.linalg.slogdet(jacobian)[1], tf.shape(z)[:2])
+        return z, tf.reshape(log_abs_det(jacobian), tf.shape(z)[:2])
 
 
 class ImplicitMLP(ImplicitEncoder):
@@ -87,8 +88,7 @@ class ImplicitMLP(ImplicitEncoder):
             h, slope = self._activated(batch_apply(layer, h))
             jacobian = batch_apply(_times(layer.kernel), jacobian) * slope[..., None, :]
         jacobian = batch_apply(_times(last.kernel), jacobian)
-        _, log_det = tf.linalg.slogdet(jacobian)
-        return batch_apply(last, h), log_det
+        return batch_apply(last, h), log_abs_det(jacobian)
 
     def _merged(self, image, xi):
         return self.merge(self._observed(image), xi[:, None] if xi.shape.rank == 2 else xi)

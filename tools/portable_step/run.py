@@ -1,0 +1,118 @@
+"""Runs the training steps of exported presets on whatever device JAX has: see export.py.
+
+    python tools/portable_step/run.py FOLDER [FOLDER ...] [--epochs=100] [--seconds=0] [--out=ELSEWHERE]
+
+It needs JAX and NumPy alone. All programs are compiled first, side by side, then each runs by itself; its variables lie in
+FOLDER/trained.npz afterwards, and what was measured in FOLDER/trained.json.
+"""
+
+import argparse
+import concurrent.futures
+import json
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+from jax._src import compiler
+from jax._src.lib import _jax, xla_client
+
+jax.config.update("jax_enable_x64", True)  # Labels and the counter of steps are int64.
+
+
+class Program:
+    """A compiled step with its rows and its state.
+
+    Args:
+        folder: of `export.py`.
+        device: of JAX.
+    """
+
+    def __init__(self, folder, device):
+        self.folder, self.device = folder, device
+        self.spec = json.loads((folder / "spec.json").read_text())
+        began = time.perf_counter()
+        module = _stablehlo((folder / "step.hlo").read_bytes())
+        options = compiler.get_compile_options(num_replicas=1, num_partitions=1)
+        self._step = device.client.compile_and_load(module, _jax.DeviceList((device,)), options)
+        self.compile_seconds = time.perf_counter() - began
+        self.rows, self.order = (
+            {name: _only(folder.parent / "pool" / file) for name, file in self.spec[kind].items()}
+            for kind in ("rows", "order")
+        )
+        with np.load(folder / "state.npz") as stored:
+            self.state = [jax.device_put(stored[str(i)], device) for i in range(len(self.spec["state"]))]
+        first = len(self.spec["entries"])
+        self.replaces = {int(out): arg - first for out, arg in self.spec["replaces"].items()}
+
+    def step(self, t):
+        """Training step t; what it reports, still on the device."""
+        batch = [
+            jax.device_put(self.rows[name][self.order[name.partition("/")[0]][t]], self.device)
+            for name in self.spec["entries"]
+        ]
+        answers = self._step.execute_sharded([*batch, *self.state]).disassemble_into_single_device_arrays()
+        for out, place in self.replaces.items():
+            self.state[place] = answers[out][0]
+        return [answers[i][0] for i in range(len(self.spec["reports"]))]
+
+    def train(self, epochs, most_seconds):
+        """Runs epochs until one ends beyond `most_seconds` (0 for all); what was measured."""
+        steps = self.spec["steps_per_epoch"]
+        reports = self.step(0)
+        jax.block_until_ready(reports)
+        began, lines = time.perf_counter(), []
+        for epoch in range(min(epochs or self.spec["epochs"], self.spec["epochs"])):
+            for t in range(max(1, epoch * steps), (epoch + 1) * steps):
+                reports = self.step(t)
+            values = {name: float(np.asarray(value)) for name, value in zip(self.spec["reports"], reports)}
+            lines.append({"epoch": epoch + 1, "seconds": time.perf_counter() - began, **values})
+            if most_seconds and lines[-1]["seconds"] > most_seconds:
+                break
+        return {
+            "epochs": len(lines), "seconds": lines[-1]["seconds"], "compile_seconds": self.compile_seconds,
+            "device": self.device.device_kind, "jax": jax.__version__, "lines": lines,
+        }  # fmt: skip
+
+
+def _stablehlo(serialised):
+    """The module of a serialised HLO proto, by either of the names that JAX has had for it."""
+    if hasattr(_jax.mlir, "hlo_to_stablehlo"):
+        return _jax.mlir.hlo_to_stablehlo(serialised)
+    return _jax.mlir.xla_computation_to_mlir_module(xla_client.XlaComputation(serialised))
+
+
+def _only(path):
+    with np.load(path) as stored:
+        return stored["arr_0"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folders", type=Path, nargs="+")
+    parser.add_argument("--epochs", type=int, default=0, help="0 for as many as were exported")
+    parser.add_argument("--seconds", type=float, default=0.0, help="stop after the epoch that ends beyond; 0 for never")
+    parser.add_argument("--out", type=Path, help="where NAME.npz and NAME.json go instead of into the folders")
+    chosen = parser.parse_args()
+    device = jax.devices()[0]
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        made = [pool.submit(Program, folder, device) for folder in chosen.folders]
+        for future in made:
+            try:
+                program = future.result()
+                measured = program.train(chosen.epochs, chosen.seconds)
+            except Exception as error:  # noqa: BLE001  One program that fails leaves the others to run.
+                print(f"{type(error).__name__}: {error}"[:2000], flush=True)
+                continue
+            stem = chosen.out / program.folder.name if chosen.out else program.folder / "trained"
+            values = {str(i): np.asarray(value) for i, value in enumerate(program.state)}
+            if chosen.out:  # To be carried far: the optimiser's own state stays behind.
+                values = {i: value for i, value in values.items() if not program.spec["state"][int(i)].startswith("adam/")}
+            np.savez_compressed(stem.with_suffix(".npz"), **values)
+            stem.with_suffix(".json").write_text(json.dumps(measured))
+            last = measured["lines"][-1]
+            print(f"{program.folder.name}: {measured['epochs']} epochs, compiled in {measured['compile_seconds']:.0f} s", last, flush=True)
+
+
+if __name__ == "__main__":
+    main()
