@@ -12,7 +12,7 @@ def get_config(size="full"):
     """The deep Poisson network of Pu 2017, section 4.5.2 (200, 200 and 50 units), under a Gaussian q(z | x).
 
     `--config.data.path` is a folder with word counts, such as the 2,000 words of 20 Newsgroups. `full` is up to 500
-    epochs at the source's rate with early stopping; `small` is forty at a faster one.
+    epochs at the source's rate with early stopping; `small` is twenty at a faster one.
     """
     check_size(size, "full", "small", "tiny")
     tiny = size == "tiny"
@@ -30,7 +30,7 @@ def get_config(size="full"):
             transform=transforms.Config(scale="raw"),
         ),
         training=settings.Config(
-            epochs={"tiny": 1, "small": 40}.get(size, 500), learning_rate=1e-3 if size == "small" else 2e-4,
+            epochs={"tiny": 1, "small": 20}.get(size, 500), learning_rate=1e-3 if size == "small" else 2e-4,
             clip_norm=5.0, patience=20, monitor="bound",
         ),
     )  # fmt: skip

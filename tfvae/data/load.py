@@ -89,6 +89,7 @@ class Data:
         streams: name -> `mixture.StreamSpec`.
         num_streamed: rows that are read from files.
         vocabulary: of the captions; None where the data has none that are trained on.
+        words: a name for every entry of word counts; empty for other rows.
     """
 
     info: DataInfo
@@ -104,6 +105,7 @@ class Data:
     streams: dict
     num_streamed: int = 0
     vocabulary: Vocabulary | None = None
+    words: tuple[str, ...] = ()
 
     @property
     def steps_per_epoch(self):
@@ -176,7 +178,7 @@ def load(config, frozen_split=None):
     streams = _streams(config, parts, source, vocabulary)
     return Data(
         info, transform, names, frozen_split, train, parts[LABELLED], parts[CAPTIONED], parts[UNLABELLED], validation,
-        source.test, streams, source.num_streamed, vocabulary,
+        source.test, streams, source.num_streamed, vocabulary, source.words,
     )  # fmt: skip
 
 

@@ -55,6 +55,7 @@ class Source(NamedTuple):
     streamed_sha256: their checksums, from the manifest.
     validation: rows that the source itself sets apart for validation, or None: then they are drawn from `train`.
     labelled: indices into `train` that the source fixes as the labelled ones (half-moons), or None: then drawn.
+    words: a name for every entry of a row of word counts; empty for other rows.
     """
 
     train: Rows
@@ -65,6 +66,7 @@ class Source(NamedTuple):
     streamed_sha256: tuple[str, ...] = ()
     validation: Rows | None = None
     labelled: np.ndarray | None = None
+    words: tuple[str, ...] = ()
 
     def digest(self):
         """A sha256 over every row in memory and the checksums of streamed files: other data, another digest."""

@@ -7,7 +7,7 @@ from absl import logging
 
 from tfvae.data.rows import NO_LABEL
 from tfvae.evaluation import baselines as rivals
-from tfvae.evaluation import captioning, classification, likelihood, representation
+from tfvae.evaluation import captioning, classification, likelihood, posterior, representation, words
 
 
 def evaluate(model, data, rows=None, num_samples=1, iw_samples=100, rows_limit=0, baselines=False, seed=0, decoding=""):
@@ -34,6 +34,12 @@ def evaluate(model, data, rows=None, num_samples=1, iw_samples=100, rows_limit=0
     results = {}
     if len(rows):
         results |= likelihood.evaluate(model, data, rows, iw_samples, rows_limit, seed)
+    if posterior.is_known(model) and len(rows):
+        results |= posterior.evaluate(model, data, rows, seed=seed)
+    if hasattr(model, "stein_discrepancy") and len(rows):
+        results |= posterior.discrepancy(model, data, rows, seed=seed)
+    if found := words.topics(model, data.words):
+        results["topics"] = found
     if getattr(model, "is_potential", False):
         results["log_normaliser"] = model.p_z.log_normaliser()
     if hasattr(model, "caption") and len(rows.captioned()):

@@ -15,7 +15,7 @@ _COLOURS = (
 )  # fmt: skip
 _INK = "#1f2933"
 _MUTED = "#7b8794"
-_STYLE = {
+STYLE = {
     "font.size": 10.0, "font.family": "DejaVu Sans", "text.color": _INK, "axes.labelcolor": _INK,
     "axes.edgecolor": _MUTED, "axes.titlesize": 11.0, "axes.titleweight": "bold", "axes.titlelocation": "left",
     "axes.spines.top": False, "axes.spines.right": False, "xtick.color": _MUTED, "ytick.color": _MUTED,
@@ -40,7 +40,7 @@ def decision_regions(probabilities, points, labelled, labelled_label, class_name
         labelled_label: [L].
         class_names: K names for the legend.
     """
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         low, high = points.min(axis=0) - 0.3, points.max(axis=0) + 0.3
         wide, tall = high - low
         figure, axes = _axes(6.4, float(np.clip(0.8 + 4.4 * tall / wide, 2.5, 6.0)), "Decision regions")
@@ -62,7 +62,7 @@ def decision_regions(probabilities, points, labelled, labelled_label, class_name
             )  # fmt: skip
         axes.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
         _legend_outside(axes, num_classes)
-        return _png(figure)
+        return png(figure)
 
 
 def captioned(images, captions, columns=3):
@@ -73,7 +73,7 @@ def captioned(images, captions, columns=3):
         captions: N pairs (what the model says, what people say), "" for nothing.
         columns: images in a line.
     """
-    with matplotlib.rc_context({**_STYLE, "axes.grid": False}):
+    with matplotlib.rc_context({**STYLE, "axes.grid": False}):
         lines = -(-len(images) // columns)
         # In inches: an image, and up to three lines of text above it and four below.
         width, above, below = 2.4, 0.55, 0.7
@@ -89,7 +89,7 @@ def captioned(images, captions, columns=3):
             # A dollar sign is one, and no mathematics.
             axes.set_title(_wrapped(made, 27, 3), fontsize=9, parse_math=False)
             axes.set_xlabel(_wrapped(true, 33, 4), fontsize=8, color=_MUTED, parse_math=False)
-        return _png(figure)
+        return png(figure)
 
 
 def _wrapped(text, width, most):
@@ -107,7 +107,7 @@ def codes_pca(codes, label, class_names, title="Codes"):
         class_names: K names.
         title: above the axes.
     """
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure, axes = _axes(5.2, 4.2, title)
         projected, share = principal_components(codes)
         classes = [k for k in np.unique(label) if k >= 0]
@@ -120,7 +120,7 @@ def codes_pca(codes, label, class_names, title="Codes"):
         axes.set(xlabel=f"first component ({share[0]:.0%} of the variance)")
         axes.set(ylabel=f"second component ({share[1]:.0%})")
         _legend_outside(axes, len(classes))
-        return _png(figure)
+        return png(figure)
 
 
 def principal_components(codes):
@@ -142,7 +142,7 @@ def potential(log_density, samples, edge=4.0, title=""):
         edge: half the width of the window.
         title: of the target, before "true".
     """
-    with matplotlib.rc_context({**_STYLE, "axes.grid": False}):
+    with matplotlib.rc_context({**STYLE, "axes.grid": False}):
         figure = Figure((7.6, 3.8), layout="constrained")
         true_axes, fitted_axes = figure.subplots(1, 2, sharex=True, sharey=True)
         line = np.linspace(-edge, edge, 240, dtype=np.float32)
@@ -159,7 +159,7 @@ def potential(log_density, samples, edge=4.0, title=""):
         for axes in (true_axes, fitted_axes):
             axes.set(xlabel="$z_1$")
         true_axes.set(ylabel="$z_2$")
-        return _png(figure)
+        return png(figure)
 
 
 def kl_per_unit(units):
@@ -168,7 +168,7 @@ def kl_per_unit(units):
     Args:
         units: variable -> [units], mean over rows, in nats.
     """
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure((7.0, 2.6 * len(units) + 0.2), layout="constrained")
         for index, (name, values) in enumerate(units.items()):
             axes = figure.add_subplot(len(units), 1, index + 1)
@@ -179,7 +179,7 @@ def kl_per_unit(units):
             axes.set(xlabel="unit, by rank", ylabel="KL from the prior [nats]", xlim=(0.3, len(ordered) + 0.7))
             axes.xaxis.get_major_locator().set_params(integer=True)
             axes.grid(axis="x", visible=False)
-        return _png(figure)
+        return png(figure)
 
 
 def curves(runs, metric, label=None, percent=False, title=None):
@@ -192,7 +192,7 @@ def curves(runs, metric, label=None, percent=False, title=None):
         percent: values are fractions, shown times 100.
         title: above the axes.
     """
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure, axes = _axes(6.4, 3.4, title or metric)
         for index, (name, (epochs, values)) in enumerate(runs.items()):
             shown = np.asarray(values, np.float64) * (100.0 if percent else 1.0)
@@ -204,7 +204,7 @@ def curves(runs, metric, label=None, percent=False, title=None):
         axes.xaxis.get_major_locator().set_params(integer=True)
         if len(runs) > 1:
             axes.legend()
-        return _png(figure)
+        return png(figure)
 
 
 def reliability(bins):
@@ -213,7 +213,7 @@ def reliability(bins):
     Args:
         bins: `tfvae.evaluation.classification.calibration`.
     """
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure((4.6, 4.4), layout="constrained")
         axes, counts = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
         edges, count = np.asarray(bins["edges"]), np.asarray(bins["count"])
@@ -226,7 +226,7 @@ def reliability(bins):
         axes.legend(loc="upper left")
         counts.bar(centres, count, width=0.92 * width, color=_MUTED)
         counts.set(xlabel="confidence of the prediction", ylabel="rows", yscale="symlog")
-        return _png(figure)
+        return png(figure)
 
 
 def confusion(counts, class_names):
@@ -238,7 +238,7 @@ def confusion(counts, class_names):
     """
     counts = np.asarray(counts)
     num = len(counts)
-    with matplotlib.rc_context({**_STYLE, "axes.grid": False}):
+    with matplotlib.rc_context({**STYLE, "axes.grid": False}):
         side = min(9.0, 2.2 + 0.36 * num)
         figure, axes = _axes(side + 0.4, side, "Confusion")
         share = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
@@ -253,7 +253,7 @@ def confusion(counts, class_names):
         axes.set_yticks(range(num), names)
         axes.tick_params(length=0)
         axes.set(xlabel="predicted class", ylabel="true class")
-        return _png(figure)
+        return png(figure)
 
 
 def errors(rivals, ours):
@@ -263,7 +263,7 @@ def errors(rivals, ours):
         rivals: name -> (mean, standard deviation or None), fractions; ours included.
         ours: the names to point out.
     """
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure, axes = _axes(6.4, 0.9 + 0.42 * len(rivals), "Test error on the same labels")
         names = sorted(rivals, key=lambda name: rivals[name][0], reverse=True)
         means = [100.0 * rivals[name][0] for name in names]
@@ -276,7 +276,7 @@ def errors(rivals, ours):
             )
         axes.set(xlabel="error [%]", xlim=(0, 1.18 * max(m + s for m, s in zip(means, spread, strict=True)) or 1.0))
         axes.grid(axis="y", visible=False)
-        return _png(figure)
+        return png(figure)
 
 
 def _axes(width, height, title):
@@ -292,7 +292,7 @@ def _legend_outside(axes, num_entries):
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=1.0, handletextpad=0.3)
 
 
-def _png(figure):
+def png(figure):
     buffer = io.BytesIO()
     FigureCanvasAgg(figure).print_png(buffer)
     return buffer.getvalue()

@@ -28,7 +28,7 @@ def headlines(metrics, data):
     """The few numbers that matter, the most important first."""
     made = (
         _error(metrics, data), _codes_error(metrics), _perplexity(metrics), _overlap(metrics), _retrieval(metrics),
-        _bound(metrics), _calibration(metrics), _surprise(metrics),
+        _bound(metrics), _word_perplexity(metrics), _posterior(metrics), _calibration(metrics), _surprise(metrics),
     )  # fmt: skip
     return [headline for headline in made if headline]
 
@@ -218,6 +218,29 @@ def _bound(metrics):
         _nats(metrics[name], 2),
         f"The mean log-likelihood of a test image is at least this{spread}: {how}, {metrics['bound_rows']:,} rows. "
         f"Higher is better; comparable only between models of the same observations.{bits}",
+    )
+
+
+def _word_perplexity(metrics):
+    if metrics.get("word_perplexity") is None:
+        return None
+    return Headline(
+        "Word perplexity",
+        f"{metrics['word_perplexity']:.0f}",
+        "The model is as unsure of a word of a test document as between that many equally probable ones, the length of "
+        f"the document included; by words rather than documents {metrics['word_perplexity_corpus']:.0f}.",
+    )
+
+
+def _posterior(metrics):
+    if metrics.get("posterior_distance") is None:
+        return None
+    return Headline(
+        "Distance from the posterior",
+        _percent(metrics["posterior_distance"]),
+        "The share of draws that would have to move for q(z | x) to be the true posterior, from histograms of both; "
+        f"between two halves of the posterior's own draws it is {_percent(metrics['posterior_distance_floor'])}. "
+        f"q's standard deviations are {metrics['posterior_sd_ratio']:.2f} of the posterior's (median).",
     )
 
 

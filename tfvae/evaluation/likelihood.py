@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tfvae.evaluation import words
 from tfvae.evaluation.batched import at_once, chunk_sizes, map_rows, subset
 from tfvae.evaluation.compiled import compiled
 from tfvae.probability import noise
@@ -88,8 +89,9 @@ def evaluate(model, data, rows=None, iw_samples=100, rows_limit=0, seed=0, batch
 
     Returns:
         {"bound" (one draw, nats), "bound_rows", "iw_bound" (nats), "iw_samples", "iw_bound_stderr" (of the mean over
-        rows), "bits_per_dim" where it exists, "invalid_rows" where a bound was not finite}. A latent class is summed
-        out exactly in both, so `bound` is at least the −U(x) of training.
+        rows), "bits_per_dim" where it exists, of word counts those of `words.perplexities` from the tightest bound and
+        "word_perplexity_elbo" from one draw, "invalid_rows" where a bound was not finite}. A latent class is summed out
+        exactly in both, so `bound` is at least the −U(x) of training.
     """
     rows = subset(data.test if rows is None else rows, rows_limit, seed)
     one = log_prob_bounds(model, data, rows, 1, seed, batch_size)
@@ -105,6 +107,9 @@ def evaluate(model, data, rows=None, iw_samples=100, rows_limit=0, seed=0, batch
     bits = bits_per_dim(model, data, float(np.mean(tightest)))
     if bits is not None:
         result["bits_per_dim"] = bits
+    if getattr(getattr(model, "config", None), "likelihood", None) == "poisson":
+        result |= words.perplexities(tightest, rows.image)
+        result["word_perplexity_elbo"] = words.perplexities(one, rows.image)["word_perplexity"]
     if not np.isfinite(tightest).all():
         result["invalid_rows"] = int((~np.isfinite(tightest)).sum())
     return result

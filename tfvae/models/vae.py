@@ -106,6 +106,10 @@ class VAE(UnlabelledModel):
     def encode(self, image):
         return self.q_z_given_x(image)
 
+    def codes(self, image, num_samples, seed):
+        """Draws of z: [S, B, Z]."""
+        return self.encode(image).sample(num_samples, seed=seed)
+
     def decode(self, z):
         return self.p_x_given_z(z)
 

@@ -12,9 +12,12 @@ from tfvae.layers.conditional import Conditional
 from tfvae.layers.loadings import Loadings
 from tfvae.layers.merge import LinearMerge
 from tfvae.networks import implicit, mlp
-from tfvae.probability import families
+from tfvae.probability import families, gibbs
 
 tfd = tfp.distributions
+
+# Sweeps of a Gibbs chain before it is used, and between two draws of it (Pu 2017, section 4.5.1).
+_BURN_IN, _THIN = 2000, 10
 
 
 @dataclasses.dataclass
@@ -55,6 +58,19 @@ class Config(mlp.Config):
         if self.layers:
             return families.standard_normal(latent_dim)
         return tfd.Independent(tfd.ExpGamma(tf.fill([latent_dim], self.gamma_shape), self.gamma_rate), 1)
+
+    def posterior_draw_count(self):
+        """Draws of p(h | x) that an evaluation takes of a Gibbs chain: in factor analysis."""
+        return 0 if self.layers else 2000
+
+    def posterior_draws(self, model, counts, num, seed):
+        """Draws of the factor scores h under the model's topics, every tenth of a Gibbs chain: [num, B, V]."""
+        topics, prior = model.p_x_given_z.loadings.topics().numpy(), gibbs.Prior(self.gamma_shape, self.gamma_rate)
+        return gibbs.factor_scores(counts, topics, prior, burn_in=_BURN_IN, kept=num * _THIN, thin=_THIN, seed=seed)
+
+    def compared(self, z):
+        """Factor scores of codes."""
+        return tf.exp(z)
 
     def decoder(self, name, latent_dim, image_shape, likelihood):
         if likelihood != "poisson":

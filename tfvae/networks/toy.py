@@ -32,6 +32,19 @@ class Config(mlp.Config):
             raise ValueError(f"The mixture has z of two dimensions, got `model.latent_dim`={latent_dim}.")
         return gaussian_mixture.prior()
 
+    def posterior_draw_count(self):
+        """Draws of p(z | x) that an evaluation takes: they cost nothing."""
+        return 20_000
+
+    def posterior_draws(self, model, x, num, seed):
+        """Draws of p(z | x) for x [B, 2]: [num, B, 2]."""
+        del model  # The decoder is known without it.
+        return gaussian_mixture.posterior(x, self.noise).sample(num, seed=seed).numpy()
+
+    def compared(self, z):
+        """Codes as they are."""
+        return z
+
     def decoder(self, name, latent_dim, image_shape, likelihood):
         if likelihood != "gaussian":
             raise ValueError(f"The mixture's x is Gaussian: `model.likelihood=gaussian`, got {likelihood!r}.")

@@ -4,10 +4,10 @@ import dataclasses
 
 import numpy as np
 
-from tfvae.evaluation import captioning, figures, generation
+from tfvae.evaluation import captioning, figures, generation, posterior, posterior_figures
 from tfvae.evaluation.representation import auxiliary_codes
 from tfvae.models.auxiliary import AuxiliaryVAE
-from tfvae.probability import noise
+from tfvae.probability import gaussian_mixture, noise
 from tfvae.reproduction import derived
 from tfvae.training.run import open_run
 
@@ -58,6 +58,63 @@ def dictionaries(done):
             opened = open_run(run.planned.workdir)
             drawn[name] = generation.png(generation.elements(opened.model, layer=1), min_width=600)
     return drawn
+
+
+def toy(done):
+    """Draws of the posterior and of what was fitted, for the test point that leaves both modes most open (figure 4.1)."""
+    fits = {}
+    for run in done:
+        if run.planned.draw == 0:
+            family, noise_level = run.planned.entry.name.split(", ")
+            fits.setdefault(noise_level, {})[family] = open_run(run.planned.workdir)
+    points = {}
+    for level, by_family in fits.items():
+        data = next(iter(by_family.values())).data
+        network = next(iter(by_family.values())).model.config.network
+        exact = gaussian_mixture.posterior(data.test.image, network.noise)
+        most_open = np.argsort(np.abs(exact.mixture_distribution.probs_parameter().numpy()[:, 0] - 0.5))[:2]
+        for row in most_open[: 2 if network.noise > 1.0 else 1]:
+            columns = {}
+            for family, opened in by_family.items():
+                true, fitted = posterior.draws(opened.model, opened.data, data.test.take([row]), _NUM_SAMPLES)
+                columns = {"posterior": true[:, 0], **columns, family: fitted[:, 0]}
+            points[f"{level}, x = ({data.test.image[row][0]:.1f}, {data.test.image[row][1]:.1f})"] = columns
+    return {"modes": posterior_figures.planes(points)}
+
+
+def factors(done):
+    """Marginals and pairs of a test document's largest factor scores (figure 4.2)."""
+    runs = [run for run in done if run.planned.draw == 0]
+    opened = {run.planned.entry.name: open_run(run.planned.workdir) for run in runs}
+    data, words = next(iter(opened.values())).data, next(iter(opened.values())).data.words
+    lengths = data.test.image.sum(axis=1)
+    document = data.test.take([int(np.argsort(np.abs(lengths - np.median(lengths)))[0])])
+    drawn = {}
+    for name, each in opened.items():
+        true, fitted = posterior.draws(
+            each.model, each.data, document, each.model.config.network.posterior_draw_count()
+        )
+        drawn = {"Gibbs": true[:, 0], **drawn, name: fitted[:, 0]}
+    largest = np.argsort(-drawn["Gibbs"].mean(axis=0))[:4]
+    topics = next(iter(opened.values())).model.p_x_given_z.loadings.topics().numpy()
+    labels = [", ".join(words[i] for i in np.argsort(-topics[v])[:3]) for v in largest]
+    return {"scores": posterior_figures.corner({name: draws[:, largest] for name, draws in drawn.items()}, labels)}
+
+
+def particles(done):
+    """Negative log-likelihood against time, by particles of the parameters, of draw 0 (figure 4.3)."""
+    return {
+        "time": posterior_figures.against_time(
+            [
+                (
+                    run.planned.experiment.model.parameter_particles, -run.record["test"]["iw_bound"],
+                    run.record["seconds"], run.record["test"]["evaluation_seconds"],
+                )
+                for run in done
+                if run.planned.draw == 0
+            ]
+        )
+    }  # fmt: skip
 
 
 def captions(done):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from absl import logging
 
-from tfvae.reproduction import drawings, facts, results, runs
+from tfvae.reproduction import drawings, facts, preparations, results, runs
 from tfvae.training import atomic
 
 
@@ -28,6 +28,8 @@ def reproduce(name, table, budget, workdir, output, num_draws=3, data_dir=""):
     Raises:
         ValueError: for data that is not there (before anything is trained), or a run directory of another experiment.
     """
+    if table.prepare:
+        table = getattr(preparations, table.prepare)(table, budget, Path(workdir), data_dir)
     planned = runs.plan(table, budget, num_draws, workdir, data_dir)
     runs.check_data(planned)
     known = getattr(facts, table.facts)([run.experiment for run in planned]) if table.facts else {}

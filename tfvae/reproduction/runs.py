@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import json
 import re
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -76,7 +77,7 @@ def experiment_of(entry, budget, data_dir=""):
         _override(experiment, path, value)
     if data_dir and experiment.data.source == "tfds":
         experiment.data.data_dir = data_dir
-    if experiment.data.source == "folder":
+    if experiment.data.source in ("folder", "bag_of_words"):
         experiment.data.path = data_dir
     if budget == "tiny":
         experiment.training.epochs = 1
@@ -96,7 +97,7 @@ def check_data(planned):
             try:
                 load.load(wanted)
             except ValueError as error:
-                flag = " Here the flag is --data_dir." if wanted.source in ("tfds", "folder") else ""
+                flag = " Here the flag is --data_dir." if wanted.source in ("tfds", "folder", "bag_of_words") else ""
                 raise ValueError(f"The data of {run.entry.name!r} cannot be used: {error}{flag}") from error
             checked.append(wanted)
 
@@ -166,7 +167,9 @@ def _measured(planned, arguments):
         if {name: there.get(name) for name in key} == key:
             return derived.with_derived(there["metrics"])
     opened = open_run(planned.workdir)
+    began = time.monotonic()
     metrics = scalars(evaluate(opened.model, opened.data, **arguments))
+    metrics["evaluation_seconds"] = round(time.monotonic() - began, 1)
     atomic.write_json(path, {**key, "metrics": metrics})
     return derived.with_derived(metrics)
 

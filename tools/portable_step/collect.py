@@ -2,8 +2,8 @@
 
     python tools/portable_step/collect.py --workdir=RUN --folder=FOLDER
 
-They become the best weights of the run, which tfvae-evaluate, tfvae-sample and tfvae-export open. They are those of the last
-epoch: no epoch was chosen by its validation rows.
+They become the best weights of the run, which tfvae-evaluate, tfvae-sample and tfvae-export open. They are those of
+the last epoch: no epoch was chosen by its validation rows.
 """
 
 import json
@@ -27,7 +27,7 @@ def main(argv):
     model = trainer.compiled(experiment, data, data.steps_per_epoch)
     names = json.loads((folder / "spec.json").read_text())["state"]
     with np.load(folder / "trained.npz") as trained:
-        values = {name: trained[str(i)] for i, name in enumerate(names)}
+        values = {names[int(i)]: trained[i] for i in trained.files}
     variables = checkpoints.by_path(model.variables)
     checkpoints.assign(variables, {name: values[name] for name in variables if name in values}, folder / "trained.npz")
     with directory.lock():

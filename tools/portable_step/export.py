@@ -4,9 +4,9 @@
     python tools/portable_step/run.py FOLDER --epochs=100                             (needs JAX and NumPy alone)
     python tools/portable_step/collect.py --workdir=RUN --folder=FOLDER
 
-The program is the one that tfvae-train runs: the transform's noise, the loss, its gradients, Adam and the counter of steps,
-from which all noise follows. Its rows come in the order of tfvae-train too. So the weights are those that tfvae-train would
-have, up to the rounding of another device.
+The program is the one that tfvae-train runs: the transform's noise, the loss, its gradients, Adam and the counter of
+steps, from which all noise follows. Its rows come in the order of tfvae-train too. So the weights are those that
+tfvae-train would have, up to the rounding of another device.
 """
 
 import hashlib
@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 from absl import app, flags
 from ml_collections import config_flags
+from tensorflow.compiler.xla.service import hlo_pb2
 
 from tfvae.data import mixture
 from tfvae.probability import determinant, noise
@@ -50,7 +51,18 @@ def exported(experiment, data, model):
         ir = step.experimental_get_compiler_ir(*specs)
         header = ir(stage="hlo").partition("\n")[0]
     replaces = {int(out): int(arg) for out, arg in re.findall(r"\{(\d+)\}: \((\d+), \{\}", header)}
-    return ir(stage="hlo_serialized"), concrete, replaces
+    program = _without_copies(ir(stage="hlo_serialized"))
+    return program, concrete, replaces
+
+
+def _without_copies(serialised):
+    """An HLO proto whose copies, which StableHLO does not have, are conversions to the same type."""
+    module = hlo_pb2.HloModuleProto.FromString(serialised)
+    for computation in module.computations:
+        for instruction in computation.instructions:
+            if instruction.opcode == "copy":
+                instruction.opcode = "convert"
+    return module.SerializeToString()
 
 
 def read_by(concrete, model):

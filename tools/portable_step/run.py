@@ -2,13 +2,14 @@
 
     python tools/portable_step/run.py FOLDER [FOLDER ...] [--epochs=100] [--seconds=0] [--out=ELSEWHERE]
 
-It needs JAX and NumPy alone. All programs are compiled first, side by side, then each runs by itself; its variables lie in
-FOLDER/trained.npz afterwards, and what was measured in FOLDER/trained.json.
+It needs JAX and NumPy alone. All programs are compiled first, side by side, then each runs by itself; its variables
+lie in FOLDER/trained.npz afterwards, and what was measured in FOLDER/trained.json.
 """
 
 import argparse
 import concurrent.futures
 import json
+import threading
 import time
 from pathlib import Path
 
@@ -16,6 +17,9 @@ import jax
 import numpy as np
 from jax._src import compiler
 from jax._src.lib import _jax, xla_client
+
+# MLIR's conversions are not safe in several threads.
+_CONVERTING = threading.Lock()
 
 jax.config.update("jax_enable_x64", True)  # Labels and the counter of steps are int64.
 
@@ -32,7 +36,8 @@ class Program:
         self.folder, self.device = folder, device
         self.spec = json.loads((folder / "spec.json").read_text())
         began = time.perf_counter()
-        module = _stablehlo((folder / "step.hlo").read_bytes())
+        with _CONVERTING:
+            module = _stablehlo((folder / "step.hlo").read_bytes())
         options = compiler.get_compile_options(num_replicas=1, num_partitions=1)
         self._step = device.client.compile_and_load(module, _jax.DeviceList((device,)), options)
         self.compile_seconds = time.perf_counter() - began
@@ -74,6 +79,13 @@ class Program:
             "device": self.device.device_kind, "jax": jax.__version__, "lines": lines,
         }  # fmt: skip
 
+    def save(self, measured, stem):
+        """The variables as STEM.npz, the optimiser's own left out, and what was measured as STEM.json."""
+        names = self.spec["state"]
+        kept = {i: value for i, value in enumerate(self.state) if not names[i].startswith("adam/")}
+        np.savez_compressed(stem.with_suffix(".npz"), **{str(i): np.asarray(value) for i, value in kept.items()})
+        stem.with_suffix(".json").write_text(json.dumps(measured))
+
 
 def _stablehlo(serialised):
     """The module of a serialised HLO proto, by either of the names that JAX has had for it."""
@@ -97,21 +109,16 @@ def main():
     device = jax.devices()[0]
     with concurrent.futures.ThreadPoolExecutor() as pool:
         made = [pool.submit(Program, folder, device) for folder in chosen.folders]
-        for future in made:
-            try:
-                program = future.result()
-                measured = program.train(chosen.epochs, chosen.seconds)
-            except Exception as error:  # noqa: BLE001  One program that fails leaves the others to run.
-                print(f"{type(error).__name__}: {error}"[:2000], flush=True)
-                continue
-            stem = chosen.out / program.folder.name if chosen.out else program.folder / "trained"
-            values = {str(i): np.asarray(value) for i, value in enumerate(program.state)}
-            if chosen.out:  # To be carried far: the optimiser's own state stays behind.
-                values = {i: value for i, value in values.items() if not program.spec["state"][int(i)].startswith("adam/")}
-            np.savez_compressed(stem.with_suffix(".npz"), **values)
-            stem.with_suffix(".json").write_text(json.dumps(measured))
-            last = measured["lines"][-1]
-            print(f"{program.folder.name}: {measured['epochs']} epochs, compiled in {measured['compile_seconds']:.0f} s", last, flush=True)
+    for folder, future in zip(chosen.folders, made):
+        try:
+            program = future.result()
+            measured = program.train(chosen.epochs, chosen.seconds)
+        except Exception as error:  # One program that fails leaves the others to run.
+            print(f"{folder}: {type(error).__name__}: {error}"[:2000], flush=True)
+            continue
+        program.save(measured, chosen.out / folder.name if chosen.out else folder / "trained")
+        told = f"{folder.name}: {measured['epochs']} epochs, compiled in {measured['compile_seconds']:.0f} s"
+        print(told, measured["lines"][-1], flush=True)
 
 
 if __name__ == "__main__":

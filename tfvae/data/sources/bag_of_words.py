@@ -41,11 +41,13 @@ def load(config):
             f"{config.max_memory_bytes / 2**30:.1f}. Set `data.max_words` to fewer words, or allow more."
         )
     train = Rows(train.dense(kept), train.label)
+    kept_words = tuple(words[i] for i in kept)
     if test:
-        return Source(train, Rows(test.dense(kept), test.label), classes)
+        return Source(train, Rows(test.dense(kept), test.label), classes, words=kept_words)
     order = np.random.default_rng(config.label_seed).permutation(len(train))
     num_test = min(_MOST_TEST, int(_TEST_SHARE * len(train)))
-    return Source(train.take(np.sort(order[num_test:])), train.take(np.sort(order[:num_test])), classes)
+    rest, given_up = (train.take(np.sort(part)) for part in (order[num_test:], order[:num_test]))
+    return Source(rest, given_up, classes, words=kept_words)
 
 
 class _Sparse:

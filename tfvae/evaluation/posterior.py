@@ -1,0 +1,98 @@
+"""How near is q(z | x) to the posterior, where that is known or can be sampled?"""
+
+import numpy as np
+
+from tfvae.evaluation.batched import at_once, map_rows, subset
+from tfvae.evaluation.compiled import compiled
+from tfvae.probability import noise
+
+_CELLS = 12  # Along every axis: enough to tell two modes apart, few enough to be filled by some thousand draws.
+
+
+def is_known(model):
+    """Whether the model's network can draw from p(z | x)."""
+    network = getattr(getattr(model, "config", None), "network", None)
+    return hasattr(network, "posterior_draw_count") and network.posterior_draw_count() > 0
+
+
+def draws(model, data, rows, num, seed=0):
+    """Draws of the posterior and of q(z | x), both [num, N, Z], in the terms that the network compares them in.
+
+    Args:
+        model, data: a model whose posterior is known, and its data.
+        rows: `Rows`, few.
+        num: draws a row.
+        seed: of both.
+    """
+    network, counts = model.config.network, data.observe(rows)
+    true = network.posterior_draws(model, counts, num, seed)
+    fitted = compiled(model, "codes")(counts, num_samples=num, seed=noise.seed(seed))
+    return true, np.asarray(network.compared(fitted))
+
+
+def evaluate(model, data, rows, num=0, rows_limit=10, seed=0):
+    """The distance of q(z | x) from the posterior.
+
+    Args:
+        model, data: a model whose posterior is known, and its data.
+        rows: `Rows`.
+        num: draws of both a row; 0 for as many as the network proposes.
+        rows_limit: rows, a seeded choice.
+        seed: of choice and draws.
+
+    Returns:
+        {"posterior_distance": the total variation between histograms of the posterior's and of q's draws (of both
+        dimensions together where there are two, otherwise the mean over dimensions), the mean over rows, 0 to 1;
+        "posterior_distance_floor": the same between two halves of the posterior's draws: what counting costs;
+        "posterior_sd_ratio": the median over rows and dimensions of q's standard deviation over the posterior's;
+        "posterior_rows"}.
+    """
+    rows = subset(rows, rows_limit, seed)
+    true, fitted = draws(model, data, rows, num or model.config.network.posterior_draw_count(), seed)
+    first, second = np.split(true[: 2 * (len(true) // 2)], 2)
+    ratios = fitted.std(axis=0) / np.maximum(true.std(axis=0), 1e-12)
+    return {
+        "posterior_distance": float(np.mean([total_variation(*pair) for pair in _pairs(true, fitted)])),
+        "posterior_distance_floor": float(np.mean([total_variation(*pair) for pair in _pairs(first, second)])),
+        "posterior_sd_ratio": float(np.median(ratios)),
+        "posterior_rows": len(rows),
+    }
+
+
+def total_variation(true, other):
+    """½ Σ |p − q| over cells that the first of two sets of draws, [S, D] and [S', D], fills equally on each axis."""
+    cells = [], []
+    for axis in range(true.shape[1]):
+        edges = np.quantile(true[:, axis], np.linspace(0.0, 1.0, _CELLS + 1)[1:-1])
+        for kept, drawn in zip(cells, (true, other)):
+            kept.append(np.searchsorted(edges, drawn[:, axis]))
+    shape = (_CELLS,) * true.shape[1]
+    p, q = (np.bincount(np.ravel_multi_index(of, shape), minlength=_CELLS ** len(shape)) / len(of[0]) for of in cells)
+    return 0.5 * float(np.abs(p - q).sum())
+
+
+def _pairs(true, other):
+    """Of every row, both dimensions together where there are two, otherwise each by itself."""
+    for row in range(true.shape[1]):
+        if true.shape[2] == 2:
+            yield true[:, row], other[:, row]
+        else:
+            yield from ((true[:, row, [v]], other[:, row, [v]]) for v in range(true.shape[2]))
+
+
+def discrepancy(model, data, rows, num=100, rows_limit=100, seed=0):
+    """{"stein_discrepancy": the mean over rows of the squared kernelised Stein discrepancy of q's draws from the
+    posterior}, about 0 for draws of it; in the units of a squared score, so comparable between fits of one model alone.
+
+    Args:
+        model, data: a model with `stein_discrepancy`, and its data.
+        rows: `Rows`.
+        num: draws a row.
+        rows_limit: rows, a seeded choice.
+        seed: of choice and draws.
+    """
+    rows = subset(rows, rows_limit, seed)
+    measure = compiled(model, "stein_discrepancy")
+    size = max(1, at_once(model, 1000) // num)
+    found = map_rows(lambda image, _: measure(image, num_samples=num, seed=noise.seed(seed)), data, rows, size, seed)
+    return {"stein_discrepancy": float(found.mean())}

@@ -1,0 +1,41 @@
+"""What the runs of a table need before the first of them begins; a table names its function here."""
+
+import dataclasses
+import io
+
+import numpy as np
+from absl import logging
+
+from tfvae.data import load
+from tfvae.probability import gibbs
+from tfvae.reproduction import runs
+from tfvae.training import atomic
+
+# Sweeps of the chain that finds topics, by the budget: before they are kept, and kept.
+_SWEEPS = {"tiny": (5, 5), "small": (200, 100), "full": (2000, 1500)}
+
+
+def gibbs_topics(table, budget, workdir, data_dir):
+    """The table whose rows have topics from a Gibbs sampler on the training documents, found once a workdir.
+
+    Args:
+        table: `Table` of rows with one number of topics.
+        budget: `tiny`, `small` or `full`; the last has 2,000 sweeps and keeps 1,500 (Gan et al. 2015).
+        workdir: of the runs.
+        data_dir: of the collection.
+    """
+    path = workdir / budget / "topics.npy"
+    if not path.exists():
+        experiment = runs.experiment_of(table.entries[0], budget, data_dir)
+        model, data = experiment.model, load.load(experiment.data)
+        burn_in, kept = _SWEEPS[budget]
+        logging.info("%d topics of %d documents by %d sweeps.", model.latent_dim, len(data.train), burn_in + kept)
+        prior = gibbs.Prior(model.network.gamma_shape, model.network.gamma_rate)
+        topics = gibbs.topics(data.train.image, model.latent_dim, prior, burn_in, kept)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stored = io.BytesIO()
+        np.save(stored, topics)
+        atomic.write_bytes(path, stored.getvalue())
+    given = {"model.network.loadings": str(path)}
+    entries = [dataclasses.replace(entry, overrides={**entry.overrides, **given}) for entry in table.entries]
+    return dataclasses.replace(table, entries=tuple(entries))
