@@ -15,7 +15,7 @@ def planes(points):
     """
     with matplotlib.rc_context({**figures.STYLE, "axes.grid": False}):
         columns = list(next(iter(points.values())))
-        figure = Figure((2.5 * len(columns) + 0.4, 2.5 * len(points)), layout="constrained")
+        figure = Figure((2.7 * len(columns) + 0.8, 2.7 * len(points)), layout="constrained")
         grid = figure.subplots(len(points), len(columns), squeeze=False)
         for line, (title, draws) in zip(grid, points.items()):
             together = np.concatenate(list(draws.values()))
@@ -31,9 +31,8 @@ def planes(points):
                     extent=window.ravel(),
                     cmap="magma",
                     interpolation="bilinear",
-                    aspect="equal",
                 )
-            line[0].set_ylabel(title)
+            line[0].set_ylabel(title, fontsize=9)
         for axes, name in zip(grid[0], columns):
             axes.set_title(name)
         return figures.png(figure)

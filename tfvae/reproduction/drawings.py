@@ -61,7 +61,7 @@ def dictionaries(done):
 
 
 def toy(done):
-    """Draws of the posterior and of what was fitted, for the test point that leaves both modes most open (figure 4.1)."""
+    """Draws of the posterior and of what was fitted, for test points that leave both modes most open (figure 4.1)."""
     fits = {}
     for run in done:
         if run.planned.draw == 0:

@@ -263,8 +263,8 @@ _STEIN_TEXT = Table(
     evaluation={"iw_samples": 5000, "rows_limit": 200},
     notes=(
         "On a seeded random 200 test documents, 5,000 draws each for the S-ELBO and one for the ELBO. Ours has 2,000 "
-        "words as the source's, but its own preprocessing and split of 11,671 and 7,780 posts, so the columns cannot be "
-        "compared; rows can. The document's length is part of what is explained.",
+        "words as the source's, but its own preprocessing and split of 11,671 and 7,780 posts, so the columns cannot "
+        "be compared; rows can. The document's length is part of what is explained.",
     ),
 )
 _STEIN_PARTICLES = Table(
