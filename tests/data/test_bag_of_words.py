@@ -18,7 +18,8 @@ def counts(rng):
 
 def sparse(prefix, dense):
     rows = scipy.sparse.csr_matrix(dense)
-    return {f"{prefix}_data": rows.data, f"{prefix}_indices": rows.indices, f"{prefix}_indptr": rows.indptr}
+    small = rows.indices.astype(np.uint16), rows.indptr.astype(np.uint32)
+    return {f"{prefix}_data": rows.data, f"{prefix}_indices": small[0], f"{prefix}_indptr": small[1]}
 
 
 def npz(folder, train, test, **more):

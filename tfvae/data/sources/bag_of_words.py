@@ -60,7 +60,9 @@ class _Sparse:
     """
 
     def __init__(self, data, indices, indptr, label=None):
-        self.data, self.indices, self.indptr = (np.asarray(a) for a in (data, indices, indptr))
+        self.data = np.asarray(data)
+        # Stored in few bits, unsigned as often as not.
+        self.indices, self.indptr = (np.asarray(array, np.int64) for array in (indices, indptr))
         rows = len(self.indptr) - 1
         self.label = np.full(rows, NO_LABEL) if label is None else np.asarray(label, np.int64)
 
