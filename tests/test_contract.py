@@ -145,3 +145,14 @@ def test_every_preset_says_where_it_comes_from(preset):
 def test_a_size_that_does_not_exist_is_refused(preset):
     with pytest.raises(ValueError, match="tinny"):
         importlib.import_module(f"tfvae.configs.{preset}").get_config("tinny")
+
+
+def test_the_kind_of_a_network_survives_json():
+    """Its config is another dataclass than the model's default."""
+    experiment = tiny("stein_vae_mnist_cnn")
+    again = experiments.from_dict(experiments.to_dict(experiment))
+    assert again == experiment and type(again.model.network) is type(experiment.model.network)
+    fields = experiments.to_dict(experiment)
+    fields["model"]["network"]["type"] = "os.path.join"
+    with pytest.raises(ValueError, match=r"config of `tfvae\.networks`"):
+        experiments.from_dict(fields)

@@ -126,7 +126,7 @@ def perform(planned, evaluation):
         "entry": planned.entry.name,
         "preset": planned.entry.preset,
         "size": planned.size,
-        "overrides": dict(planned.entry.overrides),
+        "overrides": {path: _unplaced(value) for path, value in planned.entry.overrides.items()},
         "draw": planned.draw,
         "seed": planned.experiment.training.seed,
         "label_seed": planned.experiment.data.label_seed,
@@ -181,6 +181,11 @@ def _curves(lines):
         if name in lines[0]:
             kept[name] = [round(line[name], 5) for line in lines]
     return kept
+
+
+def _unplaced(value):
+    """A value without the folder of a file, which says where a table was made and nothing else."""
+    return Path(value).name if isinstance(value, str) and "/" in value else value
 
 
 def _override(experiment, path, value):

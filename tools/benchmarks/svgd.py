@@ -2,7 +2,8 @@
 
 The bandwidth is the median of the squared distances of each point's particles: ours finds it exactly by bisection on
 the bits of floats, PyTorch by `kthvalue`, NumPy by `partition`, blackjax by `jnp.median`. Its function is mapped over
-points and compiled; it computes the kernel's gradient by automatic differentiation. All must agree first, at one h.
+points and compiled; it computes the kernel's gradient by automatic differentiation. All must agree first, at one h, and
+say what memory a direction takes at its peak.
 `score` adds the gradient of log p(x | z) p(z) of a Bernoulli decoder of two layers of 200 tanh units.
 """
 
@@ -24,6 +25,8 @@ def main():
         jax = start("blackjax", arguments.peer_python, "svgd_blackjax.py")
         theirs = peers.torch_workers(start, arguments.peer_python, "svgd_torch.py", folder)
         checks = _agree(ours, jax, theirs["stock"])
+        checks["memory_mib"] = {w.name: w.ask("memory", **SIZES) for w in (ours, jax, theirs["stock"])}
+        print("memory of a direction, MiB beyond what the process holds:", checks["memory_mib"])
         cases = [
             Case("ours_xla", ours, "direction", {**SIZES, "xla": True, "bandwidth": "median"}, SIZES["points"]),
             Case("ours_graph", ours, "direction", {**SIZES, "xla": False, "bandwidth": "median"}, SIZES["points"]),

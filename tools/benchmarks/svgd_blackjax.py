@@ -75,7 +75,11 @@ def norm(points, particles, dim):
     return float(np.linalg.norm(theirs))
 
 
+def memory(**sizes):
+    return worker.memory_mib(direction(**sizes, median=True))
+
+
 if __name__ == "__main__":
     cases = {"direction": direction, "numpy_direction": numpy_direction}
     versions = {"blackjax": blackjax.__version__, "jax": jax.__version__, "numpy": np.__version__}
-    worker.serve(cases, {"norm": norm}, versions)
+    worker.serve(cases, {"norm": norm, "memory": memory}, versions)

@@ -36,6 +36,10 @@ def norm(points, particles, dim):
     return float(np.linalg.norm(svgd.direction(z, scores)))
 
 
+def memory(**sizes):
+    return worker.memory_mib(direction(**sizes, xla=True, bandwidth="median"))
+
+
 if __name__ == "__main__":
     cases = {"direction": direction, "score_and_direction": score_and_direction}
-    worker.serve(cases, {"norm": norm}, {"tensorflow": tf.__version__})
+    worker.serve(cases, {"norm": norm, "memory": memory}, {"tensorflow": tf.__version__})

@@ -47,6 +47,10 @@ def norm(**sizes):
     return float(phi(z, scores).norm())
 
 
+def memory(**sizes):
+    return worker.memory_mib(direction(**sizes))
+
+
 if __name__ == "__main__":
     cases = {"direction": direction, "score_and_direction": score_and_direction}
-    worker.serve(cases, {"norm": norm}, {"torch": torch.__version__})
+    worker.serve(cases, {"norm": norm, "memory": memory}, {"torch": torch.__version__})

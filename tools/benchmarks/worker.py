@@ -5,9 +5,11 @@ It runs under the interpreter of its framework, so it imports nothing but Python
 
 import json
 import os
+import re
 import sys
 import time
 import traceback
+from pathlib import Path
 
 REPLY_FD = "TFVAE_BENCHMARK_REPLY_FD"
 _LEAST_SHARE = 0.25  # of a slice that has to be seen before its number of calls is believed.
@@ -21,6 +23,19 @@ def repeated(function):
             function()
 
     return run
+
+
+def memory_mib(run):
+    """What one call of `run` takes beyond what the process holds: the peak, in MiB (Linux)."""
+    run(2)  # Compiled, and its buffers known to the allocator.
+    Path("/proc/self/clear_refs").write_text("5")  # The peak from now on.
+    before = _kib("VmRSS")
+    run(3)
+    return round((_kib("VmHWM") - before) / 1024, 1)
+
+
+def _kib(name):
+    return int(re.search(rf"{name}:\s+(\d+)", Path("/proc/self/status").read_text()).group(1))
 
 
 def serve(cases, questions, versions):

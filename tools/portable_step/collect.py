@@ -15,13 +15,10 @@ from absl import app, flags
 from tfvae.data import load
 from tfvae.training import checkpoints, run, trainer
 
-flags.DEFINE_string("workdir", None, "The run directory that export.py was given.", required=True)
-flags.DEFINE_string("folder", None, "The folder that run.py ran in.", required=True)
 
-
-def main(argv):
-    del argv
-    directory, folder = run.RunDirectory(flags.FLAGS.workdir), Path(flags.FLAGS.folder)
+def collect(workdir, folder):
+    """Makes what was trained in `folder` the best weights of the run in `workdir`."""
+    directory, folder = run.RunDirectory(workdir), Path(folder)
     experiment, split = directory.read()
     data = load.load(experiment.data, split)
     model = trainer.compiled(experiment, data, data.steps_per_epoch)
@@ -36,4 +33,6 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    flags.DEFINE_string("workdir", None, "The run directory that export.py was given.", required=True)
+    flags.DEFINE_string("folder", None, "The folder that run.py ran in.", required=True)
+    app.run(lambda argv: collect(flags.FLAGS.workdir, flags.FLAGS.folder))

@@ -24,10 +24,6 @@ from tfvae.data import mixture
 from tfvae.probability import determinant, noise
 from tfvae.training import run, trainer
 
-flags.DEFINE_string("workdir", None, "The run directory that the weights will come back to.", required=True)
-flags.DEFINE_string("out", None, "Folder of the program, its state and its rows.", required=True)
-CONFIG = config_flags.DEFINE_config_file("config", lock_config=True, help_string="Preset, as of tfvae-train.")
-
 
 def exported(experiment, data, model):
     """(the program as a serialised HLO module, names of its arguments, {output: argument it replaces}).
@@ -98,10 +94,9 @@ def orders(experiment, data):
     return made
 
 
-def main(argv):
-    del argv
-    experiment = CONFIG.value
-    directory, out = run.RunDirectory(flags.FLAGS.workdir), Path(flags.FLAGS.out)
+def export(experiment, workdir, out):
+    """Begins a run in `workdir` and writes its step, its state and its rows to the folder `out`."""
+    directory, out = run.RunDirectory(workdir), Path(out)
     data = directory.load_data(experiment)
     model = trainer.compiled(experiment, data, data.steps_per_epoch)
     model.initialise()
@@ -134,4 +129,7 @@ def pooled(out, arrays):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    config = config_flags.DEFINE_config_file("config", lock_config=True, help_string="Preset, as of tfvae-train.")
+    flags.DEFINE_string("workdir", None, "The run directory that the weights will come back to.", required=True)
+    flags.DEFINE_string("out", None, "Folder of the program, its state and its rows.", required=True)
+    app.run(lambda argv: export(config.value, flags.FLAGS.workdir, flags.FLAGS.out))
