@@ -14,7 +14,7 @@ PROGRAM = Path(__file__).with_name("two_replicas.py")
 
 @pytest.fixture(scope="module")
 def replicas(tmp_path_factory):
-    questions = ["clipped", "scaled", "overflow", "resumed", "maps"]
+    questions = ["clipped", "scaled", "overflow", "resumed", "maps", "particles"]
     command = [sys.executable, str(PROGRAM), str(tmp_path_factory.mktemp("replicas")), *questions]
     environment = {**os.environ, "PYTHONPATH": str(PROGRAM.parents[2])}
     ran = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, check=False)
@@ -48,3 +48,8 @@ def test_running_statistics_of_maps_and_captions_are_the_mean_over_replicas(repl
         np.testing.assert_allclose(probs.sum(axis=-1), 1.0, rtol=1e-5)
         assert np.ptp(probs) > 0
     assert all(np.isfinite(value).all() and np.all(np.array(value) != 0) for value in kept.values())
+
+
+def test_shares_of_steins_direction_add_up(replicas):
+    """It is linear in a batch's gradient, and its repulsion is there once (eq. 4.11)."""
+    np.testing.assert_allclose(replicas["particles"]["1"], replicas["particles"]["2"], rtol=1e-4, atol=1e-6)

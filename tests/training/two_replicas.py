@@ -16,6 +16,8 @@ import tensorflow as tf
 from tests import made_captions
 from tfvae.batch import DataInfo
 from tfvae.configs import dgdn_flickr8k_images, vae_digits
+from tfvae.inference.stein import Parameters, of_parameters
+from tfvae.models import stein
 from tfvae.models.base import GenerativeModel, Objective
 from tfvae.probability import noise
 from tfvae.training import checkpoints, devices, optimiser, settings, trainer
@@ -126,6 +128,31 @@ def maps(workdir):
     trainer.train(experiment, f"{workdir}/run")
     kept = checkpoints.Checkpoints(f"{workdir}/run/checkpoints").newest().values["model"]
     return {path: array.tolist() for path, array in kept.items() if "usual" in path or "maps_nvil/mean" in path}
+
+
+def particles(workdir):
+    """Steps along Stein's direction by particles of the parameters: on one device, and on two with the same halves."""
+    image, theta = np.random.default_rng(0).random([4, 3]).astype("float32"), np.eye(2, 3, dtype="float32")
+    config = stein.Config(parameter_particles=2, prior_variance=0.5)
+    moved = {}
+    for num in (1, 2):
+        strategy = tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(num)])
+        with strategy.scope():
+            variable = keras.Variable(theta)
+
+        def gradient(rows, variable=variable, num=num):
+            with tf.GradientTape() as outer:
+                with tf.GradientTape() as tape:
+                    value = -tf.reduce_mean((rows[:, None] - variable.value) ** 2)
+                value = of_parameters(value, tape, [Parameters([variable], 40)], config)
+            return outer.gradient(value, variable.value) / num
+
+        halves = strategy.experimental_distribute_values_from_function(
+            lambda context, num=num: image[context.replica_id_in_sync_group * 4 // num :][: 4 // num]
+        )
+        shares = strategy.run(tf.function(gradient), args=(halves,))
+        moved[num] = strategy.reduce("SUM", shares, axis=None).numpy().tolist()
+    return moved
 
 
 if __name__ == "__main__":
