@@ -62,7 +62,13 @@ def _kind(values, package):
     module, _, name = values["type"].rpartition(".")
     if not module.startswith(package):
         raise ValueError(f"The type must be a config of `{package.rstrip('.')}`, got {module}.{name}.")
-    return getattr(importlib.import_module(module), name), {k: v for k, v in values.items() if k != "type"}
+    try:
+        kind = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"There is no config {module}.{name}: {error}") from error
+    if not dataclasses.is_dataclass(kind):
+        raise ValueError(f"{module}.{name} is no config.")
+    return kind, {k: v for k, v in values.items() if k != "type"}
 
 
 def _fill(kind, values):

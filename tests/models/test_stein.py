@@ -58,21 +58,29 @@ def test_the_gradient_of_the_encoder_is_the_direction_pulled_back(batch):
 
 
 def test_decoders_learn_at_the_moved_particles_and_not_through_them(batch):
-    model = build(label_weight=1.0)
-    assert "bound" in model.objective(batch, noise.seed(1)).terms
-    with tf.GradientTape() as tape:
-        objective = model.objective(batch, noise.seed(1), training=True)
-    decoders = [*model.p_x_given_z.trainable_variables, *model.heads["label"].trainable_variables]
-    assert all(g is not None for g in tape.gradient(objective.loss, decoders))
+    """Their gradients are those at constant codes, and the encoder's are of its distance alone."""
+    model, seed = build(label_weight=1.0, prior_variance=0.0, step_size=0.5), noise.seed(1)
+    assert set(model.objective(batch, seed).terms) == {"log_likelihood", "label_log_prob", "bound"}
+    with tf.GradientTape(persistent=True) as tape:
+        objective = model.objective(batch, seed, training=True)
     assert set(objective.terms) == {"log_likelihood", "label_log_prob"}
+    moved = tf.constant(model._moved(batch, seed).numpy())
+    image = tf.concat([stream["image"] for stream in batch.values()], axis=0)
+    with tf.GradientTape(persistent=True) as constant:
+        value = tf.reduce_mean(model.p_x_given_z(moved).log_prob(image))
+        value += tf.reduce_mean(model._explained(moved, batch).value)
+        distance = 0.5 * tf.reduce_mean(tf.reduce_sum((model.codes(image, 6, seed) - moved) ** 2, axis=-1))
+    decoders = [*model.p_x_given_z.trainable_variables, *model.heads["label"].trainable_variables]
+    for ours, expected in zip(tape.gradient(objective.loss, decoders), constant.gradient(value, decoders)):
+        np.testing.assert_allclose(ours, -expected, rtol=1e-4, atol=1e-6)
+    encoder = model.encoder.trainable_variables
+    for ours, expected in zip(tape.gradient(objective.loss, encoder), constant.gradient(distance, encoder)):
+        np.testing.assert_allclose(ours, expected, rtol=1e-3, atol=1e-5)
 
 
 def test_the_score_of_a_labelled_image_has_its_label(batch):
     """ζ log p(y | z) moves the particles of labelled images and no others (eq. 4.54)."""
     seed, plain, told = noise.seed(2), build(), build(label_weight=50.0)
-    for variable, other in zip(plain.variables, told.variables):
-        if variable.shape == other.shape:
-            variable.assign(other)
     for variable, other in zip(plain.encoder.variables, told.encoder.variables):
         variable.assign(other)
     for variable, other in zip(plain.p_x_given_z.variables, told.p_x_given_z.variables):
@@ -116,12 +124,27 @@ def test_the_bound_is_below_the_evidence_and_tightens(batch):
     np.testing.assert_allclose(many, evidence, atol=0.1)
 
 
-def test_importance_weights_change_the_direction(batch):
-    plain, weighted = build(), build(inference="stein_importance")
-    for variable, other in zip(plain.variables, weighted.variables):
-        variable.assign(other)
-    seed = noise.seed(4)
-    assert np.abs(plain._moved(batch, seed) - weighted._moved(batch, seed)).max() > 1e-4
+def test_particles_weigh_by_the_joint_over_their_density_without_the_label(batch):
+    """z' = z + ε φ of every image by itself, weights p(x, z) / q(z) (eqs. 4.42 and 4.43)."""
+    model, seed = build(inference="stein_importance", label_weight=3.0, step_size=0.1), noise.seed(4)
+    image = tf.concat([stream["image"] for stream in batch.values()], axis=0)
+    z, log_q = model._with_density(image, model.p_xi.sample(6, seed=seed))
+    with tf.GradientTape() as tape:
+        tape.watch(z)
+        log_p = model.p_x_given_z(z).log_prob(image) + model.p_z.log_prob(z)
+        told = log_p + tf.reshape(model._explained(z, batch).value, log_p.shape)
+    scores, weights = tape.gradient(told, z), log_p - log_q
+    moved = model._moved(batch, seed)
+    for row in range(len(image)):
+        phi = svgd.direction(z[:, row][None], scores[:, row][None], log_weights=weights[:, row][None])[0]
+        np.testing.assert_allclose(moved[:, row], z[:, row] + 0.1 * phi, rtol=1e-3, atol=1e-4)
+
+
+def test_bounds_draw_the_noise_of_every_image_by_itself():
+    """Two rows of one image have other draws, so that a mean over rows averages the noise too."""
+    model, image = build(), tf.ones([2, 5])
+    weights = model.log_weights(image, noise.seed(0), 3)
+    assert np.abs(weights[:, 0] - weights[:, 1]).min() > 1e-4
 
 
 def test_both_modes_of_a_posterior_are_found(rng):
@@ -156,6 +179,9 @@ def test_both_modes_of_a_posterior_are_found(rng):
         ({"kernel": "box"}, INFO, "`model.kernel` must be one of"),
         ({"bandwidth": "mean"}, INFO, "`model.bandwidth` must be one of"),
         ({"num_samples": 0}, INFO, "at least 1"),
+        ({"parameter_particles": 2, "inference": "stein_importance"}, INFO, "no importance weights"),
+        ({"label_weight": 1.0}, INFO._replace(num_labelled=0), "needs labelled images"),
+        ({"network": mlp.Config(hidden=(7,), batch_norm=True)}, INFO, "batch_norm=False"),
         ({}, INFO._replace(image_shape=(4, 4, 1)), "data.transform.flatten=True"),
         ({"label_weight": 1.0}, INFO._replace(num_classes=0), "model.label_weight=0"),
     ],
@@ -170,7 +196,7 @@ def test_one_particle_of_the_parameters_climbs_to_the_posterior_mode(batch):
     model, seed = build(label_weight=1.0, prior_variance=0.5), noise.seed(5)
     moved = model._moved(batch, seed)
     with tf.GradientTape() as tape:
-        loss = model._towards(batch, seed, moved, training=True).loss
+        loss = model._towards(batch, seed, moved).loss
     image = tf.concat([stream["image"] for stream in batch.values()], axis=0)
     with tf.GradientTape() as plain:
         value = tf.reduce_mean(model.p_x_given_z(moved).log_prob(image))
@@ -184,7 +210,7 @@ def test_particles_of_the_parameters_follow_steins_direction(batch, rng):
     model, seed = build(label_weight=2.0, parameter_particles=3, prior_variance=0.5), noise.seed(5)
     moved = model._moved(batch, seed)
     with tf.GradientTape(persistent=True) as tape:
-        loss = model._towards(batch, seed, moved, training=True).loss
+        loss = model._towards(batch, seed, moved).loss
     image = tf.concat([stream["image"] for stream in batch.values()], axis=0)
     flat = tf.reshape(moved[:, :3], [-1, 2])
     label = tf.tile(batch["labelled"]["label"], [6])

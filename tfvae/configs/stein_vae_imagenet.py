@@ -9,9 +9,9 @@ from tfvae.networks import residual
 def get_config(size="full"):
     """Pu 2017, section 4.5.3 and table 4.5: M = 20; 36.44 % with 1 % of the labels to 58.17 % with 40 %.
 
-    Images are resized to 224×224 and moved and mirrored in training, where the source crops 256×256; the mean is taken
-    off and the deviation divided out by channel. The code is a map of 7×7 with `network.code_channels`. A batch has
-    4 + 4 images.
+    Images are resized to 224×224, moved by up to 16 pixels and mirrored in training, where the source crops 256×256;
+    the mean is taken off and the deviation divided out by channel. The code is a map of 7×7 with
+    `network.code_channels`. A batch has 4 + 4 images.
     """
     check_size(size, "full", "tiny")
     experiment = dgdn_imagenet.get_config(size)
@@ -26,5 +26,6 @@ def get_config(size="full"):
     )
     if not tiny:
         experiment.data.image_size = 224
-    experiment.data.transform.contrast, experiment.data.transform.scale = "none", "standardise"
+    transform = experiment.data.transform
+    transform.contrast, transform.scale, transform.translate, transform.flip = "none", "standardise", 16, True
     return experiment

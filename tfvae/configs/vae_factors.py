@@ -6,7 +6,7 @@ from tfvae.networks import poisson
 
 
 def get_config(size="full"):
-    """Pu 2017, section 4.5.1: 128 topics, an encoder of 100 hidden units; q(z | x) is Gaussian in the log scores.
+    """Pu 2017, section 4.5.1: 128 topics, 100 hidden units; q(z | x) is Gaussian, the scores are softplus(z).
 
     `--config.model.network.loadings` names an .npy of topics that stay as they are, as those of a Gibbs sampler do;
     without it they are learned. `small` has 32 topics.

@@ -1,6 +1,7 @@
 """Whatever a model can do, measured on test rows."""
 
 import math
+import time
 
 import numpy as np
 from absl import logging
@@ -26,14 +27,16 @@ def evaluate(model, data, rows=None, num_samples=1, iw_samples=100, rows_limit=0
         decoding: how captions are chosen, by default as in the model's config.
 
     Returns:
-        plain keys (see `classification`, `captioning`, `likelihood`, `representation` and `baselines`): JSON values,
-        None where a number is not finite. `log_normaliser` is the exact value that the bound of a potential stays
-        below.
+        plain keys (see `classification`, `captioning`, `likelihood`, `posterior`, `representation`, `words` and
+        `baselines`): JSON values, None where a number is not finite. `bound_seconds` is what the bounds took,
+        compilation included; `log_normaliser` is the exact value that the bound of a potential stays below.
     """
     rows = data.test if rows is None else rows
     results = {}
     if len(rows):
+        began = time.monotonic()
         results |= likelihood.evaluate(model, data, rows, iw_samples, rows_limit, seed)
+        results["bound_seconds"] = round(time.monotonic() - began, 2)
     if posterior.is_known(model) and len(rows):
         results |= posterior.evaluate(model, data, rows, seed=seed)
     if hasattr(model, "stein_discrepancy") and len(rows):

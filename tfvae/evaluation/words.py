@@ -13,7 +13,7 @@ def perplexities(bounds, counts):
 
     Args:
         bounds: on log p(counts) of every document, nats: [D].
-        counts: [D, P], every document with a word at least.
+        counts: [D, P]; documents without a word are left out.
 
     Returns:
         {"word_perplexity": exp of the mean over documents of −log p a word, as the sources of topic models print it;

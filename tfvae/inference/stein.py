@@ -21,7 +21,7 @@ def directions(log_joint, z, kernel, bandwidth, log_q=None, compiled=False):
     Returns:
         (φ [S, B, Z], log p(x, z) [S, B]), both without gradient.
 
-    Pu 2017, eq. (4.12), and eqs. (4.42) to (4.44) with weights.
+    Pu 2017, eq. (4.12), and eqs. (4.42) to (4.44) with weights, of one set of particles (M = 1 there).
     """
     log_p, by_point = _scores(log_joint, z)
     log_weights = None if log_q is None else tf.transpose(log_p - log_q)
@@ -81,6 +81,11 @@ def of_parameters(value, tape, groups, config):
     gradients = tape.gradient(value, [group.variables for group in groups])
     towards = 0.0
     for group, of_group in zip(groups, gradients):
+        if any(gradient is None for gradient in of_group):
+            raise ValueError(
+                "No image of the batch has what one of the decoders explains: set `data.labelled_batch`, or "
+                "`model.label_weight=0`."
+            )
         theta, scores = _flat(group.variables), group.count * config.parameter_particles * _flat(of_group)
         if config.prior_variance:
             scores -= theta / config.prior_variance

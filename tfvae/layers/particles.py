@@ -20,8 +20,10 @@ class Particles(keras.layers.Layer):
         super().__init__(**kwargs)
         first = copies[0]
         if first.non_trainable_variables:
+            kept = ", ".join(variable.path for variable in first.non_trainable_variables[:3])
             raise ValueError(
-                "Particles of parameters need networks whose variables are all trained. Set `network.batch_norm=False`."
+                f"Particles of parameters need networks whose variables are all trained, and {kept} is not. Set "
+                "`model.parameter_particles=1`, or take a network without batch normalisation and given topics."
             )
         if not first.trainable_variables:
             raise ValueError("A decoder with nothing to learn has no particles: set `model.parameter_particles=1`.")

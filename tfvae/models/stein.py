@@ -30,16 +30,20 @@ class Config:
 
     Args:
         latent_dim: Z.
-        network: of encoder and decoder alike, and the prior; a config of `tfvae.networks`.
+        network: of encoder and decoder alike, and the prior; a config of `tfvae.networks`. The source's dropout, whose
+            rate it does not print, is not there.
         likelihood: `bernoulli`, `gaussian`, `discretised_logistic` or, of counts, `poisson`.
-        inference: `stein`, or `stein_importance`, whose particles weigh by p(x, z) / q(z).
+        inference: `stein`, or `stein_importance`, whose particles weigh by p(x, z) / q(z); the source has M sets of k
+            particles and averages their weights (eq. 4.43), here is one set of M.
         num_samples: M, particles of a code.
         kernel: `rbf` or `imq`.
-        bandwidth: a rule of `tfvae.probability.kernels.bandwidth`: `median` (the source) or `median/log`.
+        bandwidth: a rule of `tfvae.probability.kernels.bandwidth`: `median`, as the source's "median of pairwise
+            distances" is read, of squared ones, or `median/log`.
         step_size: ε of a step of the particles.
         encoder_steps: K, steps of the encoder towards the moved particles.
-        parameter_particles: J, particles of the decoders' parameters; 1 is a point estimate.
-        prior_variance: of N(0, v I), the prior of the decoders' parameters; 0 for none, with one particle alone.
+        parameter_particles: J, particles of the decoders' parameters; 1 is a point estimate. They have equal weights,
+            so they go with `stein` alone.
+        prior_variance: of N(0, v I), the prior of the decoders' parameters; 0 for none.
         label_weight: times N_x / (C ρ) it is the weight ζ of a label; 0 for a model without labels.
     """
 
@@ -66,7 +70,8 @@ class SteinVAE(GenerativeModel):
     A training step moves the M codes of every image by ε φ, Stein's direction towards p(z | x, θ); then
 
         the encoder goes down   ½ mean_x (1/M) Σ_m ‖f(x, ξ_m) − z'_m‖²,   z'_m = z_m + ε φ(z_m)      (eq. 4.13),
-        the decoders go up      mean_x (1/M) Σ_m [ log p(x | z'_m, θ) + ζ log p(y | z'_m, θ~) ] + log p(θ, θ~) / N,
+        the decoders go up      mean_x (1/M) Σ_m [ log p(x | z'_m, θ) + ζ log p(y | z'_m, θ~) ]
+                                + log p(θ) / N + log p(θ~) ζ ρ / N_l,
 
     each by its own parameters, so that one loss is the sum of both. With J > 1 particles the gradients of θ_j and of
     θ~_j are replaced by Stein's directions towards p(θ | D) and p(θ~ | D_l), eqs. (4.11) and (4.50); codes see the mean
@@ -81,7 +86,7 @@ class SteinVAE(GenerativeModel):
         self.p_z, self.p_xi = net.prior(z), families.standard_normal(z)
         self.p_x_given_z = self._decoder(z, shape, config.likelihood)
         self.encoder = net.implicit("q_z_implicit", shape, z)
-        self.widest_layer = self.encoder.widest
+        self.widest_layer = max(self.encoder.widest, config.num_samples * self.encoder.units)
         self.heads, self.scales = {}, {"label": config.label_weight * tf.TensorShape(shape).num_elements()}
         if config.label_weight:
             classes = info.num_classes
@@ -93,54 +98,73 @@ class SteinVAE(GenerativeModel):
         initialise(self.p_x_given_z)
 
     def objective(self, batch, seed, training=False):
-        return self._towards(batch, seed, self._moved(batch, seed, training), training)
+        if not training:  # Where nothing is learned nothing is moved: a label would tell its own probability.
+            return self._evaluated(batch, seed)
+        return self._towards(batch, seed, self._moved(batch, seed))
 
     def train_step(self, batch):
         if self.config.encoder_steps == 1:
             return super().train_step(batch)
         seed = self.step_seed()
-        moved = self._moved(batch, seed, training=True)
-        report = self.minimise(lambda _: self._towards(batch, seed, moved, True), self.trainable_variables)
+        moved = self._moved(batch, seed)
+        report = self.minimise(lambda _: self._towards(batch, seed, moved), self.trainable_variables)
         for _ in range(self.config.encoder_steps - 1):
-            self.minimise(lambda _: self._towards(batch, seed, moved, True), self.encoder.trainable_variables)
+            self.minimise(lambda _: Objective(self._distance(batch, seed, moved), {}), self.encoder.trainable_variables)
+            # One step of training, whatever its parts: the rate, the noise and Adam's own count depend on it.
+            self.optimizer.iterations.assign_sub(1)
         return report
 
     def codes(self, image, num_samples, seed, training=False):
         """Draws of z: [S, B, Z]."""
         return self.encoder(image, self.p_xi.sample(num_samples, seed=seed), training=training)
 
-    def _moved(self, batch, seed, training=False):
+    def _moved(self, batch, seed):
         """z' = z + ε φ(z): [S, B, Z], without gradient."""
         image, config = all_images(batch), self.config
 
         def log_joint(z):
-            log_p = self._explained_image(z, image, training) + self.p_z.log_prob(z)
+            # Not in training mode: batch statistics would tie the particles of one image to those of another.
+            log_p = self._explained_image(z, image) + self.p_z.log_prob(z)
             return log_p + tf.reshape(self._explained(z, batch).value, tf.shape(log_p))
 
-        xi, log_q = self.p_xi.sample(config.num_samples, seed=seed), None
+        xi = self.p_xi.sample(config.num_samples, seed=seed)
+        z, log_q = self.encoder(image, xi, training=True), None
         if config.inference == "stein_importance":
-            z, log_q = self._with_density(image, xi)
-        else:
-            z = self.encoder(image, xi, training=training)
+            log_q = self._with_density(image, xi)[1]
+            # Weights are p(x, z) / q(z) (eq. 4.43): with ζ log p(y | z) in them, one particle would have them all.
+            log_q += tf.reshape(self._explained(tf.stop_gradient(z), batch).value, tf.shape(log_q))
         kernel = kernels.KERNELS[config.kernel]
-        phi, _ = stein.directions(log_joint, z, kernel, config.bandwidth, log_q, compiled=training)
+        phi, _ = stein.directions(log_joint, z, kernel, config.bandwidth, log_q, compiled=True)
         return tf.stop_gradient(z) + config.step_size * phi
 
-    def _towards(self, batch, seed, moved, training):
+    def _distance(self, batch, seed, moved):
+        """½ mean_x (1/M) Σ_m ‖f(x, ξ_m) − z'_m‖² (eq. 4.13)."""
+        z = self.codes(all_images(batch), self.config.num_samples, seed, training=True)
+        return 0.5 * tf.reduce_mean(tf.reduce_sum((z - moved) ** 2, axis=-1))
+
+    def _towards(self, batch, seed, moved):
         """The loss of the encoder towards moved particles, and of the decoders at them."""
         image = all_images(batch)
-        z = self.codes(image, self.config.num_samples, seed, training)
-        distance = 0.5 * tf.reduce_mean(tf.reduce_sum((z - moved) ** 2, axis=-1))
         with tf.GradientTape() as tape:
-            log_p_x = self._explained_image(moved, image, training)
+            log_p_x = self._explained_image(moved, image, training=True)
             told = self._explained(moved, batch)
             value = tf.reduce_mean(log_p_x) + tf.reduce_mean(told.value) + told.prior
+        value = stein.of_parameters(value, tape, self._groups(), self.config)
         terms = {"log_likelihood": tf.reduce_mean(log_p_x, axis=0), **told.terms}
-        if training:
-            value = stein.of_parameters(value, tape, self._groups(), self.config)
-        else:  # The density of a draw costs as many passes as it has dimensions.
-            terms["bound"] = self.log_weights(image, seed, 1)[0]
-        return Objective(distance - value, terms)
+        return Objective(self._distance(batch, seed, moved) - value, terms)
+
+    def _evaluated(self, batch, seed):
+        """What the codes of a batch say of its images and labels, and the bound; −bound is the loss."""
+        image = all_images(batch)
+        z = self.codes(image, self.config.num_samples, seed)
+        told = self._explained(z, batch)
+        bound = self.log_prob_bound(image, 1, seed)
+        terms = {
+            "log_likelihood": tf.reduce_mean(self._explained_image(z, image), axis=0),
+            **told.terms,
+            "bound": bound,
+        }
+        return Objective(-tf.reduce_mean(bound) - tf.reduce_mean(told.value), terms)
 
     def _groups(self):
         """The parameters of either decoder, and the observations that one image of a batch's mean stands for.
@@ -150,7 +174,7 @@ class SteinVAE(GenerativeModel):
         groups = [stein.Parameters(self.p_x_given_z.trainable_variables, self.info.num_train)]
         if "label" in self.heads:
             count = self.info.num_labelled * self.info.num_classes / self.scales["label"]
-            groups.append(stein.Parameters(self.heads["label"].trainable_variables, max(count, 1e-12)))
+            groups.append(stein.Parameters(self.heads["label"].trainable_variables, count))
         return [group for group in groups if group.variables]
 
     def _explained_image(self, z, image, training=False):
@@ -173,12 +197,12 @@ class SteinVAE(GenerativeModel):
     # What can be asked of the model.
 
     def log_weights(self, image, seed, num_samples):
-        """log p(x, z) − log q(z | x) of draws, the density by the volume of the encoder's map: [S, B], nats.
+        """log p(x, z) − log q(z | x) of draws, each image's its own, the density by the volume of the encoder's map.
 
-        Particles of θ are averaged as probabilities, p(x | z) = (1/J) Σ_j p(x | z, θ_j); the source averages their
-        logarithms, a looser bound.
+        [S, B], nats. See `ImplicitEncoder.log_volume` for when that is the density. Particles of θ are averaged as
+        probabilities, p(x | z) = (1/J) Σ_j p(x | z, θ_j); the source averages their logarithms, a looser bound.
         """
-        z, log_q = self._with_density(image, self.p_xi.sample(num_samples, seed=seed))
+        z, log_q = self._with_density(image, self.p_xi.sample([num_samples, tf.shape(image)[0]], seed=seed))
         return self.decode(z).log_prob(image) + self.p_z.log_prob(z) - log_q
 
     def log_prob_bound(self, image, num_samples, seed):
@@ -221,7 +245,8 @@ class SteinVAE(GenerativeModel):
     def _with_density(self, image, xi):
         """z = f(x, ξ) and log q(z | x) = log q₀(ξ) − log |det ∂z/∂ξ|: [S, B, Z], [S, B]."""
         z, log_volume = self.encoder.log_volume(image, xi)
-        return z, self.p_xi.log_prob(xi)[:, None] - log_volume
+        log_q_xi = self.p_xi.log_prob(xi)
+        return z, (log_q_xi if xi.shape.rank == 3 else log_q_xi[:, None]) - log_volume
 
     def _fixed_codes(self, image):
         return self.codes(image, max(2, self.config.num_samples), noise.seed(_FIXED_DRAWS))
@@ -244,5 +269,12 @@ def _check(config, info):
             "`model.num_samples`, `model.encoder_steps` and `model.parameter_particles` are at least 1, "
             f"`model.step_size` is positive and `model.prior_variance` not negative, got {got}."
         )
+    if config.parameter_particles > 1 and config.inference == "stein_importance":
+        raise ValueError(
+            "Particles of parameters have no importance weights here: set `model.inference=stein` or "
+            "`model.parameter_particles=1`."
+        )
     config.network.check(info.image_shape)
     targets.check_classes(config.label_weight, info.num_classes)
+    if config.label_weight and not info.num_labelled:
+        raise ValueError("A decoder of labels needs labelled images: give some labels, or set `model.label_weight=0`.")

@@ -21,7 +21,8 @@ class ImplicitEncoder(keras.layers.Layer, abc.ABC):
 
     Attributes:
         latent_dim: Z.
-        widest: numbers in the largest tensor that `log_volume` makes of one draw for one image.
+        units: numbers in the largest activation of one draw for one image.
+        widest: the same of `log_volume`.
     """
 
     @abc.abstractmethod
@@ -31,10 +32,17 @@ class ImplicitEncoder(keras.layers.Layer, abc.ABC):
     def log_volume(self, image, xi):
         """z and log |det ∂z/∂ξ|, by which its density is q(z) = q₀(ξ) / |det ∂z/∂ξ|: [S, B, Z], [S, B].
 
-        It costs as many passes backwards as the code has dimensions: for evaluation, and for few draws.
+        That is the density where f(x, ·) takes a value once, which nothing forces it to; where it folds, the density is
+        larger, and a bound that takes it so may be too high. It costs as many passes backwards as the code has
+        dimensions: for evaluation, and for few draws.
+
+        Args:
+            image: [B, ...].
+            xi: [S, Z] or [S, B, Z].
         """
         num, rows = xi.shape[0], tf.shape(image)[0]
-        flat = tf.reshape(tf.tile(xi[:, None], [1, rows, 1]), [-1, self.latent_dim])
+        own = xi if xi.shape.rank == 3 else tf.tile(xi[:, None], [1, rows, 1])
+        flat = tf.reshape(own, [-1, self.latent_dim])
         with tf.GradientTape(persistent=True) as tape:  # As the columns are formed in several passes.
             tape.watch(flat)
             z = self(image, tf.reshape(flat, [num, -1, self.latent_dim]))
@@ -59,8 +67,11 @@ class ImplicitMLP(ImplicitEncoder):
         super().__init__(**kwargs)
         if not config.hidden:
             raise ValueError("`network.hidden` needs at least one hidden layer, got ().")
+        if config.batch_norm:
+            raise ValueError("An encoder z = f(x, ξ) has no batch normalisation: set `network.batch_norm=False`.")
         self.activation = keras.activations.get(config.activation)
-        self.latent_dim, self.widest = latent_dim, latent_dim * max(config.hidden)
+        self.latent_dim, self.units = latent_dim, max(config.hidden)
+        self.widest = latent_dim * self.units
         self._observed = observed
         self.merge = LinearMerge({"x": inputs, "xi": latent_dim}, config.hidden[0], name=f"{self.name}_merge")
         self.dense = []
@@ -94,7 +105,8 @@ class ImplicitMLP(ImplicitEncoder):
         return self.merge(self._observed(image), xi[:, None] if xi.shape.rank == 2 else xi)
 
     def _activated(self, before):
-        """The activation and its derivative, both elementwise."""
+        """The activation and its derivative, both elementwise, float32 in every precision policy."""
+        before = tf.cast(before, tf.float32)
         with tf.GradientTape() as tape:
             tape.watch(before)
             after = self.activation(before)
@@ -111,12 +123,12 @@ class ImplicitConvolutional(ImplicitEncoder):
         align: a layer from ξ [N, Z] to a plane [N, H, W, 1].
         of_image, of_noise: the first convolution's parts, the latter without a bias.
         trunk: a built model from their sum [N, h, w, filters] to codes [N, Z].
-        widest: see `ImplicitEncoder`.
+        widest: numbers in the largest activation of one draw.
     """
 
     def __init__(self, latent_dim, align, of_image, of_noise, trunk, widest, **kwargs):
         super().__init__(**kwargs)
-        self.latent_dim, self.widest = latent_dim, _COLUMNS_AT_ONCE * widest
+        self.latent_dim, self.units, self.widest = latent_dim, widest, _COLUMNS_AT_ONCE * widest
         self.align, self.of_image, self.of_noise, self.trunk = align, of_image, of_noise, trunk
         self.built = True
 

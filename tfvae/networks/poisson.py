@@ -1,20 +1,16 @@
 """Counts of words from a code: Poisson factor analysis and deep Poisson networks."""
 
 import dataclasses
-import os
 
 import keras
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from tfvae.layers.conditional import Conditional
 from tfvae.layers.loadings import Loadings
 from tfvae.layers.merge import LinearMerge
 from tfvae.networks import implicit, mlp
 from tfvae.probability import families, gibbs
-
-tfd = tfp.distributions
 
 # Sweeps of a Gibbs chain before it is used, and between two draws of it (Pu 2017, section 4.5.1).
 _BURN_IN, _THIN = 2000, 10
@@ -26,7 +22,8 @@ class Config(mlp.Config):
 
     With `layers` the code is Gaussian and h = softplus(… softplus(W z + b) …): a deep Poisson network, of which the
     source gives the widths alone (200, 200 and 50 units, the last being the code's); the layers between code and words
-    are read as deterministic. Without, h = exp(z) with h ~ Gamma: Poisson factor analysis.
+    are read as deterministic. Without, h = softplus(z) with h ~ Gamma: Poisson factor analysis. (As exp(z) large scores
+    would have narrow posteriors beside those of small ones, and one kernel for all dimensions lets those collapse.)
 
     Args:
         layers: widths between the code and the words, the words' own first; () for factor analysis.
@@ -44,20 +41,18 @@ class Config(mlp.Config):
     loadings: str = ""
 
     def check(self, image_shape):
-        """Raises ValueError for observations that are no vectors, and for parameters that are none."""
+        """Raises ValueError for observations that are no vectors, and for parameters of no Gamma."""
         super().check(image_shape)
         if not (self.gamma_shape > 0 and self.gamma_rate > 0):
             raise ValueError(
                 "`network.gamma_shape` and `network.gamma_rate` must be positive, got "
                 f"{self.gamma_shape} and {self.gamma_rate}."
             )
-        if self.loadings and not os.path.exists(self.loadings):
-            raise ValueError(f"`network.loadings` names {self.loadings}, which does not exist. Give an .npy file.")
 
     def prior(self, latent_dim):
         if self.layers:
             return families.standard_normal(latent_dim)
-        return tfd.Independent(tfd.ExpGamma(tf.fill([latent_dim], self.gamma_shape), self.gamma_rate), 1)
+        return families.SoftplusGamma(latent_dim, self.gamma_shape, self.gamma_rate)
 
     def posterior_draw_count(self):
         """Draws of p(h | x) that an evaluation takes of a Gibbs chain: in factor analysis."""
@@ -70,14 +65,14 @@ class Config(mlp.Config):
 
     def compared(self, z):
         """Factor scores of codes."""
-        return tf.exp(z)
+        return tf.math.softplus(z)
 
     def decoder(self, name, latent_dim, image_shape, likelihood):
         if likelihood != "poisson":
             raise ValueError(f"Counts need `model.likelihood=poisson`, got {likelihood!r}.")
         words = int(np.prod(image_shape))
         inputs = h = keras.Input([self.layers[-1] if self.layers else latent_dim], name=f"{name}_input")
-        h = keras.layers.Activation("softplus" if self.layers else "exponential", name=f"{name}_positive0")(h)
+        h = keras.layers.Activation("softplus", name=f"{name}_positive0")(h)
         for i, width in enumerate(reversed(self.layers[:-1]), start=1):
             h = keras.layers.Dense(width, activation="softplus", name=f"{name}_dense{i}")(h)
         loadings = Loadings(h.shape[-1], words, learned=not self.loadings, name=f"{name}_loadings")
@@ -112,17 +107,30 @@ class TopicDecoder(Conditional):
         """The topics of the file.
 
         Raises:
-            ValueError: for a file with topics of another shape.
+            ValueError: for a file that is not there, that holds no topics, or topics of another shape.
         """
         if not self._path:
             return
-        topics = np.load(self._path)
+        topics = _topics(self._path)
         if topics.shape != tuple(self.loadings.logits.shape):
             raise ValueError(
                 f"{self._path} holds topics of shape {topics.shape}, [factors, words] of the model is "
                 f"{tuple(self.loadings.logits.shape)}. Set `model.latent_dim` to the number of topics."
             )
         self.loadings.assign(topics)
+
+
+def _topics(path):
+    """Topics [V, P] of an .npy file; every row adds up to one."""
+    try:
+        topics = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"`network.loadings` {path} is no .npy file of topics: {error}") from error
+    if not isinstance(topics, np.ndarray) or topics.ndim != 2:
+        raise ValueError(f"`network.loadings` {path} holds no matrix [factors, words]: give an .npy of one.")
+    if (topics < 0).any() or not np.allclose(topics.sum(axis=1), 1.0, atol=1e-3):
+        raise ValueError(f"Every row of {path} is a distribution over words: not negative, with the sum 1.")
+    return topics
 
 
 class _OfLogCounts(keras.layers.Layer):

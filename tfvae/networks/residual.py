@@ -44,7 +44,12 @@ class Config:
         if not self.widths or min(*self.widths, self.blocks, self.first_kernel, self.first_stride) < 1:
             raise ValueError(f"`network` needs positive sizes, got {self}.")
         patch = self._patch()
-        if image_shape[0] % patch or image_shape[1] % patch or patch % math.isqrt(self.code_channels):
+        if patch % math.isqrt(self.code_channels):
+            raise ValueError(
+                f"The root of `network.code_channels`={self.code_channels} must divide the patch of {patch} pixels "
+                "(the product of the strides) that a position of the code lies above."
+            )
+        if image_shape[0] % patch or image_shape[1] % patch:
             raise ValueError(
                 f"Images of {image_shape[0]}×{image_shape[1]} are not covered by patches of {patch}×{patch}, the "
                 f"product of the strides: set `data.image_size` to a multiple of {patch}."
@@ -156,7 +161,7 @@ class Config:
 
     def _normalised(self, h, name):
         h = keras.layers.BatchNormalization(momentum=self.momentum, name=f"{name}_norm")(h)
-        return keras.layers.LeakyReLU(name=f"{name}_activation")(h)
+        return keras.layers.Activation("leaky_relu", name=f"{name}_activation")(h)
 
 
 class DepthToSpace(keras.layers.Layer):

@@ -5,7 +5,7 @@ import dataclasses
 import keras
 
 from tfvae.networks import mlp
-from tfvae.probability import gaussian_mixture
+from tfvae.probability import gaussian_mixture, noise
 
 
 @dataclasses.dataclass
@@ -39,7 +39,7 @@ class Config(mlp.Config):
     def posterior_draws(self, model, x, num, seed):
         """Draws of p(z | x) for x [B, 2]: [num, B, 2]."""
         del model  # The decoder is known without it.
-        return gaussian_mixture.posterior(x, self.noise).sample(num, seed=seed).numpy()
+        return gaussian_mixture.posterior(x, self.noise).sample(num, seed=noise.seed(seed)).numpy()
 
     def compared(self, z):
         """Codes as they are."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+import scipy.stats
 import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability.python.internal import parameter_properties as properties
@@ -177,6 +178,34 @@ def likelihood(name):
     if name not in LIKELIHOODS:
         raise ValueError(f"`likelihood` must be one of {sorted(LIKELIHOODS)}, got {name!r}.")
     return LIKELIHOODS[name]
+
+
+class SoftplusGamma(tfd.TransformedDistribution):
+    """Of z where softplus(z) ~ Gamma(shape, rate), independently in every dimension: a prior of positive scores.
+
+    Args:
+        dim: D.
+        shape, rate: of the Gamma.
+    """
+
+    def __init__(self, dim, shape, rate):
+        gamma = tfd.Gamma(tf.fill([dim], float(shape)), float(rate))
+        super().__init__(tfd.Independent(gamma, 1), tfp.bijectors.Invert(tfp.bijectors.Softplus()))
+        self._parameters = {"dim": dim, "shape": shape, "rate": rate}
+        # Moments of z by 10,000 quantiles of equal mass: they have no closed form.
+        scores = scipy.stats.gamma(shape, scale=1.0 / rate).ppf((np.arange(10_000) + 0.5) / 10_000)
+        z = scores + np.log(-np.expm1(-np.maximum(scores, 1e-30)))
+        self._moments = [tf.fill([dim], np.float32(value)) for value in (z.mean(), z.var())]
+
+    @classmethod
+    def _parameter_properties(cls, dtype, num_classes=None):
+        return {}
+
+    def _mean(self):
+        return self._moments[0]
+
+    def _variance(self):
+        return self._moments[1]
 
 
 def standard_normal(dim):

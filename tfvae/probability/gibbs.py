@@ -48,7 +48,7 @@ _PRIOR = Prior()
 
 
 def topics(counts, num_topics, prior=_PRIOR, burn_in=200, kept=100, seed=0):
-    """Topics of documents: the mean of θ over the kept sweeps, float32 [V, P].
+    """Topics of documents: the mean of θ over the kept sweeps, float32 [V, P] (the source takes "its MAP value").
 
     Args:
         counts: [N, P].

@@ -108,7 +108,7 @@ def particles(done):
             [
                 (
                     run.planned.experiment.model.parameter_particles, -run.record["test"]["iw_bound"],
-                    run.record["seconds"], run.record["test"]["evaluation_seconds"],
+                    run.record["seconds"], run.record["test"]["bound_seconds"],
                 )
                 for run in done
                 if run.planned.draw == 0

@@ -6,7 +6,6 @@ import hashlib
 import importlib
 import json
 import re
-import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -167,9 +166,7 @@ def _measured(planned, arguments):
         if {name: there.get(name) for name in key} == key:
             return derived.with_derived(there["metrics"])
     opened = open_run(planned.workdir)
-    began = time.monotonic()
     metrics = scalars(evaluate(opened.model, opened.data, **arguments))
-    metrics["evaluation_seconds"] = round(time.monotonic() - began, 1)
     atomic.write_json(path, {**key, "metrics": metrics})
     return derived.with_derived(metrics)
 

@@ -25,6 +25,18 @@ from tfvae.probability import determinant, noise
 from tfvae.training import run, trainer
 
 
+def _check(training, data):
+    """Raises ValueError for what the program would do otherwise than tfvae-train."""
+    if training.start_from or training.num_replicas != 1 or training.steps_per_execution != 1:
+        raise ValueError(
+            "A portable step begins anew, on one device and a step at a time: set `training.start_from=`, "
+            "`training.num_replicas=1` and `training.steps_per_execution=1`."
+        )
+    for stream, spec in data.streams.items():
+        if spec.files or spec.captions is not None:
+            raise ValueError(f"The {stream} stream is read from files or has captions, which a portable step has not.")
+
+
 def exported(experiment, data, model):
     """(the program as a serialised HLO module, names of its arguments, {output: argument it replaces}).
 
@@ -98,6 +110,7 @@ def export(experiment, workdir, out):
     """Begins a run in `workdir` and writes its step, its state and its rows to the folder `out`."""
     directory, out = run.RunDirectory(workdir), Path(out)
     data = directory.load_data(experiment)
+    _check(experiment.training, data)
     model = trainer.compiled(experiment, data, data.steps_per_epoch)
     model.initialise()
     with directory.lock():

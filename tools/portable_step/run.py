@@ -3,7 +3,8 @@
     python tools/portable_step/run.py FOLDER [FOLDER ...] [--epochs=100] [--seconds=0] [--out=ELSEWHERE]
 
 It needs JAX and NumPy alone. All programs are compiled first, side by side, then each runs by itself; its variables
-lie in FOLDER/trained.npz afterwards, and what was measured in FOLDER/trained.json.
+lie in FOLDER/trained.npz afterwards, and what was measured in FOLDER/trained.json: the metrics of an epoch are means
+since the beginning, because nobody resets them.
 """
 
 import argparse

@@ -11,6 +11,8 @@ A folder (`config.path`) holds either of
 import glob
 import gzip
 import os
+import zipfile
+import zlib
 
 import numpy as np
 
@@ -24,7 +26,7 @@ def load(config):
     """Counts as float32 rows [N, P].
 
     With `config.max_words` only the words of most training documents are kept. A collection without a test set gives up
-    10,000 documents for one, or a tenth of them where that is less, by `config.label_seed`.
+    10,000 documents for one, or a tenth of them where that is less, always the same ones.
 
     Raises:
         ValueError: for a folder without such files, files that do not hold what they should, and counts that do not fit
@@ -44,7 +46,7 @@ def load(config):
     kept_words = tuple(words[i] for i in kept)
     if test:
         return Source(train, Rows(test.dense(kept), test.label), classes, words=kept_words)
-    order = np.random.default_rng(config.label_seed).permutation(len(train))
+    order = np.random.default_rng(0).permutation(len(train))
     num_test = min(_MOST_TEST, int(_TEST_SHARE * len(train)))
     rest, given_up = (train.take(np.sort(part)) for part in (order[num_test:], order[:num_test]))
     return Source(rest, given_up, classes, words=kept_words)
@@ -91,8 +93,13 @@ def _found(folder):
 
 
 def _npz(path):
-    with np.load(path, allow_pickle=False) as stored:
-        missing = {f"train_{name}" for name in ("data", "indices", "indptr")} | {"vocab"}
+    try:
+        opened = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is damaged or no .npz: {error}") from error
+    with opened as stored:
+        roles = ["train", *(["test"] if "test_data" in stored.files else [])]
+        missing = {f"{role}_{name}" for role in roles for name in ("data", "indices", "indptr")} | {"vocab"}
         missing -= set(stored.files)
         if missing:
             raise ValueError(f"{path} has no {sorted(missing)}; it has {sorted(stored.files)}.")
@@ -102,8 +109,8 @@ def _npz(path):
             return _Sparse(*arrays, stored[f"{role}_labels"] if f"{role}_labels" in stored.files else None)
 
         classes = tuple(str(name) for name in stored["classes"]) if "classes" in stored.files else ()
-        test = rows("test") if "test_data" in stored.files else None
-        return rows("train"), test, [str(word) for word in stored["vocab"]], classes
+        test = rows("test") if "test" in roles else None
+        return rows("train"), test, [str(word) for word in np.atleast_1d(stored["vocab"])], classes
 
 
 def _uci(path):
@@ -117,7 +124,7 @@ def _uci(path):
         try:
             documents, declared, entries = (int(lines.readline()) for _ in range(3))
             table = np.loadtxt(lines, np.int64, ndmin=2)
-        except (ValueError, OSError, EOFError) as error:
+        except (ValueError, OSError, EOFError, zlib.error) as error:
             raise ValueError(
                 f"{path} is no docword file (three numbers, then 'document word count'): {error}"
             ) from error
@@ -133,7 +140,7 @@ def _uci(path):
 
 
 def _check(path, parts, words, num_classes):
-    """Raises ValueError for entries that are no counts of these words, and documents without any."""
+    """Raises ValueError for entries that are no counts of these words."""
     for rows in filter(None, parts):
         if len(rows.data) != len(rows.indices) or rows.indptr[-1] != len(rows.data):
             raise ValueError(f"{path} is damaged: its sparse rows do not end where its entries do.")
