@@ -147,6 +147,12 @@ def test_a_size_that_does_not_exist_is_refused(preset):
         importlib.import_module(f"tfvae.configs.{preset}").get_config("tinny")
 
 
+def test_a_run_with_a_fields_former_name_is_read():
+    fields = experiments.to_dict(tiny("adgm_moons"))
+    fields["data"]["moons_noise"] = fields["data"].pop("points_noise")
+    assert experiments.from_dict(fields) == tiny("adgm_moons")
+
+
 def test_the_kind_of_a_network_survives_json():
     """Its config is another dataclass than the model's default."""
     experiment = tiny("stein_vae_mnist_cnn")

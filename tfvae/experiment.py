@@ -8,6 +8,9 @@ from typing import Any
 from tfvae.data.load import Config as DataConfig
 from tfvae.training.settings import Config as TrainingConfig
 
+# Fields of `data` under the names that older runs have for them.
+_RENAMED = {"moons_noise": "points_noise"}
+
 
 @dataclasses.dataclass
 class Experiment:
@@ -41,7 +44,7 @@ def from_dict(fields):
     kind, model = _kind(fields["model"], "tfvae.models.")
     return Experiment(
         model=_fill(kind, model),
-        data=_fill(DataConfig, fields["data"]),
+        data=_fill(DataConfig, {_RENAMED.get(name, name): value for name, value in fields["data"].items()}),
         training=_fill(TrainingConfig, fields["training"]),
     )
 
