@@ -119,3 +119,11 @@ def test_observations_that_a_network_cannot_read_are_refused(config, shape, told
 def test_a_code_of_another_size_than_the_map_is_refused():
     with pytest.raises(ValueError, match=r"set `model\.latent_dim`"):
         residual.Config(code_channels=4).decoder("p", 50, (32, 32, 3), "gaussian")
+
+
+@pytest.mark.parametrize("kind", CONVOLUTIONAL)
+def test_a_gaussian_encoder_reads_images(rng, kind):
+    config, shape, latent_dim = CONVOLUTIONAL[kind]
+    q_z = config.encoder("q", shape, latent_dim)(tf.constant(rng.normal(size=[3, *shape]), tf.float32))
+    assert q_z.mean().shape == q_z.stddev().shape == (3, latent_dim)
+    assert np.ptp(q_z.mean(), axis=0).min() > 0

@@ -52,7 +52,7 @@ def test_topics_of_a_file_stay_as_they_are(rng, tmp_path):
     topics = rng.dirichlet(np.ones(5), size=3).astype("float32")
     np.save(tmp_path / "topics.npy", topics)
     decoder = poisson.Config(layers=(), loadings=str(tmp_path / "topics.npy")).decoder("p", 3, (5,), "poisson")
-    decoder.initialise()
+    decoder.initialise(np.ones([1, 5]))
     np.testing.assert_allclose(decoder.loadings.topics(), topics, rtol=1e-4, atol=1e-7)
     assert not decoder.trainable_variables
 
@@ -61,7 +61,7 @@ def test_topics_of_another_shape_are_refused(rng, tmp_path):
     np.save(tmp_path / "topics.npy", np.full([4, 5], 0.2))
     decoder = poisson.Config(layers=(), loadings=str(tmp_path / "topics.npy")).decoder("p", 3, (5,), "poisson")
     with pytest.raises(ValueError, match=r"`model\.latent_dim` to"):
-        decoder.initialise()
+        decoder.initialise(np.ones([1, 5]))
 
 
 def test_what_is_no_count_model_is_refused():
@@ -77,7 +77,7 @@ def test_files_that_hold_no_topics_are_refused_when_training_begins(tmp_path):
     for name, told in (("no.npy", "is no .npy"), ("archive.npz", "no matrix"), ("unnormalised.npy", "distribution")):
         decoder = poisson.Config(layers=(), loadings=str(tmp_path / name)).decoder("p", 3, (5,), "poisson")
         with pytest.raises(ValueError, match=told):
-            decoder.initialise()
+            decoder.initialise(np.ones([1, 5]))
 
 
 def test_encoders_see_the_logarithms_of_counts(rng):
@@ -91,3 +91,11 @@ def test_encoders_see_the_logarithms_of_counts(rng):
     gaussian = config.encoder("g", (5,), 2)
     hidden = tf.tanh(tf.math.log1p(counts) @ gaussian.merge.merge.maps[0].kernel + gaussian.merge.merge.bias)
     np.testing.assert_allclose(gaussian.params(counts), gaussian.trunk.layers[-1](hidden), rtol=1e-4, atol=1e-5)
+
+
+def test_topics_begin_near_the_words_frequencies():
+    decoder = poisson.Config().decoder("p", 2, (3,), "poisson")
+    before = decoder.loadings.topics().numpy()
+    decoder.initialise(np.array([[90.0, 8.0, 0.0], [9.0, 1.0, 0.0]]))
+    expected = before * np.array([100.0, 10.0, 1.0])
+    np.testing.assert_allclose(decoder.loadings.topics(), expected / expected.sum(axis=1, keepdims=True), rtol=1e-4)

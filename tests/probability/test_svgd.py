@@ -160,3 +160,13 @@ def test_the_discrepancy_tells_draws_of_the_density_from_others(rng):
 def test_a_bandwidth_that_is_none_is_refused(rule):
     with pytest.raises(ValueError, match="bandwidth"):
         kernels.bandwidth(tf.zeros([3, 3]), rule)
+
+
+@pytest.mark.parametrize(("num", "dim", "low", "high"), [(10, 40, 0.10, 0.20), (40, 20, 0.7, 0.9)])
+def test_few_particles_of_many_dimensions_are_too_close_together(rng, num, dim, low, high):
+    """0.58 M / Z of the variance of a Gaussian, and about 0.8 from M = 2 Z on: why M has to grow with Z."""
+    move = tf.function(lambda z: z + svgd.direction(z, -z), jit_compile=True)
+    z = tf.constant(rng.normal(size=[1, num, dim]), tf.float32)
+    for _ in range(1500):
+        z = move(z)
+    assert low < tf.reduce_mean(tf.math.reduce_variance(z, axis=1)) < high

@@ -12,13 +12,13 @@ def get_config(size="full"):
     """The deep Poisson network of Pu 2017, section 4.5.2 (200, 200 and 50 units), under a Gaussian q(z | x).
 
     `--config.data.path` is a folder with word counts, such as the 2,000 words of 20 Newsgroups. `full` is up to 500
-    epochs at the source's rate with early stopping; `small` is twenty at a faster one.
+    epochs at the source's rate with early stopping; `small` has a code of 10 units and twenty epochs at a faster rate.
     """
     check_size(size, "full", "small", "tiny")
     tiny = size == "tiny"
     return Experiment(
         model=vae.Config(
-            latent_dim=4 if tiny else 50,
+            latent_dim={"tiny": 4, "small": 10}.get(size, 50),
             network=poisson.Config(hidden=(16,) if tiny else (200, 200), layers=(12, 8) if tiny else (200, 200)),
             likelihood="poisson",
         ),

@@ -39,5 +39,9 @@ class Loadings(keras.layers.Layer):
         """Sets θ to given rows, positive where a word can occur."""
         self.logits.assign(np.log(np.maximum(topics, _LEAST_RATE)))
 
+    def tilt(self, counts):
+        """Multiplies the words of every topic by how often they were counted, one added: [P]."""
+        self.logits.assign_add(np.broadcast_to(np.log(np.asarray(counts) + 1.0), self.logits.shape).astype(np.float32))
+
     def compute_output_shape(self, scores_shape):
         return (*scores_shape[:-1], self.logits.shape[1])

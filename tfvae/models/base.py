@@ -82,8 +82,12 @@ class GenerativeModel(keras.Model, abc.ABC):
         """The variables that are of use on other data; a head for other targets is not."""
         return self.variables
 
-    def initialise(self):
-        """What a training that begins starts from besides random weights, such as word vectors from a file."""
+    def initialise(self, images):
+        """What a training that begins starts from besides random weights, such as word vectors from a file.
+
+        Args:
+            images: observations of some training rows, NumPy [N, *image_shape].
+        """
 
     def reconstruct(self, image):
         """The mean of p(x | z) at the mean of q(z | x): [B, ...]."""

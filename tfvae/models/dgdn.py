@@ -310,7 +310,8 @@ class DGDN(GenerativeModel):
         s = self.encode_caption(words).mean()
         return self.ladder.top_down(s, self.ladder.usual_masks(tf.shape(s)[0]))
 
-    def initialise(self):
+    def initialise(self, images):
+        del images  # Of no use here.
         if "caption" in self.heads:
             self.heads["caption"].initialise()
             if self.q_s_given_caption is not None and self.config.caption.word_vectors:

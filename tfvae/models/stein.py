@@ -35,7 +35,8 @@ class Config:
         likelihood: `bernoulli`, `gaussian`, `discretised_logistic` or, of counts, `poisson`.
         inference: `stein`, or `stein_importance`, whose particles weigh by p(x, z) / q(z); the source has M sets of k
             particles and averages their weights (eq. 4.43), here is one set of M.
-        num_samples: M, particles of a code.
+        num_samples: M, particles of a code. With the median as bandwidth the variance of M particles of Z dimensions
+            comes to 0.58 M / Z of the posterior's where M is small, and to 0.8 of it at M = 2 Z: take no fewer.
         kernel: `rbf` or `imq`.
         bandwidth: a rule of `tfvae.probability.kernels.bandwidth`: `median`, as the source's "median of pairwise
             distances" is read, of squared ones, or `median/log`.
@@ -94,8 +95,8 @@ class SteinVAE(GenerativeModel):
             self.heads["label"] = Softmax(z, classes, config.parameter_particles, network, name="label_softmax")
             self.classify = self._classify
 
-    def initialise(self):
-        initialise(self.p_x_given_z)
+    def initialise(self, images):
+        initialise(self.p_x_given_z, images)
 
     def objective(self, batch, seed, training=False):
         if not training:  # Where nothing is learned nothing is moved: a label would tell its own probability.

@@ -94,8 +94,8 @@ class VAE(UnlabelledModel):
         self.p_x_given_z = net.decoder(f"{prefix}p_x", z, x, config.likelihood)
         self.q_z_given_x = net.encoder(f"{prefix}q_z", x, z)
 
-    def initialise(self):
-        initialise(self.p_x_given_z)
+    def initialise(self, images):
+        initialise(self.p_x_given_z, images)
 
     def log_weights(self, x, seed, num_samples, training=False):
         q_z = self.q_z_given_x(x, training=training)
@@ -134,7 +134,7 @@ def gaussian_kl_per_unit(q_z, p_z=None):
     return 0.5 * (variance + mean**2 - 1.0 - tf.math.log(variance))
 
 
-def initialise(decoder):
+def initialise(decoder, images):
     """What a decoder starts from besides random weights, if it has such a thing."""
     if hasattr(decoder, "initialise"):
-        decoder.initialise()
+        decoder.initialise(images)

@@ -42,12 +42,7 @@ class Config:
         return families.standard_normal(latent_dim)
 
     def encoder(self, name, image_shape, latent_dim):
-        inputs = keras.Input(image_shape, name=f"{name}_image")
-        features = keras.Model(inputs, self._features(name, inputs, first=0), name=f"{name}_features")
-        width = features.output_shape[-1]
-        flat = keras.Input([width], name=f"{name}_flat")
-        params = _dense(families.GAUSSIAN.num_params(latent_dim), f"{name}_params")(flat)
-        return Conditional(features, keras.Model(flat, params, name=f"{name}_trunk"), families.GAUSSIAN, name=name)
+        return gaussian_encoder(name, image_shape, lambda image: self._features(name, image, first=0), latent_dim)
 
     def implicit(self, name, image_shape, latent_dim):
         align = keras.Sequential(
@@ -106,6 +101,22 @@ def check_images(image_shape):
             f"Convolutional networks read images [H, W, C], got observations of shape {tuple(image_shape)}: set "
             "`data.transform.flatten=False`."
         )
+
+
+def gaussian_encoder(name, image_shape, features, latent_dim):
+    """q(z | x), linear in the features of an image.
+
+    Args:
+        name: of the layer.
+        image_shape: (H, W, C).
+        features: from an image's tensor to [N, F].
+        latent_dim: Z.
+    """
+    image = keras.Input(image_shape, name=f"{name}_image")
+    merge = keras.Model(image, features(image), name=f"{name}_features")
+    flat = keras.Input(merge.output_shape[1:], name=f"{name}_flat")
+    params = _dense(families.GAUSSIAN.num_params(latent_dim), f"{name}_params")(flat)
+    return Conditional(merge, keras.Model(flat, params, name=f"{name}_trunk"), families.GAUSSIAN, name=name)
 
 
 def parameter_maps(h, image_shape, name):

@@ -103,13 +103,19 @@ class TopicDecoder(Conditional):
         super().__init__(merge, trunk, families.POISSON, **kwargs)
         self.loadings, self._path = loadings, path
 
-    def initialise(self):
-        """The topics of the file.
+    def initialise(self, counts):
+        """The topics of the file; without one all topics begin near the words' frequencies in these documents.
+
+        From the uniform distribution the rare words alone take thousands of steps to become rare.
+
+        Args:
+            counts: [N, P].
 
         Raises:
             ValueError: for a file that is not there, that holds no topics, or topics of another shape.
         """
         if not self._path:
+            self.loadings.tilt(counts.sum(axis=0))
             return
         topics = _topics(self._path)
         if topics.shape != tuple(self.loadings.logits.shape):

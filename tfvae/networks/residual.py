@@ -60,12 +60,11 @@ class Config:
 
     def encoder(self, name, image_shape, latent_dim):
         self._check_code(image_shape, latent_dim)
-        inputs = keras.Input(image_shape, name=f"{name}_image")
-        h = self._first(name)(inputs)
-        features = keras.Model(inputs, self._flat_features(name, h), name=f"{name}_features")
-        flat = keras.Input([features.output_shape[-1]], name=f"{name}_flat")
-        params = keras.layers.Dense(2 * latent_dim, dtype="float32", name=f"{name}_params")(flat)
-        return Conditional(features, keras.Model(flat, params, name=f"{name}_trunk"), families.GAUSSIAN, name=name)
+
+        def features(image):
+            return keras.layers.Flatten(name=f"{name}_flatten")(self._stages(name, self._first(name)(image)))
+
+        return conv.gaussian_encoder(name, image_shape, features, latent_dim)
 
     def implicit(self, name, image_shape, latent_dim):
         side = self._check_code(image_shape, latent_dim)
@@ -139,9 +138,6 @@ class Config:
         return keras.layers.Conv2D(
             self.widths[0], self.first_kernel, self.first_stride, padding="same", name=f"{name}_conv", **kwargs
         )
-
-    def _flat_features(self, name, h):
-        return keras.layers.Flatten(name=f"{name}_flatten")(self._stages(name, h))
 
     def _stages(self, name, h):
         """From the first convolution's sum to the coarsest maps."""

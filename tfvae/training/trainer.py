@@ -45,7 +45,7 @@ def train(experiment, workdir):
             model = compiled(experiment, data, steps_per_epoch)
         _check_monitor(settings.monitor, model, data)
         if not checkpoints.Checkpoints(directory.checkpoints, settings.keep_checkpoints).steps():
-            model.initialise()
+            model.initialise(initial_images(data))
             if settings.start_from:
                 run.start_from(settings.start_from, model)
         directory.record(experiment, data)
@@ -66,6 +66,11 @@ def train(experiment, workdir):
             _finish(state, experiment, data, pictures)
         best = {"best_epoch": state.monitor.best_epoch, f"best_{settings.monitor}": state.monitor.best}
         return {**state.log.lines()[-1], **best}
+
+
+def initial_images(data):
+    """Observations of training rows that a model may begin from: the first 2,000."""
+    return data.observe(data.train.take(slice(0, 2000)))
 
 
 def compiled(experiment, data, steps_per_epoch):

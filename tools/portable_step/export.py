@@ -112,7 +112,7 @@ def export(experiment, workdir, out):
     data = directory.load_data(experiment)
     _check(experiment.training, data)
     model = trainer.compiled(experiment, data, data.steps_per_epoch)
-    model.initialise()
+    model.initialise(trainer.initial_images(data))
     with directory.lock():
         directory.record(experiment, data)
     program, concrete, replaces = exported(experiment, data, model)
