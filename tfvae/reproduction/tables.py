@@ -287,8 +287,8 @@ _STEIN_PARTICLES = Table(
     drawing="particles",
     notes=(
         "Twenty particles of every code of 12 units, where the source has 100 of 50. The S-ELBO averages the "
-        "particles' probabilities. `evaluation` is the time of both bounds of 200 test images, compilation included; training is "
-        "one epoch at every budget.",
+        "particles' probabilities. `evaluation` is the time of both bounds of 200 test images, compilation included; "
+        "training is one epoch at every budget.",
     ),
 )  # fmt: skip
 
