@@ -164,7 +164,7 @@ def test_batch_norm_follows_every_pass(info, batch):
     [
         (auxiliary.Config(3, 2, NET, auxiliary="maybe"), "stochastic"),
         (auxiliary.Config(3, 2, NET, skip=True, auxiliary_sees_image=True), "skip"),
-        (m2.Config(3, NET, likelihood="poisson"), "discretised_logistic"),
+        (m2.Config(3, NET, likelihood="cauchy"), "discretised_logistic"),
         (m2.Config(3, NET, bound="vimco"), "importance"),
         (m2.Config(3, mlp.Config(hidden=())), "hidden"),
         (m2.Config(3, mlp.Config(output_init="zeros")), "output_init"),
