@@ -12,6 +12,7 @@ def get_config(size="full"):
         latent_dim=gaussian.latent_dim,
         network=gaussian.network,
         likelihood="poisson",
+        prior_variance=0.0,  # Topics are far from uniform, where a Gaussian on their logits would draw them.
         num_samples={"tiny": 5, "small": 50}.get(size, 100),
     )
     return experiment
