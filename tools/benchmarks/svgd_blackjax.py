@@ -76,7 +76,7 @@ def norm(points, particles, dim):
 
 
 def memory(**sizes):
-    return worker.memory_mib(direction(**sizes, median=True))
+    return worker.memory_mib(lambda: direction(**sizes, median=True))
 
 
 if __name__ == "__main__":

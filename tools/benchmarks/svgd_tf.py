@@ -37,7 +37,7 @@ def norm(points, particles, dim):
 
 
 def memory(**sizes):
-    return worker.memory_mib(direction(**sizes, xla=True, bandwidth="median"))
+    return worker.memory_mib(lambda: direction(**sizes, xla=True, bandwidth="median"))
 
 
 if __name__ == "__main__":

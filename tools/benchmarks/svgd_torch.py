@@ -48,7 +48,7 @@ def norm(**sizes):
 
 
 def memory(**sizes):
-    return worker.memory_mib(direction(**sizes))
+    return worker.memory_mib(lambda: direction(**sizes))
 
 
 if __name__ == "__main__":

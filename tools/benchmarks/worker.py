@@ -25,12 +25,14 @@ def repeated(function):
     return run
 
 
-def memory_mib(run):
-    """What one call of `run` takes beyond what the process holds: the peak, in MiB (Linux)."""
-    run(2)  # Compiled, and its buffers known to the allocator.
+def memory_mib(make):
+    """What the calls of a case take at their peak beyond what the process held before it was made, in MiB (Linux).
+
+    Compilation is part of it, and so is what the allocator keeps for the next call.
+    """
     Path("/proc/self/clear_refs").write_text("5")  # The peak from now on.
     before = _kib("VmRSS")
-    run(3)
+    make()(5)
     return round((_kib("VmHWM") - before) / 1024, 1)
 
 
