@@ -33,6 +33,19 @@ def test_the_volume_is_that_of_finite_differences(made, rng, activation, hidden)
     np.testing.assert_allclose(log_volume, np.linalg.slogdet(jacobian)[1], atol=2e-2)
 
 
+def test_a_saturated_layer_has_a_small_volume_and_no_singular_one(rng):
+    """Long documents drive tanh units to where 1 − tanh² is 0 in float32."""
+    encoder = ImplicitMLP(1, 2, mlp.Config(hidden=(2,), activation="tanh"))
+    for variable in encoder.weights:
+        variable.assign(tf.zeros(variable.shape))
+    encoder.merge.maps[0].kernel.assign([[12.0, -15.0]])
+    encoder.merge.maps[1].kernel.assign(np.eye(2))
+    encoder.dense[0].kernel.assign(np.eye(2))
+    _, log_volume = encoder.log_volume(tf.ones([1, 1]), tf.zeros([1, 2]))
+    expected = -2.0 * np.log(np.cosh(12.0)) - 2.0 * np.log(np.cosh(15.0))
+    np.testing.assert_allclose(log_volume, [[expected]], rtol=1e-4)
+
+
 def test_the_density_of_draws_is_that_of_the_map(made, rng):
     """Σ over a grid of q(z) dz is the share of ξ that falls there: here of a map of one dimension."""
     encoder = ImplicitMLP(1, 1, mlp.Config(hidden=(1,), activation="softplus"))

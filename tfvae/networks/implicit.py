@@ -107,6 +107,10 @@ class ImplicitMLP(ImplicitEncoder):
     def _activated(self, before):
         """The activation and its derivative, both elementwise, float32 in every precision policy."""
         before = tf.cast(before, tf.float32)
+        if self.activation is keras.activations.tanh:
+            # 4 e^(−2|a|) / (1 + e^(−2|a|))²: as 1 − tanh² it is 0 beyond 9, and one saturated layer a singular map.
+            decay = tf.exp(-2.0 * tf.abs(before))
+            return tf.tanh(before), 4.0 * decay / (1.0 + decay) ** 2
         with tf.GradientTape() as tape:
             tape.watch(before)
             after = self.activation(before)

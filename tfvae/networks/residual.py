@@ -5,6 +5,7 @@ import math
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from tfvae.layers.conditional import Conditional
 from tfvae.networks import conv, implicit
@@ -100,7 +101,7 @@ class Config:
             family.num_params(image_shape[-1]), self.first_kernel, self.first_stride, padding="same", name=f"{name}_up0"
         )(h)
         trunk = keras.Model(inputs, conv.parameter_maps(h, image_shape, name), name=f"{name}_trunk")
-        return Conditional(_itself, trunk, family, name=name)
+        return Conditional(tf.identity, trunk, family, name=name)
 
     def label_network(self, latent_dim, num_classes):
         positions = latent_dim // self.code_channels
@@ -174,7 +175,3 @@ class DepthToSpace(keras.layers.Layer):
         squares = keras.ops.reshape(cells, [-1, height, width, self.block, self.block])
         squares = keras.ops.transpose(squares, [0, 1, 3, 2, 4])
         return keras.ops.reshape(squares, [-1, height * self.block, width * self.block, 1])
-
-
-def _itself(z):
-    return z

@@ -52,6 +52,8 @@ class Config(mlp.Config):
 
 
 class _KnownDecoder(keras.layers.Layer):
+    """p(x | z) of the mixture, with nothing to learn."""
+
     def __init__(self, noise, **kwargs):
         super().__init__(**kwargs)
         self.noise = noise

@@ -223,8 +223,8 @@ _STEIN_TOY = Table(
         "q(z | x), the mean over the 10 test points; next to it stands that between two halves of the posterior's own "
         "draws.",
         "With the σ = 0.1 that the source prints, x tells z to a few hundredths and which Gaussian it came from: the "
-        "posterior has one mode, which a Gaussian fits. With σ = 5 both Gaussians stay possible for an x between them, "
-        "as the source's figure shows it.",
+        "posterior has one mode, long and narrow and aslant, to which a diagonal Gaussian is round. With σ = 5 both "
+        "Gaussians stay possible for an x between them, as the source's figure shows it.",
     ),
 )
 _STEIN_FACTORS = Table(
