@@ -210,6 +210,9 @@ def _bound(metrics):
         )
         return Headline("Bound on log Z", _nats(metrics["bound"], 3), meaning)
     bits = f" {metrics['bits_per_dim']:.3f} bits a dimension." if metrics.get("bits_per_dim") is not None else ""
+    # Of an encoder z = f(x, ξ), whose density is not stated.
+    implicit = metrics.get("stein_discrepancy") is not None
+    caveat = " It holds as far as the encoder's map z = f(x, ξ) is one-to-one in ξ." if implicit else ""
     how = f"{metrics['iw_samples']} importance-weighted draws" if name == "iw_bound" else "one draw"
     error = metrics.get("iw_bound_stderr")
     spread = f" ±\N{NO-BREAK SPACE}{error:.2f} (standard error)" if error is not None else ""
@@ -217,7 +220,7 @@ def _bound(metrics):
         "Bound on log p(x)",
         _nats(metrics[name], 2),
         f"The mean log-likelihood of a test image is at least this{spread}: {how}, {metrics['bound_rows']:,} rows. "
-        f"Higher is better; comparable only between models of the same observations.{bits}",
+        f"Higher is better; comparable only between models of the same observations.{bits}{caveat}",
     )
 
 
