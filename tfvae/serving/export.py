@@ -1,5 +1,7 @@
 """A model -> a new version under TensorFlow Serving's base path, all of it or nothing."""
 
+import contextlib
+import hashlib
 import json
 import os
 import pathlib
@@ -40,20 +42,57 @@ def export(model, data, output, name=None, origin=None):
         tfvae.serving.gate.GateError: names the point of the gate that failed; nothing is left behind.
     """
     output = pathlib.Path(output)
+    with _incoming(output) as directory:
+        write_checked(model, data, directory, name or output.resolve().name, origin)
+        return _publish(directory, output)
+
+
+def push(version, output):
+    """Copies an exported version, which lies elsewhere, under a base path as its next one; all of it or nothing.
+
+    Returns:
+        pathlib.Path of the new version.
+
+    Raises:
+        OSError: for a copy that is not byte for byte what it was made of; nothing is left behind.
+    """
+    output = pathlib.Path(output)
+    with _incoming(output) as directory:
+        shutil.copytree(version, directory)
+        if digest(directory) != digest(version):
+            raise OSError(f"The copy of {version} in {output} is not what was copied. See to the disk and push again.")
+        return _publish(directory, output)
+
+
+def write_checked(model, data, directory, name, origin=None):
+    """Writes a version to a new directory that no server looks at, and checks it: see `export`."""
+    served = write(model, data, directory)
+    questions = requests.example_requests(served, _rows(data), _texts(data))
+    alone = requests.example_requests(served, _rows(data)[:1], _texts(data)[:1])
+    answers = gate.in_memory(served, questions)
+    requests.write_warmup(directory, [*alone, *questions], name)
+    requests.write_answers(directory, questions, answers, name)
+    _describe(directory, model, data, name, gate.check(directory, questions, answers, name), origin)
+
+
+def digest(version):
+    """sha256 of the names and the bytes of all files of a version."""
+    version, total = pathlib.Path(version), hashlib.sha256()
+    for path in sorted(path for path in version.rglob("*") if path.is_file()):
+        with open(path, "rb") as file:
+            total.update(f"{path.relative_to(version)} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    return total.hexdigest()
+
+
+@contextlib.contextmanager
+def _incoming(output):
+    """A directory beside the versions, still to be made, that is gone when the block ends."""
     output.mkdir(parents=True, exist_ok=True)
-    name = name or output.resolve().name
-    incoming = output / f"{INCOMING}{secrets.token_hex(8)}"
+    directory = output / f"{INCOMING}{secrets.token_hex(8)}"
     try:
-        served = write(model, data, incoming)
-        questions = requests.example_requests(served, _rows(data), _texts(data))
-        alone = requests.example_requests(served, _rows(data)[:1], _texts(data)[:1])
-        requests.write_warmup(incoming, [*alone, *questions], name)
-        report = gate.check(incoming, questions, gate.in_memory(served, questions), name)
-        _describe(incoming, model, data, name, report, origin)
-        _sync(incoming)
-        return _publish(incoming, output)
+        yield directory
     finally:
-        shutil.rmtree(incoming, ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def check_output(output):
@@ -150,7 +189,8 @@ def _sync(directory):
 
 
 def _publish(incoming, output):
-    """Renames to the next free integer; another export that takes it first is stepped over."""
+    """All of it on the disk, then a rename to the next free integer; one that another export takes is stepped over."""
+    _sync(incoming)
     while True:
         version = output / str(1 + max((int(p.name) for p in output.iterdir() if p.name.isdigit()), default=0))
         try:

@@ -92,6 +92,19 @@ def check(directory, questions, expected, model_name="model"):
     return Report(ops=ops, cpp_loader=cpp_loader, reload=PASSED, warmup=replay, model_server=server)
 
 
+def check_again(version, model_name="model"):
+    """The gate for a version that was exported before, against the answers that it brings; see `check`.
+
+    Raises:
+        GateError: also for answers that are missing or damaged.
+    """
+    try:
+        questions, expected = requests.read_answers(pathlib.Path(version))
+    except requests.WarmupError as error:
+        raise GateError("answers", str(error)) from error
+    return check(pathlib.Path(version), questions, expected, model_name)
+
+
 def _through_cpp(directory, graph, questions, expected, replayed):
     """Points 2 to 4 in one process of TensorFlow's C++ library."""
     libraries = _libraries()

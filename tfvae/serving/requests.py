@@ -13,6 +13,7 @@ from tfvae.data import records
 from tfvae.serving import signatures
 
 WARMUP_FILE = "tf_serving_warmup_requests"
+ANSWERS_FILE = "tfvae_answers"
 MAX_WARMUP_RECORDS = 1000  # TensorFlow Serving refuses to load a version with more.
 
 
@@ -93,7 +94,7 @@ _MESSAGES = {
     "ModelSpec": {"name": (1, "string"), "signature_name": (3, "string")},
     "PredictRequest": {"model_spec": (1, "ModelSpec"), "inputs": (2, _TENSORS)},
     "PredictResponse": {"outputs": (1, _TENSORS)},
-    "PredictLog": {"request": (1, "PredictRequest")},
+    "PredictLog": {"request": (1, "PredictRequest"), "response": (2, "PredictResponse")},
     "PredictionLog": {"predict_log": (6, "PredictLog")},
 }
 _PACKAGE = "tfvae.serving"
@@ -151,14 +152,15 @@ def to_array(tensor_bytes):
 
 def write_warmup(directory, requests, model_name):
     """Writes `assets.extra/tf_serving_warmup_requests` of a SavedModel; returns its path."""
-    path = directory / "assets.extra" / WARMUP_FILE
-    path.parent.mkdir(exist_ok=True)
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for request in requests:
-            log = PredictionLog()
-            log.predict_log.request.CopyFrom(to_message(request, model_name))
-            writer.write(log.SerializeToString())
-    return path
+    return _write(directory, WARMUP_FILE, [(request, {}) for request in requests], model_name)
+
+
+def write_answers(directory, requests, answers, model_name):
+    """Writes `assets.extra/tfvae_answers`: requests, and what the model answered before it was exported.
+
+    With it a version that was copied or lay for long can be checked again. PredictionLogs, as those of a warm-up.
+    """
+    return _write(directory, ANSWERS_FILE, zip(requests, answers, strict=True), model_name)
 
 
 def read_warmup(path):
@@ -167,24 +169,52 @@ def read_warmup(path):
     Raises:
         WarmupError: for a missing or damaged file, no record, more than 1,000, or a record without a predict request.
     """
+    return [request for request, _ in _read(path, "warm-up requests")]
+
+
+def read_answers(directory):
+    """The requests and answers of a version: [`Request`], [{output name: array}].
+
+    Raises:
+        WarmupError: where they are missing or damaged.
+    """
+    logged = _read(directory / "assets.extra" / ANSWERS_FILE, "answers")
+    return [request for request, _ in logged], [answer for _, answer in logged]
+
+
+def _write(directory, name, logged, model_name):
+    path = directory / "assets.extra" / name
+    path.parent.mkdir(exist_ok=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for request, answer in logged:
+            log = PredictionLog()
+            log.predict_log.request.CopyFrom(to_message(request, model_name))
+            for output, value in answer.items():
+                log.predict_log.response.outputs[output] = tf.make_tensor_proto(value).SerializeToString()
+            writer.write(log.SerializeToString())
+    return path
+
+
+def _read(path, what):
     if not path.is_file():
-        raise WarmupError(f"There is no file of warm-up requests {path.name}.")
+        raise WarmupError(f"There is no file of {what} {path.name}.")
     try:
         records = [record.numpy() for record in tf.data.TFRecordDataset(str(path)).take(MAX_WARMUP_RECORDS + 1)]
     except tf.errors.DataLossError as error:
-        raise WarmupError(f"The warm-up requests cannot be read: {error.message}.") from error
+        raise WarmupError(f"The {what} cannot be read: {error.message}.") from error
     if not 0 < len(records) <= MAX_WARMUP_RECORDS:
         count = "no records" if not records else f"more than {MAX_WARMUP_RECORDS}"
-        raise WarmupError(f"A warm-up file holds 1 to {MAX_WARMUP_RECORDS} records, this one holds {count}.")
-    return [_parsed(index, record) for index, record in enumerate(records)]
+        raise WarmupError(f"A file of {what} holds 1 to {MAX_WARMUP_RECORDS} records, this one holds {count}.")
+    return [_parsed(index, record, what) for index, record in enumerate(records)]
 
 
-def _parsed(index, record):
+def _parsed(index, record, what):
     try:
-        request = PredictionLog.FromString(record).predict_log.request
-        inputs = {name: to_array(tensor) for name, tensor in request.inputs.items()}
+        log = PredictionLog.FromString(record).predict_log
+        inputs = {name: to_array(tensor) for name, tensor in log.request.inputs.items()}
+        outputs = {name: to_array(tensor) for name, tensor in log.response.outputs.items()}
     except (ValueError, TypeError, DecodeError) as error:
-        raise WarmupError(f"Warm-up record {index} is no readable PredictionLog: {error}.") from error
+        raise WarmupError(f"Of the {what}, record {index} is no readable PredictionLog: {error}.") from error
     if not inputs:
-        raise WarmupError(f"Warm-up record {index} holds no predict request.")
-    return Request(request.model_spec.signature_name or "serving_default", inputs)
+        raise WarmupError(f"Of the {what}, record {index} holds no predict request.")
+    return Request(log.request.model_spec.signature_name or "serving_default", inputs), outputs

@@ -40,7 +40,8 @@ def served_endpoints(model, transform, class_names=(), max_pixels=decoding.MAX_P
     Every endpoint that takes observations takes intensities in [0, 1] of the stored shape here (points as they are),
     and once more, as `<name>_bytes`, PNG or JPEG strings of any size; `classify_example` takes serialised tf.Examples
     with the image in the feature `image`. Images that come out are pictures in [0, 1]; `<name>_bytes` gives them as
-    PNG too, also of `sample`. Captions come and go as text.
+    PNG too, also of `sample`. Captions come and go as text. `evaluate_example` is for evaluators: serialised
+    tf.Examples in, probabilities and a bound out.
 
     Args:
         model: a `tfvae.models.base.GenerativeModel`.
@@ -74,7 +75,25 @@ def served_endpoints(model, transform, class_names=(), max_pixels=decoding.MAX_P
             served[f"{name}_bytes"] = _adapt(endpoint, encoded, answers._replace(as_png=True))
         if name == "classify":
             served["classify_example"] = _adapt(endpoint, example, answers)
+    if "score" in own:
+        served["evaluate_example"] = _evaluation(own, example, transform)
     return served
+
+
+def _evaluation(own, source, transform):
+    """All that labelled examples are judged by, in one pass: a bound, with a draw of each row's own noise, and, of a
+    model that classifies, probabilities. The noise follows from the bytes of the example, so it is the same every time.
+    """
+
+    def function(examples):
+        levels = source.levels(examples)
+        seeds = tf.strings.to_hash_bucket_fast(examples, 1 << 62)
+        answer = {"bound": _float32(own["score"].function(_observed(levels, transform, seeds), seeds)["bound"])}
+        if "classify" in own:
+            answer["probabilities"] = _float32(own["classify"].function(transform.observe(levels))["probabilities"])
+        return answer
+
+    return Endpoint(function, [source.spec])
 
 
 def _traced_once(endpoint):

@@ -16,7 +16,7 @@ from tfvae.training.state import TrainingState
 _ROLES = {LABELLED: "labelled", CAPTIONED: "captioned", UNLABELLED: "bare"}
 
 
-def train(experiment, workdir):
+def train(experiment, workdir, test_elsewhere=False):
     """Trains until the last epoch or until patience ends, and resumes what is there.
 
     A run that was killed at any point and is started again ends bit for bit where the uninterrupted one would have.
@@ -24,6 +24,7 @@ def train(experiment, workdir):
     Args:
         experiment: `tfvae.experiment.Experiment`.
         workdir: the run directory; made where there is none.
+        test_elsewhere: whether others hold the test rows, so that nobody is told that there are none.
 
     Returns:
         The last line of `metrics.jsonl`, with "best_epoch" and "best_<monitor>".
@@ -54,7 +55,7 @@ def train(experiment, workdir):
         if state.step:
             logging.info("Going on after step %d (epoch %d).", state.step, state.epoch)
         began_at = state.step
-        if not len(data.test) and experiment.data.source != "nothing":
+        if not len(data.test) and experiment.data.source != "nothing" and not test_elsewhere:
             logging.warning(
                 "There are no test rows, so tfvae-evaluate will have nothing to measure. Give some images the split "
                 "`test`: by a column of the metadata, a folder `test/`, a `captions_test*.json` or a `dataset_*.json`."

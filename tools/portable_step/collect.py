@@ -2,10 +2,11 @@
 
     python tools/portable_step/collect.py --workdir=RUN --folder=FOLDER
 
-They become the best weights of the run, which tfvae-evaluate, tfvae-sample and tfvae-export open. They are those of
-the last epoch: no epoch was chosen by its validation rows.
+Those of the best epoch, by the validation rows as tfvae-train chooses, become the best weights of the run, which
+tfvae-evaluate, tfvae-sample and tfvae-export open. Only the epochs that run.py kept can be chosen.
 """
 
+import collections
 import json
 from pathlib import Path
 
@@ -13,23 +14,42 @@ import numpy as np
 from absl import app, flags
 
 from tfvae.data import load
-from tfvae.training import checkpoints, run, trainer
+from tfvae.training import callbacks, checkpoints, run, state, trainer
 
 
 def collect(workdir, folder):
-    """Makes what was trained in `folder` the best weights of the run in `workdir`."""
+    """Makes the best of what was trained in `folder` the best weights of the run in `workdir`."""
     directory, folder = run.RunDirectory(workdir), Path(folder)
     experiment, split = directory.read()
     data = load.load(experiment.data, split)
     model = trainer.compiled(experiment, data, data.steps_per_epoch)
-    names = json.loads((folder / "spec.json").read_text())["state"]
-    with np.load(folder / "trained.npz") as trained:
-        values = {names[int(i)]: trained[i] for i in trained.files}
-    variables = checkpoints.by_path(model.variables)
-    checkpoints.assign(variables, {name: values[name] for name in variables if name in values}, folder / "trained.npz")
+    validation, monitor = callbacks.Validation(data, _refuse), state.Monitor(experiment.training.monitor)
+    validation.set_model(model)
     with directory.lock():
-        checkpoints.save_weights(directory.best_weights, model)
-    print((folder / "trained.json").read_text())
+        for epoch, values in sorted(_kept(folder).items()):
+            known = {v.path: v for v in model.variables if v.path in values}
+            checkpoints.assign(known, {name: values[name] for name in known}, folder / "trained.npz")
+            logs = {}
+            validation.on_epoch_end(epoch, logs)
+            print(json.dumps({"epoch": epoch, **logs}))
+            if monitor.observe(epoch, logs[monitor.key]):
+                checkpoints.save_weights(directory.best_weights, model)
+    print(json.dumps({"best_epoch": monitor.best_epoch, monitor.key: monitor.best}))
+
+
+def _kept(folder):
+    """{epoch: {path of a variable: value}}."""
+    names = json.loads((folder / "spec.json").read_text())["state"]
+    found = collections.defaultdict(dict)
+    with np.load(folder / "trained.npz") as trained:
+        for key in trained.files:
+            epoch, _, number = key.partition("/")
+            found[int(epoch)][names[int(number)]] = trained[key]
+    return found
+
+
+def _refuse(logs):
+    raise ValueError(f"The validation is not finite: {logs}.")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """Runs the training steps of exported presets on whatever device JAX has: see export.py.
 
-    python tools/portable_step/run.py FOLDER [FOLDER ...] [--epochs=100] [--seconds=0] [--out=ELSEWHERE]
+    python tools/portable_step/run.py FOLDER [FOLDER ...] [--epochs=100] [--seconds=0] [--keep=1,4] [--half]
 
 It needs JAX and NumPy alone. All programs are compiled first, side by side, then each runs by itself; its variables
-lie in FOLDER/trained.npz afterwards, and what was measured in FOLDER/trained.json: the metrics of an epoch are means
-since the beginning, because nobody resets them.
+after the epochs that `--keep` names and after the last lie in FOLDER/trained.npz afterwards, and what was measured in
+FOLDER/trained.json: the metrics of an epoch are means since the beginning, because nobody resets them.
 """
 
 import argparse
@@ -62,30 +62,46 @@ class Program:
             self.state[place] = answers[out][0]
         return [answers[i][0] for i in range(len(self.spec["reports"]))]
 
-    def train(self, epochs, most_seconds):
-        """Runs epochs until one ends beyond `most_seconds` (0 for all); what was measured."""
+    def train(self, epochs, most_seconds, keep=()):
+        """Runs epochs until one ends beyond `most_seconds` (0 for all).
+
+        Returns:
+            {epoch: variables after it} of the epochs in `keep` and the last, and what was measured.
+        """
         steps = self.spec["steps_per_epoch"]
         reports = self.step(0)
         jax.block_until_ready(reports)
-        began, lines = time.perf_counter(), []
+        began, lines, kept = time.perf_counter(), [], {}
         for epoch in range(min(epochs or self.spec["epochs"], self.spec["epochs"])):
             for t in range(max(1, epoch * steps), (epoch + 1) * steps):
                 reports = self.step(t)
             values = {name: float(np.asarray(value)) for name, value in zip(self.spec["reports"], reports)}
             lines.append({"epoch": epoch + 1, "seconds": time.perf_counter() - began, **values})
+            if epoch + 1 in keep:
+                kept[epoch + 1] = self.variables()
             if most_seconds and lines[-1]["seconds"] > most_seconds:
                 break
-        return {
+        kept[len(lines)] = self.variables()
+        return kept, {
             "epochs": len(lines), "seconds": lines[-1]["seconds"], "compile_seconds": self.compile_seconds,
             "device": self.device.device_kind, "jax": jax.__version__, "lines": lines,
         }  # fmt: skip
 
-    def save(self, measured, stem):
-        """The variables as STEM.npz, the optimiser's own left out, and what was measured as STEM.json."""
+    def variables(self):
+        """{number in `spec["state"]`: value} without the optimiser's own."""
         names = self.spec["state"]
-        kept = {i: value for i, value in enumerate(self.state) if not names[i].startswith("adam/")}
-        np.savez_compressed(stem.with_suffix(".npz"), **{str(i): np.asarray(value) for i, value in kept.items()})
-        stem.with_suffix(".json").write_text(json.dumps(measured))
+        return {i: np.asarray(value) for i, value in enumerate(self.state) if not names[i].startswith("adam/")}
+
+
+def save(kept, measured, stem, half=False):
+    """The variables as STEM.npz, "<epoch>/<number>" each, and what was measured as STEM.json."""
+    arrays = {f"{epoch}/{i}": value for epoch, variables in kept.items() for i, value in variables.items()}
+    if half:
+        arrays = {
+            key: value.astype(np.float16) if value.dtype == np.float32 else value for key, value in arrays.items()
+        }
+    np.savez_compressed(stem.with_suffix(".npz"), **arrays)
+    stem.with_suffix(".json").write_text(json.dumps(measured))
 
 
 def _stablehlo(serialised):
@@ -105,19 +121,21 @@ def main():
     parser.add_argument("folders", type=Path, nargs="+")
     parser.add_argument("--epochs", type=int, default=0, help="0 for as many as were exported")
     parser.add_argument("--seconds", type=float, default=0.0, help="stop after the epoch that ends beyond; 0 for never")
+    parser.add_argument("--keep", default="", help="epochs to keep beside the last, such as 1,4")
+    parser.add_argument("--half", action="store_true", help="files of half the size: weights to three digits")
     parser.add_argument("--out", type=Path, help="where NAME.npz and NAME.json go instead of into the folders")
     chosen = parser.parse_args()
-    device = jax.devices()[0]
+    device, keep = jax.devices()[0], {int(epoch) for epoch in chosen.keep.split(",") if epoch}
     with concurrent.futures.ThreadPoolExecutor() as pool:
         made = [pool.submit(Program, folder, device) for folder in chosen.folders]
     for folder, future in zip(chosen.folders, made):
         try:
             program = future.result()
-            measured = program.train(chosen.epochs, chosen.seconds)
+            kept, measured = program.train(chosen.epochs, chosen.seconds, keep)
         except Exception as error:  # One program that fails leaves the others to run.
             print(f"{folder}: {type(error).__name__}: {error}"[:2000], flush=True)
             continue
-        program.save(measured, chosen.out / folder.name if chosen.out else folder / "trained")
+        save(kept, measured, chosen.out / folder.name if chosen.out else folder / "trained", chosen.half)
         told = f"{folder.name}: {measured['epochs']} epochs, compiled in {measured['compile_seconds']:.0f} s"
         print(told, measured["lines"][-1], flush=True)
 

@@ -1,0 +1,87 @@
+"""One run of a pipeline on this machine: locked, told as it goes, judged, written down."""
+
+import contextlib
+import fcntl
+import logging
+import sys
+import time
+
+from absl import logging as absl_logging
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+
+from pipelines import components, graph, record
+
+PUSHED, REFUSED = 0, 3
+
+
+def run(settings):
+    """Runs the pipeline of checked `Settings`; the exit code.
+
+    Raises:
+        ValueError: where another process runs the same pipeline.
+    """
+    began = time.monotonic()
+    with _locked(settings.workdir), _quiet():
+        stale = record.mark_stale(settings) if settings.metadata.exists() else 0
+        if stale:
+            print(f"{stale} execution(s) of a run that was killed are marked as failed; going on from what was done.")
+        refused = _launched(settings)
+        found = record.read(settings)
+        verdict = record.Verdict("", refused) if refused else record.verdict(found)
+        seconds = time.monotonic() - began
+        path = record.write(settings, found, seconds, verdict)
+        told = record.told(found)
+    print(f"\n{told}\n{seconds:.1f} s; {path} says what was made of what.")
+    if verdict.version:
+        print(f"{verdict.version} is ready to be served.")
+        return PUSHED
+    print("NOTHING WAS PUSHED: " + "; ".join(verdict.reasons))
+    return REFUSED
+
+
+def _launched(settings):
+    """Runs the graph; the reasons for which it was ended before a model was trained, none where it came to its end."""
+    try:
+        LocalDagRunner().run(graph.make(settings))
+    except components.AnomaliesFound as error:
+        return [str(error)]
+    return []
+
+
+@contextlib.contextmanager
+def _locked(workdir):
+    """The pipeline for this process alone: two would write the same artifacts."""
+    workdir.mkdir(parents=True, exist_ok=True)
+    with open(workdir / "lock", "a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(
+                f"Another process runs the pipeline in {workdir}: wait for it, or name another one."
+            ) from None
+        yield
+
+
+@contextlib.contextmanager
+def _quiet():
+    """A line for every node that begins, in the place of TFX's pages about each.
+
+    The command line is hidden: TFX parses it once more for the flags of Beam, which takes a preset's fields for new.
+    """
+    root, told = logging.getLogger(), absl_logging.get_absl_logger()
+    before = root.handlers, told.level, sys.argv
+    root.handlers, told.level, sys.argv = [_Nodes()], logging.INFO, sys.argv[:1]
+    try:
+        yield
+    finally:
+        root.handlers, told.level, sys.argv = before
+
+
+class _Nodes(logging.Handler):
+    """Prints which node runs, and warnings of ours."""
+
+    def emit(self, entry):
+        if entry.msg == "Component %s is running.":
+            print(f"  {entry.args[0]}", flush=True)
+        elif entry.levelno >= logging.WARNING and "tfvae" in entry.pathname:
+            print(f"  {entry.getMessage()}", flush=True)

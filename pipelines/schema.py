@@ -1,0 +1,61 @@
+"""The schema that a manifest implies: what every example must look like, as a file that people curate."""
+
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from tfvae import batch as batches
+from tfvae.data import records
+
+# The label distributions of two spans may differ by so much (Jensen–Shannon divergence, bits) before it is an anomaly.
+LABEL_DRIFT = 0.1
+
+
+def of_manifest(described):
+    """`Schema` of the examples that a `tfvae.data.manifest.Manifest` describes."""
+    schema = schema_pb2.Schema()
+    _required(schema, batches.IMAGE, schema_pb2.BYTES)
+    shape = _required(schema, records.SHAPE, schema_pb2.INT, len(described.image_shape))
+    shape.int_domain.min, shape.int_domain.max = min(described.image_shape), max(described.image_shape)
+    if described.class_names:
+        label = _optional(schema, batches.LABEL, schema_pb2.INT)
+        label.value_count.max = 1
+        label.int_domain.min, label.int_domain.max = 0, len(described.class_names) - 1
+        label.int_domain.is_categorical = True
+        for comparator in (label.drift_comparator, label.skew_comparator):
+            comparator.jensen_shannon_divergence.threshold = LABEL_DRIFT
+    for name in (records.CAPTION, records.TAG, records.PAIR, records.FILE_NAME):
+        _optional(schema, name, schema_pb2.BYTES)
+    return schema
+
+
+def write(path, described):
+    """Writes the schema of a manifest as text, where no file is yet; returns the path."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text_format.MessageToString(of_manifest(described)))
+    return path
+
+
+def read(path):
+    """The `Schema` in a file.
+
+    Raises:
+        ValueError: for text that is no schema.
+    """
+    try:
+        return text_format.Parse(path.read_text(), schema_pb2.Schema())
+    except (text_format.ParseError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is no schema as text: {error}.") from error
+
+
+def _required(schema, name, kind, num_values=1):
+    feature = schema.feature.add(name=name, type=kind)
+    feature.presence.min_fraction, feature.presence.min_count = 1.0, 1
+    feature.shape.dim.add(size=num_values)
+    return feature
+
+
+def _optional(schema, name, kind):
+    feature = schema.feature.add(name=name, type=kind)
+    feature.value_count.min = 1
+    return feature
