@@ -12,6 +12,7 @@ What metadata says of an image goes before what its folder says.
 
 import collections
 import dataclasses
+import functools
 import hashlib
 import os
 from pathlib import Path, PurePosixPath
@@ -24,6 +25,7 @@ from tfvae.data.rows import NO_LABEL, Rows
 
 BARE_FOLDERS = ("unlabelled", "unlabeled")
 SPLITS = ("train", "validation", "test")
+_CHECKED_AT_ONCE = 200  # Files that one call checks, wherever it runs.
 
 
 @dataclasses.dataclass
@@ -126,12 +128,13 @@ class Folder(NamedTuple):
         return _summary(self)
 
 
-def survey(path, config=None):
+def survey(path, config=None, spread=map):
     """Checks every image in a folder and says what is known of it; memory holds one image at a time.
 
     Args:
         path: the folder.
         config: `Config`.
+        spread: applies a function to values as `map` does, maybe in other processes that see the same files.
 
     Returns:
         `Folder`.
@@ -149,6 +152,21 @@ def survey(path, config=None):
     files, tables, rejects = _scan(root)
     rows, repairs = _read_tables(root, tables, files, rejects)
     looks = {}
+    chunks = [files[i : i + _CHECKED_AT_ONCE] for i in range(0, len(files), _CHECKED_AT_ONCE)]
+    for found, bad in spread(functools.partial(_checked, root, config), chunks):
+        looks |= found
+        rejects += bad
+    if not looks:
+        raise ValueError(f"{path} holds no usable image. {_first_reasons(rejects)}")
+    image_shape = (*_common_size(looks, config), _channels(looks, config))
+    name_classes = not any(annotations.is_annotation(os.path.basename(table)) for table in tables)
+    items, class_names = _items(list(looks), rows, config, rejects, name_classes)
+    return Folder(root, items, class_names, image_shape, sorted(rejects), dict(repairs), config)
+
+
+def _checked(root, config, files):
+    """({file: what it looks like}, [`Reject`]) of some files."""
+    looks, rejects = {}, []
     colour_seen = config.color_mode != "auto"
     for file in files:
         try:
@@ -156,12 +174,7 @@ def survey(path, config=None):
             colour_seen = colour_seen or not looks[file].gray
         except images.BadImage as error:
             rejects.append(Reject(file, str(error)))
-    if not looks:
-        raise ValueError(f"{path} holds no usable image. {_first_reasons(rejects)}")
-    image_shape = (*_common_size(looks, config), _channels(looks, config))
-    name_classes = not any(annotations.is_annotation(os.path.basename(table)) for table in tables)
-    items, class_names = _items(list(looks), rows, config, rejects, name_classes)
-    return Folder(root, items, class_names, image_shape, sorted(rejects), dict(repairs), config)
+    return looks, rejects
 
 
 def _scan(root):

@@ -3,10 +3,14 @@
 import contextlib
 import dataclasses
 import errno
+import functools
+import hashlib
+import json
 import math
 import os
 import shutil
 from pathlib import Path
+from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -15,10 +19,24 @@ from tfvae.data import folder as folders
 from tfvae.data import framing, manifest, records
 from tfvae.data.rows import NO_LABEL
 
+_DONE = ".done"  # Beside a shard that is whole: its `Shard` as JSON.
 _FULL = errno.ENOSPC, errno.EDQUOT, errno.EFBIG
 
 
-def ingest(source, output, config=None, *, records_per_shard=10_000, overwrite=False, report=print):
+class Part(NamedTuple):
+    """One shard to be written.
+
+    name: of its file.
+    rows: what its records are made of; plain values that can be sent to another process.
+    """
+
+    name: str
+    rows: tuple
+
+
+def ingest(
+    source, output, config=None, *, records_per_shard=10_000, overwrite=False, report=print, spread=map, resume=False
+):
     """Writes the images of a folder as shards.
 
     Memory holds one image at a time. The shards are written beside `output` and appear under its name at once, so an
@@ -32,34 +50,70 @@ def ingest(source, output, config=None, *, records_per_shard=10_000, overwrite=F
         records_per_shard: the most records in one file.
         overwrite: whether shards that are already there are replaced.
         report: called with a table of what was found.
+        spread: applies a function to values as `map` does, maybe in other processes that see the same files.
+        resume: whether shards of an ingestion that did not end are kept, and taken over by the next one of the same
+            files.
 
     Returns:
         `tfvae.data.manifest.Manifest`.
 
     Raises:
         ValueError: for a source that cannot be used, or an output that must not be written.
-        OSError: if the shards cannot be written; nothing is left behind, and nothing that was there is lost.
+        OSError: if the shards cannot be written; nothing that was there is lost, and nothing is left behind without
+            `resume`.
+    """
+    output = checked_output(Path(source).expanduser().resolve(), output, records_per_shard, overwrite)
+    found = folders.survey(source, config, spread)
+    report(found.summary())
+    parts = [
+        part
+        for split in folders.SPLITS
+        for stream in manifest.STREAMS
+        for part in _parts(found, split, stream, records_per_shard)
+    ]
+    records_of = functools.partial(_serialised, found._replace(items=[], rejects=[]))
+    key = [dataclasses.asdict(found.config), parts, [_stamp(found.root / item.file) for item in found.items]]
+    made = write(output, parts, records_of, lambda shards: _manifest(found, shards), spread, resume and digest(key))
+    report(f"wrote {sum(made.counts.values())} records in {len(made.shards)} shards ({made.storage}) to {output}")
+    return made
+
+
+def checked_output(source, output, records_per_shard, overwrite):
+    """The output's path, once it is known that shards may be written there.
+
+    Args:
+        source: the folder that is read; None where there is none.
+        output, records_per_shard, overwrite: as of `ingest`.
     """
     if records_per_shard < 1:
         raise ValueError(f"`records_per_shard` must be at least 1, got {records_per_shard}.")
     output = Path(output).expanduser().resolve()
-    _check_output(Path(source).expanduser(), output, overwrite)
-    found = folders.survey(source, config)
-    report(found.summary())
-    with _all_or_nothing(output) as beside:
-        shards = []
-        for split in folders.SPLITS:
-            for stream in manifest.STREAMS:
-                items = [item for item in found.items if (item.split, _stream(item)) == (split, stream)]
-                shards += _write_shards(found, items, beside, f"{split}-{stream}", records_per_shard)
-        made = _manifest(found, shards)
+    _check_output(source, output, overwrite)
+    return output
+
+
+def write(output, parts, records_of, described, spread=map, key=""):
+    """Writes shards and their manifest: all of it, or nothing.
+
+    Args:
+        output: their folder.
+        parts: [`Part`].
+        records_of: rows of a part -> its serialised records.
+        described: [`tfvae.data.manifest.Shard`] -> `Manifest`.
+        spread: as of `ingest`.
+        key: names an ingestion that can be resumed: what is written is a function of it; empty for none.
+    """
+    with _all_or_nothing(output, key) as beside:
+        shards = list(spread(functools.partial(_written, records_of, beside), parts))
+        for done in beside.glob(f"*{_DONE}"):
+            done.unlink()
+        made = described(shards)
         _write_text(beside / manifest.NAME, made.to_json())
-    report(f"wrote {sum(made.counts.values())} records in {len(shards)} shards ({made.storage}) to {output}")
     return made
 
 
 def _check_output(source, output, overwrite):
-    if output.is_relative_to(source.resolve()):
+    if source and output.is_relative_to(source):
         raise ValueError(f"`output` {output} lies in the folder that is read, {source}; give a folder outside of it.")
     if not output.exists():
         return
@@ -78,14 +132,18 @@ def _check_output(source, output, overwrite):
 
 
 @contextlib.contextmanager
-def _all_or_nothing(output):
-    """A new folder beside `output` that takes its name when the block ends, and vanishes when the block fails."""
-    beside = output.with_name(f".{output.name}.partial-{os.getpid()}")
+def _all_or_nothing(output, key=""):
+    """A folder beside `output` that takes its name when the block ends.
+
+    When the block fails it vanishes, unless it has a key: then the next one of the same key goes on in it.
+    """
+    beside = output.with_name(f".{output.name}.partial-{key or os.getpid()}")
     old = output.with_name(f".{output.name}.old-{os.getpid()}")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir()
+        if not key:
+            shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir(exist_ok=True)
         yield beside
         _sync(beside)
         if output.exists():
@@ -101,7 +159,8 @@ def _all_or_nothing(output):
     except (OSError, tf.errors.OpError) as error:
         raise _write_error(error, output) from error
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        if not key:
+            shutil.rmtree(beside, ignore_errors=True)
 
 
 def _write_error(error, output):
@@ -117,32 +176,60 @@ def _errno(text):
     return next((number for number in (*_FULL, errno.EACCES) if os.strerror(number) in text), 0)
 
 
-def _write_shards(found, items, target, prefix, records_per_shard):
+def _parts(found, split, stream, records_per_shard):
     """The shards of one split and stream, rows in an arbitrary fixed order so that every shard is a fair sample."""
-    items = sorted(items, key=lambda item: folders.order_key(f"shard {found.config.seed}", item.file))
-    num_shards = math.ceil(len(items) / records_per_shard)
-    shards = []
-    for i in range(num_shards):
-        path = target / f"{prefix}-{i:05}-of-{num_shards:05}.tfrecord"
-        rows = items[i * len(items) // num_shards : (i + 1) * len(items) // num_shards]
-        _write_shard(found, rows, path)
-        shards.append(manifest.describe(path, len(rows)))
-    return shards
+    items = [item for item in found.items if (item.split, _stream(item)) == (split, stream)]
+    items.sort(key=lambda item: folders.order_key(f"shard {found.config.seed}", item.file))
+    names = shard_names(f"{split}-{stream}", len(items), records_per_shard)
+    return [Part(name, tuple(items[first:end])) for name, first, end in names]
 
 
-def _write_shard(found, items, path):
-    size = 0
+def shard_names(prefix, num_records, records_per_shard):
+    """[(name, first record, end)] of even shards with at most so many records."""
+    num = math.ceil(num_records / records_per_shard)
+    return [
+        (f"{prefix}-{i:05}-of-{num:05}.tfrecord", i * num_records // num, (i + 1) * num_records // num)
+        for i in range(num)
+    ]
+
+
+def _serialised(found, items):
+    for item in items:
+        yield records.serialise(
+            found.pixels(item), item.label, captions=item.captions, tags=item.tags, pair=item.pair,
+            file_name=folders.printable(item.file),
+        )  # fmt: skip
+
+
+def _written(records_of, folder, part):
+    """The `Shard` of a part, written unless an earlier ingestion did it: its name appears when it is whole."""
+    path, done = folder / part.name, folder / f"{part.name}{_DONE}"
+    if done.exists():
+        return manifest.Shard(**json.loads(done.read_text()))
+    size, num = 0, 0
     with tf.io.TFRecordWriter(str(path)) as writer:
-        for item in items:
-            record = records.serialise(
-                found.pixels(item), item.label, captions=item.captions, tags=item.tags, pair=item.pair,
-                file_name=folders.printable(item.file),
-            )  # fmt: skip
+        for record in records_of(part.rows):
             writer.write(record)
             size += framing.size(record)
+            num += 1
     _sync(path)
     if path.stat().st_size != size:
         raise OSError(errno.ENOSPC, f"{path.stat().st_size} of {size} bytes were written", str(path))
+    shard = manifest.describe(path, num)
+    beside = done.with_name(f".{done.name}")
+    _write_text(beside, json.dumps(dataclasses.asdict(shard)))
+    beside.rename(done)
+    return shard
+
+
+def _stamp(path):
+    """Size and time of a file: another image under its name has another one."""
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
+
+
+def digest(values):
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def _manifest(found, shards):

@@ -57,20 +57,29 @@ def check_classes(label_weight, num_classes):
 
 
 def num_images(batch):
-    """Images of all streams."""
-    return sum(stream[IMAGE].shape[0] for stream in batch.values())
+    """Images of all streams: an int, or a scalar where the last batch of some rows is smaller than the others."""
+    return sum(_rows(entries) for entries in batch.values())
 
 
 def targets(heads, batch) -> Iterator[Target]:
     """The targets that these heads have in a batch."""
     first = 0
     for stream, entries in batch.items():
-        end = first + entries[IMAGE].shape[0]
+        end = first + _rows(entries)
         for name in heads:
             of_stream, entry = STREAMS[name]
             if stream == of_stream:
-                yield Target(name, first, end, entries[entry], (end - first) / num_images(batch))
+                yield Target(name, first, end, entries[entry], _share(end - first, num_images(batch)))
         first = end
+
+
+def _rows(entries):
+    image = entries[IMAGE]
+    return tf.shape(image)[0] if image.shape[0] is None else image.shape[0]
+
+
+def _share(part, whole):
+    return tf.cast(part, tf.float32) / tf.cast(whole, tf.float32) if tf.is_tensor(whole) else part / whole
 
 
 def weight(head, scale, values, share):

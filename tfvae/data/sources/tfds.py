@@ -23,36 +23,49 @@ def load(config):
     Raises:
         ValueError: for a set that is not there, that has no images or that has images of several sizes.
     """
-    import tensorflow_datasets as tfds
-
-    if not config.name:
-        raise ValueError("`data.source=tfds` needs `data.name`, e.g. --config.data.name=mnist.")
-    arguments = {"data_dir": config.data_dir} if config.data_dir else {}
-    try:
-        builder = tfds.builder(config.name, **arguments)
-    except (tfds.core.DatasetNotFoundError, ValueError) as error:
-        raise ValueError(
-            f"TensorFlow Datasets has no set {config.name!r} (data_dir={config.data_dir or 'the default'})."
-        ) from error
-    if not builder.is_prepared():
-        raise ValueError(
-            f"The set {config.name!r} is not prepared in {builder.data_dir}. Give --config.data.data_dir, or prepare "
-            f"it once with `tfds build {config.name}`."
-        )
-    train = _rows(builder, "train", config)
+    builder = builder_of(config.name, config.data_dir)
+    train = rows(builder, "train", config.image_size)
     extra = _EXTRA_SPLITS.get(builder.name)
     if extra in builder.info.splits and config.extra_split:
-        train = concatenate([train, _rows(builder, extra, config)])
+        train = concatenate([train, rows(builder, extra, config.image_size)])
+    validation = rows(builder, "val", config.image_size) if "val" in builder.info.splits and train.captions else None
+    return Source(train, rows(builder, "test", config.image_size), class_names(builder), validation=validation)
+
+
+def builder_of(name, data_dir=""):
+    """The builder of a set that is prepared; nothing is downloaded.
+
+    Raises:
+        ValueError: for a set that is not there.
+    """
+    import tensorflow_datasets as tfds
+
+    if not name:
+        raise ValueError("`data.source=tfds` needs `data.name`, e.g. --config.data.name=mnist.")
+    arguments = {"data_dir": data_dir} if data_dir else {}
+    try:
+        builder = tfds.builder(name, **arguments)
+    except (tfds.core.DatasetNotFoundError, ValueError) as error:
+        raise ValueError(f"TensorFlow Datasets has no set {name!r} (data_dir={data_dir or 'the default'}).") from error
+    if not builder.is_prepared():
+        raise ValueError(
+            f"The set {name!r} is not prepared in {builder.data_dir}. Give --config.data.data_dir, or prepare "
+            f"it once with `tfds build {name}`."
+        )
+    return builder
+
+
+def class_names(builder):
+    """A name for every label; () where the set names none."""
     label_key = _KEYS.get(builder.name, ("image", "label"))[1]
     feature = builder.info.features.get(label_key) if hasattr(builder.info.features, "get") else None
-    names = tuple(getattr(feature, "names", None) or ())
-    validation = _rows(builder, "val", config) if "val" in builder.info.splits and train.captions else None
-    return Source(train, _rows(builder, "test", config), names, validation=validation)
+    return tuple(getattr(feature, "names", None) or ())
 
 
-def _rows(builder, split, config):
+def rows(builder, split, image_size=0):
+    """`Rows` of a split, or of a slice of one such as `train[100:200]`."""
     image_key, label_key = _KEYS.get(builder.name, ("image", "label"))
-    if split not in builder.info.splits:
+    if split.partition("[")[0] not in builder.info.splits:
         raise ValueError(f"The set {builder.name!r} has the splits {sorted(builder.info.splits)}, `{split}` is needed.")
     examples = builder.as_dataset(split=split, shuffle_files=False)
     if image_key not in examples.element_spec:
@@ -63,14 +76,14 @@ def _rows(builder, split, config):
     def entries(example):
         images = [example[image_key]] + ([example["image2"]] if "image2" in example else [])
         image = tf.concat(images, axis=-1)
-        if config.image_size:
-            size = [config.image_size, config.image_size]
+        if image_size:
+            size = [image_size, image_size]
             resized = tf.image.resize(tf.cast(image, tf.float32), size, antialias=True)
             image = tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
         captions = example["captions"]["text"] if has_captions else ()
         return image, tf.cast(example.get(label_key, NO_LABEL), tf.int64), captions
 
-    if not config.image_size and None in examples.element_spec[image_key].shape:
+    if not image_size and None in examples.element_spec[image_key].shape:
         raise ValueError(
             f"The images of {builder.name!r} have several sizes; give one, e.g. --config.data.image_size=64."
         )
