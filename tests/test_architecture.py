@@ -19,6 +19,7 @@ FLOORS = [
     ["evaluation"],
     ["training"],
     ["serving"],
+    ["monitoring"],
     ["configs"],
     ["reproduction"],
     ["bin"],

@@ -1,11 +1,16 @@
-"""Own images, labels and captions -> shards: `python -m tfvae.bin.ingest --input=photos/ --output=shards/`."""
+"""Own images with labels and captions, or a TFDS set -> shards.
+
+python -m tfvae.bin.ingest --input=photos/ --output=shards/
+"""
 
 from absl import app, flags
 
 from tfvae.bin import errors
-from tfvae.data import folder, images, ingest
+from tfvae.data import folder, images, ingest, ingest_tfds
 
-_INPUT = flags.DEFINE_string("input", None, "Folder of images: photos/<class>/*.jpg, metadata.csv.", required=True)
+_INPUT = flags.DEFINE_string("input", "", "Folder of images: photos/<class>/*.jpg, metadata.csv, COCO's captions.")
+_TFDS = flags.DEFINE_string("tfds", "", "Instead of --input, a prepared set of TensorFlow Datasets, e.g. mnist.")
+_DATA_DIR = flags.DEFINE_string("data_dir", "", "Where TFDS keeps its sets.")
 _OUTPUT = flags.DEFINE_string("output", None, "Folder of the shards, which is made.", required=True)
 _IMAGE_SIZE = flags.DEFINE_integer(
     "image_size", 0, "N: resize the shorter side to N and cut N x N pixels; 0 keeps sizes.", lower_bound=0
@@ -22,23 +27,25 @@ _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Whether shards that are alre
 _RECORDS_PER_SHARD = flags.DEFINE_integer("records_per_shard", 10_000, "The most records in a file.", lower_bound=1)
 
 
+def ingested(spread=map, resume=False):
+    """Does what the flags say; `spread` and `resume` as of `tfvae.data.ingest.ingest`."""
+    if bool(_INPUT.value) == bool(_TFDS.value):
+        raise ValueError("Give either a folder of images, --input, or a set of TensorFlow Datasets, --tfds.")
+    sizes = {"records_per_shard": _RECORDS_PER_SHARD.value, "overwrite": _OVERWRITE.value}
+    fractions = {"validation_fraction": _VALIDATION_FRACTION.value, "test_fraction": _TEST_FRACTION.value}
+    shared = {"image_size": _IMAGE_SIZE.value, **fractions}
+    if _TFDS.value:
+        return ingest_tfds.ingest_tfds(
+            _TFDS.value, _OUTPUT.value, _DATA_DIR.value, **shared, **sizes, spread=spread, resume=resume
+        )
+    config = folder.Config(color_mode=_COLOR_MODE.value, max_pixels=_MAX_PIXELS.value, **shared)
+    return ingest.ingest(_INPUT.value, _OUTPUT.value, config, **sizes, spread=spread, resume=resume)
+
+
 @errors.friendly
 def main(argv):
     del argv
-    config = folder.Config(
-        image_size=_IMAGE_SIZE.value,
-        color_mode=_COLOR_MODE.value,
-        max_pixels=_MAX_PIXELS.value,
-        validation_fraction=_VALIDATION_FRACTION.value,
-        test_fraction=_TEST_FRACTION.value,
-    )
-    ingest.ingest(
-        _INPUT.value,
-        _OUTPUT.value,
-        config,
-        records_per_shard=_RECORDS_PER_SHARD.value,
-        overwrite=_OVERWRITE.value,
-    )
+    ingested()
 
 
 def run():

@@ -279,6 +279,25 @@ def errors(rivals, ours):
         return png(figure)
 
 
+def two_histograms(reference, new, title, unit, bins=30):
+    """Shares of two samples in the same bins.
+
+    Args:
+        reference, new: [N], [M].
+        title: of the picture.
+        unit: of the horizontal axis.
+    """
+    figure, axes = _axes(5.2, 3.2, title)
+    edges = np.histogram_bin_edges(np.concatenate([reference, new]), bins)
+    for index, (name, values) in enumerate((("training data", reference), ("new images", new))):
+        weights = np.full(len(values), 1.0 / len(values))
+        axes.hist(values, edges, weights=weights, alpha=0.55, color=colour(index), label=name)
+    axes.set_xlabel(unit)
+    axes.set_ylabel("share of the images")
+    axes.legend()
+    return png(figure)
+
+
 def _axes(width, height, title):
     """A figure of that size in inches and its only axes."""
     figure = Figure((width, height), layout="constrained")

@@ -1,12 +1,8 @@
 """One self-contained page about a run: no scripts, no links to anything outside, so it can be mailed or archived."""
 
-import base64
 from pathlib import Path
 
-import jinja2
-import markupsafe
-
-from tfvae.evaluation import figures, headlines, history, plates
+from tfvae.evaluation import figures, headlines, history, pages, plates
 
 _TEMPLATE = "report.html.j2"
 
@@ -31,7 +27,7 @@ def render(model, data, metrics, workdir, description=None, others=(), command="
     rivals = headlines.comparison(metrics, name, data)
     num_draws = _num_draws(metrics)
     runs = {path.name: history.read(path / "metrics.jsonl") for path in (workdir, *map(Path, others))}
-    return _environment().get_template(_TEMPLATE).render(
+    return pages.environment(Path(__file__).parent).get_template(_TEMPLATE).render(
         title=f"{name} on {_data_name(model, description, data)}",
         summary=_summary(data, runs[workdir.name]),
         warnings=headlines.warnings(metrics, data),
@@ -61,30 +57,6 @@ def flatten(fields, prefix=""):
             yield from flatten(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
-
-
-def _environment():
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"data_uri": _data_uri, "number": _number}
-    return environment
-
-
-def _data_uri(png):
-    # Base64 has no character that HTML would have to escape.
-    return markupsafe.Markup("data:image/png;base64," + base64.b64encode(png).decode())
-
-
-def _number(value):
-    """A number for a table: as many digits as anybody reads."""
-    if isinstance(value, bool) or not isinstance(value, float):
-        return "not finite" if value is None else str(value)
-    return f"{value:.4g}"
 
 
 def _rivals_figure(rivals):

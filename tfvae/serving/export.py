@@ -127,6 +127,21 @@ def write(model, data, directory):
     return served
 
 
+def newest(model):
+    """The version that a server would load: `model` itself, or the largest integer in a base path.
+
+    Raises:
+        ValueError: where there is none.
+    """
+    model = pathlib.Path(model)
+    if (model / "saved_model.pb").is_file():
+        return model
+    versions = [path for path in model.glob("*") if path.name.isdigit() and (path / "saved_model.pb").is_file()]
+    if not versions:
+        raise ValueError(f"{model} holds no version of a model: export one first with tfvae-export.")
+    return max(versions, key=lambda path: int(path.name))
+
+
 def describe(version):
     """What a version says of itself: name, signatures with shapes, class names, versions and the gate's report."""
     return json.loads((pathlib.Path(version) / "assets.extra" / DESCRIPTION).read_text())

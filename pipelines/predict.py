@@ -1,0 +1,21 @@
+"""Labels, codes and captions of many images, on Beam:
+
+python -m pipelines.predict --model=savedmodels/sdgm --input=photos/ --output=out/ --workers=2 [--beam='--runner=...']
+
+It writes the very lines of tfvae-predict, and goes on where one that was killed stopped.
+"""
+
+from absl import app
+
+from pipelines import beam
+from tfvae.bin import errors, predict
+
+
+@errors.friendly
+def main(argv):
+    del argv
+    predict.predicted(beam.of_flags())
+
+
+if __name__ == "__main__":
+    app.run(main)

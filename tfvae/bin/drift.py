@@ -1,0 +1,44 @@
+"""Have the images changed since training?
+
+python -m tfvae.bin.drift --model=savedmodels/sdgm --reference=shards/ --input=new_photos/ --report=drift.html
+
+Exit codes: 0 where nothing changed, 3 where something did.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from absl import app, flags
+
+from tfvae.bin import errors
+from tfvae.evaluation.evaluate import plain
+from tfvae.monitoring import drift, drift_report
+from tfvae.training import atomic
+
+_MODEL = flags.DEFINE_string("model", None, "A version, or a base path whose newest one is taken.", required=True)
+_REFERENCE = flags.DEFINE_string("reference", None, "Shards of the training data.", required=True)
+_INPUT = flags.DEFINE_string("input", None, "A folder of the images in question, or shards.", required=True)
+_REPORT = flags.DEFINE_string("report", "drift.html", "The page that is written.")
+_IMAGES = flags.DEFINE_integer("images", 500, "At most so many of each are drawn.", lower_bound=10)
+_LEVEL = flags.DEFINE_float("level", 0.01, "Of all tests together: how often equal data are called changed.", 0.0, 1.0)
+
+
+@errors.friendly
+def main(argv):
+    del argv
+    found = drift.measure(_MODEL.value, _REFERENCE.value, _INPUT.value, _IMAGES.value)
+    atomic.write_bytes(Path(_REPORT.value), drift_report.render(found, _LEVEL.value).encode())
+    changed = drift.drifted(found, _LEVEL.value)
+    for test in found["tests"].values():
+        test.pop("values", None)
+    print(json.dumps(plain(found | {"changed": changed})))
+    sys.exit(3 if changed else 0)
+
+
+def run():
+    app.run(main)
+
+
+if __name__ == "__main__":
+    run()

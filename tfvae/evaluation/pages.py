@@ -1,0 +1,32 @@
+"""What all pages have in common: one style, pictures inside them, everything that came from outside escaped."""
+
+import base64
+from pathlib import Path
+
+import jinja2
+import markupsafe
+
+
+def environment(folder):
+    """Jinja's, for the templates of a folder; they may include `page.css`."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader([folder, Path(__file__).parent]),
+        autoescape=jinja2.select_autoescape(["html.j2"]),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {"data_uri": _data_uri, "number": _number}
+    return made
+
+
+def _data_uri(png):
+    # Base64 has no character that HTML would have to escape.
+    return markupsafe.Markup("data:image/png;base64," + base64.b64encode(png).decode())
+
+
+def _number(value):
+    """A number for a table: as many digits as anybody reads."""
+    if isinstance(value, bool) or not isinstance(value, float):
+        return "not finite" if value is None else str(value)
+    return f"{value:.4g}"

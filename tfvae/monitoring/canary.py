@@ -1,0 +1,79 @@
+"""Two versions on the same requests: what a new one would change, before clients see it."""
+
+import time
+
+import numpy as np
+
+from tfvae.monitoring import served
+
+# What is compared: signature -> output.
+_COMPARED = {"classify": "probabilities", "encode": "mean", "reconstruct": "image", "score": "bound"}
+
+
+def compare(stable, canary, source, num=200, seed=0):
+    """Asks two versions about the same images.
+
+    Args:
+        stable, canary: paths of versions, or base paths whose newest one is taken.
+        source: a folder of images, or shards, of which `num` images are drawn.
+        num, seed: of the draw.
+
+    Returns:
+        {"images", "stable", "canary", "lost": signatures that the canary does not have, "disagreement": share of
+        images whose class differs, "bound_change" (nats, the canary's mean minus the stable one's), "largest_change":
+        {signature: largest absolute difference of an answer}, "seconds": {version: of all requests, after the first}}.
+
+    Raises:
+        ValueError: for versions that take other images, or a source without one.
+    """
+    old, new = served.Served(stable), served.Served(canary)
+    if old.image_shape != new.image_shape:
+        raise ValueError(f"{old.version} takes images of {old.image_shape}, {new.version} of {new.image_shape}.")
+    image = served.sample(source, old.image_shape, num, seed)
+    asked = {name: output for name, output in _COMPARED.items() if name in old.signatures and name in new.signatures}
+    answers, seconds = zip(*(_answers(version, asked, image) for version in (old, new)))
+    found = {
+        "images": len(image),
+        "stable": str(old.version),
+        "canary": str(new.version),
+        "lost": sorted(set(old.signatures) - set(new.signatures)),
+        "largest_change": {name: _largest(*(answer[name] for answer in answers)) for name in asked},
+        "seconds": dict(zip(("stable", "canary"), seconds)),
+    }
+    if "classify" in asked:
+        classes = [_classes(version, answer["classify"]) for version, answer in zip((old, new), answers)]
+        found["disagreement"] = float(np.mean(classes[0] != classes[1]))
+    if "score" in asked:
+        found["bound_change"] = float(np.mean(answers[1]["score"]) - np.mean(answers[0]["score"]))
+    return found
+
+
+def refusals(found, max_disagreement, max_bound_loss):
+    """Why a canary should not become the stable version; [] where nothing speaks against it."""
+    reasons = [f"it has no {name}" for name in found["lost"]]
+    if found.get("disagreement", 0.0) > max_disagreement:
+        reasons.append(f"it names another class for {found['disagreement']:.1%} of the images")
+    if not found.get("bound_change", 0.0) >= -max_bound_loss:
+        reasons.append(f"its bound is {-found['bound_change']:.3g} nats lower")
+    if not all(np.isfinite(change) for change in found["largest_change"].values()):
+        reasons.append("an answer is not finite, or has another shape")
+    return reasons
+
+
+def _answers(version, asked, image):
+    """{signature: answers for all images}, and the seconds they took once everything was warm."""
+    for name, output in asked.items():
+        version.of_images(name, output, image[:1])
+    began = time.perf_counter()
+    answers = {name: version.of_images(name, output, image) for name, output in asked.items()}
+    return answers, round(time.perf_counter() - began, 3)
+
+
+def _classes(version, probs):
+    """Names, because two versions may number their classes differently."""
+    names = version.class_names or [str(k) for k in range(probs.shape[-1])]
+    return np.array(names)[probs.argmax(axis=-1)]
+
+
+def _largest(old, new):
+    return float(np.max(np.abs(old - new))) if old.shape == new.shape else float("inf")

@@ -1,0 +1,40 @@
+"""A page about drift: which tests found another distribution, with the histograms behind them."""
+
+from pathlib import Path
+
+from tfvae.evaluation import figures, pages
+from tfvae.monitoring import drift
+
+_UNITS = {
+    "brightness": "mean gray level of an image",
+    "contrast": "standard deviation of its gray levels",
+    "bound": "bound on log p(x), nats",
+}
+_MEANINGS = {
+    **_UNITS,
+    "codes": "the model's codes: maximum mean discrepancy, permutation test",
+    "classes": "predicted classes: Jensen–Shannon divergence, permutation test",
+}
+
+
+def render(found, level=0.01):
+    """HTML of what `drift.measure` found; nothing outside the page is needed to read it."""
+    tests = found["tests"]
+    plates = [
+        figures.two_histograms(tests[name]["values"]["reference"], tests[name]["values"]["new"], name.title(), unit)
+        for name, unit in _UNITS.items()
+        if name in tests
+    ]
+    rows = [
+        (name, _MEANINGS[name], *_effect(test), test["p_value"], name in drift.drifted(found, level))
+        for name, test in tests.items()
+    ]
+    template = pages.environment(Path(__file__).parent).get_template("drift.html.j2")
+    return template.render(found=found, rows=rows, plates=plates, names=drift.drifted(found, level), level=level)
+
+
+def _effect(test):
+    """(reference, new): means where there are some, else nothing and the size of the difference."""
+    if "reference_mean" in test:
+        return test["reference_mean"], test["new_mean"]
+    return "", test.get("mmd2", test.get("divergence"))

@@ -1,0 +1,227 @@
+"""A served model over a folder or over shards: labels, codes and captions of every image, file by file."""
+
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from tfvae import batch as batches
+from tfvae.data import manifest, records
+from tfvae.serving import export
+from tfvae.training import atomic
+
+DESCRIPTION = "predictions.json"
+FORMATS = ("jsonl", "tfrecord")
+# Signature -> what is kept of its answer, under which name.
+KEPT = {
+    "classify": {"label": "label", "probabilities": "probabilities"},
+    "encode": {"mean": "code", "stddev": "code_stddev"},
+    "caption": {"caption": "caption", "log_prob": "caption_log_prob"},
+}
+_BATCH = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What every part of a batch of predictions has in common.
+
+    Args:
+        version: the path of a version.
+        source: a folder of images, or of shards.
+        output: the folder of the parts.
+        signatures: those of `KEPT` that are asked.
+        suffix: `jsonl` or `tfrecord`.
+        image_shape: (H, W, C) of the records of shards; None for a folder of images.
+    """
+
+    version: str
+    source: str
+    output: str
+    signatures: tuple[str, ...]
+    suffix: str
+    image_shape: tuple[int, int, int] | None
+
+
+def predict(model, source, output, signatures=(), suffix="jsonl", rows_per_part=1000, spread=map, report=print):
+    """Asks a model about every image, and goes on where an earlier call stopped.
+
+    A line (or tf.Example) for every image: `file`, and `label`, `probabilities`, `code`, `code_stddev`, `caption`,
+    `caption_log_prob` as far as the model has them; `error` instead for a file that is no image.
+
+    Args:
+        model: a version, or a base path whose newest version is taken.
+        source: a folder of images, or of shards that ingest wrote.
+        output: the folder of the parts `part-<i>-of-<n>.<suffix>`; each appears when it is whole.
+        signatures: of `classify`, `encode` and `caption`; all that the model has by default.
+        suffix: `jsonl`, or `tfrecord` for tf.Examples.
+        rows_per_part: files in a part; with shards a part is a shard.
+        spread: applies a function to values as `map` does, maybe in other processes that see the same files.
+        report: called with a line for people.
+
+    Returns:
+        {"images", "errors", "parts"}: counts.
+
+    Raises:
+        ValueError: for a model or a source that is none, a signature that the model lacks, an unknown suffix, or an
+            output that holds the predictions of something else.
+    """
+    if suffix not in FORMATS:
+        raise ValueError(f"`format` must be one of {FORMATS}, got {suffix!r}.")
+    if rows_per_part < 1:
+        raise ValueError(f"`rows_per_part` must be at least 1, got {rows_per_part}.")
+    version = export.newest(model)
+    source = Path(source).expanduser()
+    shape, parts = _parts(source, rows_per_part)
+    asked = _signatures(version, signatures)
+    job = Job(str(version), str(source), str(output), asked, suffix, shape)
+    _describe(job, parts)
+    numbered = [(i, len(parts), rows) for i, rows in enumerate(parts)]
+    counts = list(spread(functools.partial(_part, job), numbered))
+    total = {"images": sum(n for n, _ in counts), "errors": sum(bad for _, bad in counts), "parts": len(parts)}
+    report(f"{total['images']} images, {total['errors']} of them unreadable, in {total['parts']} parts in {output}")
+    return total
+
+
+def _parts(source, rows_per_part):
+    """(image shape or None, rows of every part): names of image files, or of one shard."""
+    if (source / manifest.NAME).is_file():
+        described = manifest.read(source)
+        manifest.verify(source, described)
+        return described.image_shape, [[shard.name] for shard in described.shards]
+    if not source.is_dir():
+        raise ValueError(f"There is no folder {source}; give one of images, or of shards.")
+    files = sorted(
+        os.path.relpath(os.path.join(folder, name), source)
+        for folder, _, names in os.walk(source)
+        for name in names
+        if name.lower().endswith((".png", ".jpg", ".jpeg"))
+    )
+    if not files:
+        raise ValueError(f"{source} holds no PNG or JPEG, which is what a served model reads, and no shards.")
+    return None, [files[i : i + rows_per_part] for i in range(0, len(files), rows_per_part)]
+
+
+def _signatures(version, asked):
+    """The signatures to ask, those of the model where none are named."""
+    has = [name for name in KEPT if name in export.describe(version)["signatures"]]
+    missing = [name for name in asked if name not in has]
+    if missing or not has:
+        raise ValueError(f"{version} has the signatures {has} of {list(KEPT)}; it cannot be asked to {missing}.")
+    return tuple(name for name in KEPT if name in (asked or has))
+
+
+def _describe(job, parts):
+    """Writes down what the output is of, or compares: parts of two models are never mixed."""
+    output = Path(job.output)
+    described = {
+        "model": export.digest(job.version), "source": str(Path(job.source).resolve()), "signatures": job.signatures,
+        "format": job.suffix, "parts": len(parts), "rows": hashlib.sha256(json.dumps(parts).encode()).hexdigest(),
+    }  # fmt: skip
+    described = json.loads(json.dumps(described))
+    path = output / DESCRIPTION
+    if path.is_file():
+        there = json.loads(path.read_text())
+        differing = sorted(name for name in described if there.get(name) != described[name])
+        if differing:
+            raise ValueError(f"{output} holds predictions of something else: another {', '.join(differing)}.")
+        return
+    if output.exists() and any(output.iterdir()):
+        raise ValueError(f"{output} is not empty and holds no {DESCRIPTION}; name another folder.")
+    output.mkdir(parents=True, exist_ok=True)
+    atomic.write_json(path, described)
+
+
+def _part(job, numbered):
+    """Writes one part unless it is there; (images, errors) in it."""
+    number, of, rows = numbered
+    path = Path(job.output) / f"part-{number:05}-of-{of:05}.{job.suffix}"
+    counted = path.with_name(f".{path.name}.counts")
+    if path.exists() and counted.exists():
+        return tuple(json.loads(counted.read_text()))
+    answers = [line for chunk in _chunks(job, rows) for line in _asked(job, chunk)]
+    beside = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    (_write_jsonl if job.suffix == "jsonl" else _write_tfrecord)(beside, answers)
+    counts = len(answers), sum("error" in line for line in answers)
+    atomic.write_json(counted, counts)
+    beside.rename(path)
+    return counts
+
+
+def _chunks(job, rows):
+    """Batches of (names, images): encoded ones of files, or gray levels of records."""
+    if job.image_shape is None:
+        for i in range(0, len(rows), _BATCH):
+            yield rows[i : i + _BATCH], [(Path(job.source) / name).read_bytes() for name in rows[i : i + _BATCH]]
+        return
+    for shard in rows:
+        for batch in tf.data.TFRecordDataset(str(Path(job.source) / shard)).batch(_BATCH):
+            yield _names(batch), records.parse(batch, job.image_shape)[batches.IMAGE].numpy() / np.float32(255.0)
+
+
+def _names(serialised):
+    feature = tf.io.FixedLenFeature([], tf.string, default_value="")
+    parsed = tf.io.parse_example(serialised, {records.FILE_NAME: feature})
+    return [name.decode(errors="replace") for name in parsed[records.FILE_NAME].numpy()]
+
+
+def _asked(job, chunk):
+    """A line for every image of a batch."""
+    names, content = chunk
+    served = _loaded(job.version)
+    encoded = job.image_shape is None
+    lines = [{"file": name} for name in names]
+    try:
+        for signature in job.signatures:
+            argument = {"image_bytes" if encoded else "image": tf.constant(content)}
+            answer = served.signatures[f"{signature}_bytes" if encoded else signature](**argument)
+            for name, kept in KEPT[signature].items():
+                for line, value in zip(lines, answer[name].numpy(), strict=True):
+                    line[kept] = value
+    except tf.errors.InvalidArgumentError as error:
+        if len(names) == 1:
+            return [{"file": names[0], "error": _reason(error)}]
+        # A bad image fails its batch, so each of them is asked about by itself.
+        return [line for i in range(len(names)) for line in _asked(job, (names[i : i + 1], content[i : i + 1]))]
+    return lines
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded(version):
+    """The model, once a process."""
+    return tf.saved_model.load(version)
+
+
+def _reason(error):
+    text = " ".join(str(error.message).split())
+    found = text.find("These rows of the batch")
+    return text[found:].removeprefix("These rows of the batch hold ").split(":")[0] if found >= 0 else text[:200]
+
+
+def _write_jsonl(path, lines):
+    path.write_text("".join(json.dumps({name: _plain(value) for name, value in line.items()}) + "\n" for line in lines))
+
+
+def _plain(value):
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+
+
+def _write_tfrecord(path, lines):
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for line in lines:
+            features = {name: _feature(value) for name, value in line.items()}
+            example = tf.train.Example(features=tf.train.Features(feature=features))
+            writer.write(example.SerializeToString(deterministic=True))
+
+
+def _feature(value):
+    if isinstance(value, str | bytes):
+        content = value.encode() if isinstance(value, str) else value
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[content]))
+    return tf.train.Feature(float_list=tf.train.FloatList(value=np.ravel(value)))
