@@ -17,12 +17,12 @@ from pipelines import components, evaluation, schema, trainer
 from tfvae.batch import LABELLED
 
 
-def make(settings, connection=None):
+def make(settings, root=""):
     """The pipeline of `pipelines.settings.Settings`.
 
     Args:
         settings: checked ones; the manifest is read, and the implied schema written where none is.
-        connection: of ML Metadata; by default the SQLite file in `settings.workdir`.
+        root: where artifacts go; a folder in `settings.workdir` by default.
 
     Returns:
         `tfx.orchestration.pipeline.Pipeline`.
@@ -33,11 +33,10 @@ def make(settings, connection=None):
     judged = _judgement(settings, described, examples, trained)
     return pipeline.Pipeline(
         pipeline_name=settings.name,
-        pipeline_root=str(settings.root.resolve()),
+        pipeline_root=root or str(settings.root.resolve()),
         components=[examples, *checked, transform, *tuner, trained, *judged],
         enable_cache=True,
-        metadata_connection_config=connection
-        or metadata.sqlite_metadata_connection_config(str(settings.metadata.resolve())),
+        metadata_connection_config=metadata.sqlite_metadata_connection_config(str(settings.metadata.resolve())),
         beam_pipeline_args=list(settings.beam_args),
     )
 

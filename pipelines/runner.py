@@ -21,7 +21,7 @@ def run(settings):
         ValueError: where another process runs the same pipeline.
     """
     began = time.monotonic()
-    with _locked(settings.workdir), _quiet():
+    with _locked(settings.workdir), quiet():
         stale = record.mark_stale(settings) if settings.metadata.exists() else 0
         if stale:
             print(f"{stale} execution(s) of a run that was killed are marked as failed; going on from what was done.")
@@ -63,7 +63,7 @@ def _locked(workdir):
 
 
 @contextlib.contextmanager
-def _quiet():
+def quiet():
     """A line for every node that begins, in the place of TFX's pages about each.
 
     The command line is hidden: TFX parses it once more for the flags of Beam, which takes a preset's fields for new.

@@ -17,8 +17,14 @@ _MEANINGS = {
 }
 
 
-def render(found, level=0.01):
-    """HTML of what `drift.measure` found; nothing outside the page is needed to read it."""
+def render(found, level=0.01, anomalies=()):
+    """HTML of what `drift.measure` found; nothing outside the page is needed to read it.
+
+    Args:
+        found: its answer.
+        level: as of `drift.drifted`.
+        anomalies: what else was found, a text for each, such as those of TensorFlow Data Validation.
+    """
     tests = found["tests"]
     plates = [
         figures.two_histograms(tests[name]["values"]["reference"], tests[name]["values"]["new"], name.title(), unit)
@@ -29,8 +35,9 @@ def render(found, level=0.01):
         (name, _MEANINGS[name], *_effect(test), test["p_value"], name in drift.drifted(found, level))
         for name, test in tests.items()
     ]
+    changed = drift.drifted(found, level)
     template = pages.environment(Path(__file__).parent).get_template("drift.html.j2")
-    return template.render(found=found, rows=rows, plates=plates, names=drift.drifted(found, level), level=level)
+    return template.render(found=found, rows=rows, plates=plates, names=changed, level=level, anomalies=anomalies)
 
 
 def _effect(test):
