@@ -12,11 +12,24 @@ import pytest
 import tensorflow as tf
 
 from tfvae.batch import DataInfo
+from tfvae.configs import sdgm_digits
+from tfvae.data import load
+from tfvae.serving import export
 
 
 @pytest.fixture(autouse=True)
 def _seeded():
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(scope="session")
+def exported_sdgm(tmp_path_factory):
+    """(model, data, its first version through the whole gate); nobody may change them."""
+    config = sdgm_digits.get_config("tiny")
+    data = load.load(config.data)
+    model = config.model.build(data.info, seed=0).prepare(next(iter(data.training_batches(0))))
+    base = tmp_path_factory.mktemp("savedmodels") / "sdgm"
+    return model, data, export.export(model, data, base, origin={"git": "abc"})
 
 
 @pytest.fixture

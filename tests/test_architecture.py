@@ -67,6 +67,15 @@ def test_models_and_data_never_meet():
         assert not [name for name in imports(path) if room_of(name) == other], f"{path} imports {other}"
 
 
+def test_tfvae_does_without_pipelines():
+    for path in ROOT.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [name.name for name in node.names] if isinstance(node, ast.Import) else []
+            found = [name for name in names if name.split(".")[0] in ("pipelines", "tfx", "apache_beam")]
+            assert not found, f"{path} imports {found}"
+
+
 def test_binaries_are_short():
     for path in (ROOT / "bin").glob("*.py"):
         lines = len(path.read_text().splitlines())

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfvae.configs import sdgm_digits, vae_digits
+from tfvae.configs import vae_digits
 from tfvae.data import load
 from tfvae.models import vae
 from tfvae.serving import export, gate, requests
@@ -34,18 +34,8 @@ def open_gate(monkeypatch):
     monkeypatch.setattr(gate, "check", lambda *args: REPORT)
 
 
-@pytest.fixture(scope="module")
-def sdgm(tmp_path_factory):
-    """(model, data, its first version through the whole gate)."""
-    config = sdgm_digits.get_config("tiny")
-    data = load.load(config.data)
-    model = config.model.build(data.info, seed=0).prepare(next(iter(data.training_batches(0))))
-    base = tmp_path_factory.mktemp("savedmodels") / "sdgm"
-    return model, data, export.export(model, data, base, origin={"git": "abc"})
-
-
-def test_a_version_holds_what_a_server_wants(sdgm):
-    version = sdgm[-1]
+def test_a_version_holds_what_a_server_wants(exported_sdgm):
+    version = exported_sdgm[-1]
     assert version.name == "1" and os.listdir(version.parent) == ["1"]
     for file in ("saved_model.pb", "variables/variables.index", "assets.extra/tf_serving_warmup_requests"):
         assert (version / file).is_file()
@@ -69,8 +59,8 @@ def test_an_output_that_cannot_be_is_refused_before_anything_is_loaded(tmp_path,
         export.check_output(tmp_path / "new" / "sdgm")
 
 
-def test_a_version_says_what_it_is(sdgm):
-    _, data, version = sdgm
+def test_a_version_says_what_it_is(exported_sdgm):
+    _, data, version = exported_sdgm
     described = export.describe(version)
     assert described["signatures"]["serving_default"] == described["signatures"]["classify"]
     assert described["signatures"]["score"] == {
@@ -84,8 +74,8 @@ def test_a_version_says_what_it_is(sdgm):
     assert "score(image: float32 [None, 8, 8, 1], seed: int64 [None])" in summary and "reload       passed" in summary
 
 
-def test_a_reloaded_version_classifies_as_the_model_does(sdgm):
-    model, data, version = sdgm
+def test_a_reloaded_version_classifies_as_the_model_does(exported_sdgm):
+    model, data, version = exported_sdgm
     raw = data.test.image[:5]
     answer = tf.saved_model.load(str(version)).signatures["classify"](image=tf.constant(raw / 255.0, tf.float32))
     np.testing.assert_allclose(answer["probabilities"], model.classify(data.transform.observe(raw)), atol=1e-5)

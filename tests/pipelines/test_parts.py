@@ -1,0 +1,148 @@
+"""The parts of a pipeline by themselves."""
+
+import dataclasses
+import pathlib
+import subprocess
+import sys
+import types
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipelines import beam, components, metrics, preprocessing, schema, trainer
+from pipelines.settings import Settings
+from tfvae.data import ingest, manifest
+from tfvae.evaluation import classification
+from tfvae.training import trainer as training
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def test_metrics_are_those_of_evaluation(rng):
+    probs = rng.dirichlet(np.ones(4), 300).astype(np.float32)
+    label = rng.integers(0, 4, 300)
+    probs[7, 2] = np.nan
+    for combiner, expected in (
+        (metrics._Error("k", ""), classification.error_rate(probs, label)),
+        (metrics._CalibrationError("k", ""), classification.expected_calibration_error(probs, label)),
+    ):
+        halves = []
+        for rows in (slice(0, 100), slice(100, 300)):
+            sums = combiner.create_accumulator()
+            for k, p in zip(label[rows], probs[rows]):
+                sums = sums + combiner.of_example([k], {"probabilities": p})
+            halves.append(sums)
+        assert combiner.extract_output(combiner.merge_accumulators(halves)) == {"k": pytest.approx(expected)}
+
+
+def test_transform_gives_what_a_run_reads():
+    inputs = {
+        "image": tf.constant([[b"abcd"], [b"efgh"]]),
+        "shape": tf.constant([[2, 2, 1], [2, 2, 1]], tf.int64),
+        "label": tf.SparseTensor([[1, 0]], tf.constant([3], tf.int64), [2, 1]),
+        "file_name": tf.SparseTensor([[0, 0]], ["x.png"], [2, 1]),
+    }
+    outputs = preprocessing.preprocessing_fn(inputs, {"image_shape": [2, 2, 1]})
+    assert set(outputs) == {"image", "shape", "label"}
+    np.testing.assert_array_equal(outputs["label"], [[-1], [3]])
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        preprocessing.preprocessing_fn(inputs, {"image_shape": [2, 3, 1]})
+
+
+def test_the_schema_is_of_the_manifest_and_can_be_curated(settings, tmp_path):
+    path = schema.write(tmp_path / "schema.pbtxt", settings.described())
+    found = {feature.name: feature for feature in schema.read(path).feature}
+    assert found["label"].int_domain.max == 2 and found["image"].presence.min_fraction == 1.0
+    path.write_text("feature { name: 'image' }")
+    assert [feature.name for feature in schema.read(schema.write(path, settings.described())).feature] == ["image"]
+    path.write_text("no schema")
+    with pytest.raises(ValueError, match="is no schema as text"):
+        schema.read(path)
+
+
+def test_beam_gives_results_in_order_and_the_same_shards(photos, tmp_path):
+    spread = beam.spread(["--direct_running_mode=in_memory"])
+    assert spread(abs, [-3, 2, -1]) == [3, 2, 1] and spread(abs, []) == []
+    quiet = {"report": lambda text: None, "records_per_shard": 50}
+    made = ingest.ingest(photos, tmp_path / "beam", spread=spread, resume=True, **quiet)
+    assert made == ingest.ingest(photos, tmp_path / "alone", **quiet)
+    for shard in made.shards:
+        assert (tmp_path / "beam" / shard.name).read_bytes() == (tmp_path / "alone" / shard.name).read_bytes()
+
+
+def test_a_model_that_fails_the_gate_is_not_blessed(tmp_path):
+    blessing = components.standard_artifacts.InfraBlessing()
+    blessing.uri = str(tmp_path / "blessing")
+    model = components.standard_artifacts.Model()
+    model.uri = str(tmp_path / "model")
+    (tmp_path / "model" / "Format-Serving").mkdir(parents=True)
+    components.ExportGate.test_call(model=model, blessing=blessing, name="digits")
+    assert blessing.get_int_custom_property("blessed") == 0
+    assert "There is no file of answers" in components.reason(blessing.uri)
+
+
+def test_the_tuner_tries_settings_and_the_trainer_takes_the_best(settings, tmp_path, monkeypatch):
+    tuned = dataclasses.replace(
+        settings, workdir=tmp_path, tuner_trials=2, tuned={"training.learning_rate": (1e-3, 1e-2)}
+    )
+    tuned.check()
+    folders = {}
+    for shard in settings.described().shards:
+        folder = tmp_path / f"Split-{shard.split}_{shard.stream}"
+        folder.mkdir()
+        (folder / "data").write_bytes((settings.shards / shard.name).read_bytes())
+        folders.setdefault(shard.split, []).append(f"{folder}/*")
+    told = types.SimpleNamespace(
+        custom_config=trainer.config(tuned), train_files=folders["train"], eval_files=folders["validation"],
+        working_dir=str(tmp_path / "tuner"),
+    )  # fmt: skip
+    tried = []
+
+    def train(experiment, directory, **_):
+        tried.append(experiment.training.learning_rate)
+        return {"best_error": abs(experiment.training.learning_rate - 0.003)}
+
+    monkeypatch.setattr(training, "train", train)
+    tuner = trainer.tuner_fn(told).tuner
+    tuner.search()
+    assert len(set(tried)) == 2 and all(1e-3 <= rate <= 1e-2 for rate in tried)
+    told.hyperparameters = tuner.get_best_hyperparameters()[0].get_config()
+    experiment, _ = trainer.prepared(told, trainer._hyperparameters(told))
+    assert experiment.training.learning_rate == min(tried, key=lambda rate: abs(rate - 0.003))
+    assert manifest.read(experiment.data.path).counts["train-labelled"] == 60
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"tuned": {"training.rate": (1, 2)}, "tuner_trials": 1}, "must name a number of the preset"),
+        ({"tuned": {"training.epochs": (5, 2)}, "tuner_trials": 1}, "the smaller one first"),
+        ({"tuner_trials": 3}, "go together"),
+        ({"schema": "nowhere.pbtxt"}, "There is no schema file nowhere.pbtxt"),
+    ],
+)
+def test_what_no_pipeline_can_be_made_of_is_refused(settings, fields, told):
+    with pytest.raises(ValueError, match=told):
+        dataclasses.replace(settings, **fields).check()
+
+
+def test_the_newest_span_is_taken(settings, tmp_path):
+    for number in (1, 2, 10):
+        (tmp_path / f"span-{number}").symlink_to(settings.shards)
+    assert dataclasses.replace(settings, shards=tmp_path).span.name == "span-10"
+    assert isinstance(settings, Settings)
+
+
+def test_flags_that_are_wrong_are_told_in_a_line_and_kubeflow_compiles(settings, tmp_path):
+    common = [
+        "--config=tfvae/configs/sdgm_digits.py:tiny", f"--input={settings.shards}", f"--workdir={tmp_path / 'work'}",
+        f"--output={tmp_path / 'served' / 'digits'}",
+    ]  # fmt: skip
+    command = [sys.executable, "-m", "pipelines.local", *common, "--tune=epochs"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1 and "error: `--tune` takes field=low:high" in done.stderr
+    compile_ = [sys.executable, "-m", "pipelines.kubeflow", *common, "--image=tfvae:1", f"--file={tmp_path / 'p.json'}"]
+    done = subprocess.run(compile_, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert '"WholePusher"' in (tmp_path / "p.json").read_text()

@@ -1,0 +1,96 @@
+"""A served model over folders and shards: every image a line, bad ones named, nothing twice, nothing mixed."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from tfvae.data import ingest
+from tfvae.serving import predictions
+
+
+@pytest.fixture
+def photos(exported_sdgm, tmp_path):
+    _, data, _ = exported_sdgm
+    for i in range(5):
+        path = tmp_path / "photos" / "abcde"[i] / f"{i}.png"
+        path.parent.mkdir(parents=True)
+        Image.fromarray(data.test.image[i, ..., 0]).save(path)
+    (tmp_path / "photos" / "c" / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
+    return tmp_path / "photos"
+
+
+def lines(folder):
+    return [json.loads(line) for path in sorted(folder.glob("*.jsonl")) for line in path.read_text().splitlines()]
+
+
+def predict(*args, **kwargs):
+    return predictions.predict(*args, report=lambda text: None, **kwargs)
+
+
+def test_every_image_has_a_line_and_a_bad_one_its_reason(exported_sdgm, photos, tmp_path):
+    model, data, version = exported_sdgm
+    counts = predict(version.parent, photos, tmp_path / "out", rows_per_part=4)
+    assert counts == {"images": 6, "errors": 1, "parts": 2}
+    found = {line.pop("file"): line for line in lines(tmp_path / "out")}
+    assert found.pop("c/bad.png") == {"error": "no readable PNG or JPEG image"}
+    image = data.transform.observe(data.test.image[:5])
+    probs = np.array([line["probabilities"] for line in found.values()])
+    np.testing.assert_allclose(probs, model.classify(image), atol=1e-5)
+    np.testing.assert_allclose([line["code"] for line in found.values()], model.encode(image).mean(), atol=1e-5)
+    assert [line["label"] for line in found.values()] == [data.class_names[k] for k in probs.argmax(axis=1)]
+
+
+def test_shards_give_what_their_images_give(exported_sdgm, photos, tmp_path):
+    version = exported_sdgm[2]
+    ingest.ingest(photos, tmp_path / "shards", report=lambda text: None)
+    predict(version, photos, tmp_path / "of_files", ("classify",))
+    predict(version, tmp_path / "shards", tmp_path / "of_shards", ("classify",), suffix="tfrecord")
+    of_files = {line["file"]: line["probabilities"] for line in lines(tmp_path / "of_files") if "label" in line}
+    found = {}
+    for path in sorted((tmp_path / "of_shards").glob("*.tfrecord")):
+        for record in tf.data.TFRecordDataset(str(path)):
+            feature = tf.train.Example.FromString(record.numpy()).features.feature
+            found[feature["file"].bytes_list.value[0].decode()] = feature["probabilities"].float_list.value
+    assert set(found) == set(of_files)
+    for name, probs in found.items():
+        np.testing.assert_allclose(probs, of_files[name], atol=1e-5)
+
+
+def test_what_is_done_is_not_done_again(exported_sdgm, photos, tmp_path):
+    version, out = exported_sdgm[2], tmp_path / "out"
+
+    def killed(function, values):
+        yield function(next(iter(values)))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        predict(version, photos, out, rows_per_part=2, spread=killed)
+    (first,) = out.glob("*.jsonl")
+    before = first.stat().st_mtime_ns, first.read_bytes()
+    assert predict(version, photos, out, rows_per_part=2)["images"] == 6
+    assert (first.stat().st_mtime_ns, first.read_bytes()) == before
+    assert len(lines(out)) == 6 and not [name for name in os.listdir(out) if "partial" in name]
+
+
+def test_predictions_of_something_else_are_not_mixed(exported_sdgm, photos, tmp_path):
+    version, out = exported_sdgm[2], tmp_path / "out"
+    predict(version, photos, out, ("encode",))
+    with pytest.raises(ValueError, match=r"predictions of something else: another signatures"):
+        predict(version, photos, out, ("classify",))
+    with pytest.raises(ValueError, match=r"is not empty and holds no predictions.json"):
+        predict(version, photos, photos)
+
+
+def test_what_cannot_be_asked_is_told(exported_sdgm, photos, tmp_path):
+    version = exported_sdgm[2]
+    with pytest.raises(ValueError, match=r"cannot be asked to \['caption'\]"):
+        predict(version, photos, tmp_path / "out", ("caption",))
+    with pytest.raises(ValueError, match=r"holds no version of a model"):
+        predict(photos, photos, tmp_path / "out")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match=r"holds no PNG or JPEG"):
+        predict(version, tmp_path / "empty", tmp_path / "out")
