@@ -42,6 +42,7 @@ def config(settings):
         "image_shape": list(described.image_shape),
         "class_names": list(described.class_names),
         "captions": described.captions,
+        "counts": described.counts,
         "runs": str((settings.workdir / "runs").resolve()),
         "tfvae": tfvae.__version__,
         "tuned": {field: list(bounds) for field, bounds in settings.tuned.items()},
@@ -62,7 +63,11 @@ def prepared(fn_args, changed=None):
     shards = Path(settings["runs"]) / f"shards-{hashlib.sha256(json.dumps(files).encode()).hexdigest()[:16]}"
     if not shards.exists():
         described = manifest.Manifest(
-            tuple(settings["image_shape"]), tuple(settings["class_names"]), (), {}, captions=settings["captions"]
+            tuple(settings["image_shape"]),
+            tuple(settings["class_names"]),
+            (),
+            settings["counts"],
+            captions=settings["captions"],
         )
         examples.to_shards(files, shards, described)
     data = dataclasses.replace(experiment.data, source="shards", path=str(shards))

@@ -1,7 +1,6 @@
 """Ingestion in pieces: spread over workers, resumed after a kill, from sets of TFDS, from a pipeline's examples."""
 
 import gzip
-import json
 import multiprocessing
 
 import numpy as np
@@ -113,7 +112,7 @@ def test_a_set_of_tfds_becomes_shards(made_set, tmp_path):
     )
     assert made.counts == {"train-labelled": 27, "validation-labelled": 3, "test-labelled": 10}
     assert made.class_names == ("a", "b", "c") and made.image_shape == (5, 5, 1)
-    direct = load.load(load.Config(source="tfds", name="made_images", data_dir=str(made_set), num_validation=3))
+    direct = load.load(load.Config(source="tfds", name="made_images", data_dir=str(made_set), labels_per_class=0))
     ours = load.load(load.Config(source="shards", path=str(tmp_path / "shards"), labels_per_class=1))
     np.testing.assert_array_equal(ours.test.image, direct.test.image)
     np.testing.assert_array_equal(ours.test.label, direct.test.label)
@@ -164,6 +163,10 @@ def _rows(rows):
 
 def test_a_file_that_is_no_example_is_named(photos, tmp_path):
     described = quietly(photos, tmp_path / "shards")
-    (tmp_path / "bad.gz").write_bytes(gzip.compress(json.dumps([1]).encode()))
+    (tmp_path / "bad.gz").write_bytes(gzip.compress(b"no record, but long enough to have a header"))
     with pytest.raises(ValueError, match=r"bad.gz is no TFRecord file"):
         examples.to_shards({"train-labelled": [tmp_path / "bad.gz"]}, tmp_path / "again", described)
+    (tmp_path / "cut.gz").write_bytes(gzip.compress(b""))
+    with pytest.raises(ValueError, match=r"should be {'train-labelled': 8}, there are {'train-labelled': 0}"):
+        examples.to_shards({"train-labelled": [tmp_path / "cut.gz"]}, tmp_path / "again", described)
+    assert not (tmp_path / "again").exists()

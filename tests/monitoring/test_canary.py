@@ -105,7 +105,7 @@ def test_the_divergence_of_classes_is_jensen_shannons(rng):
 
 def test_sources_that_do_not_fit_are_told(photos, tmp_path):
     ingest.ingest(photos, tmp_path / "shards", report=lambda text: None)
-    with pytest.raises(ValueError, match=r"not \(9, 9, 1\)"):
+    with pytest.raises(ValueError, match=r"the model takes \(9, 9, 1\)"):
         served.sample(tmp_path / "shards", (9, 9, 1), 5)
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="holds no image"):

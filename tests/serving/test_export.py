@@ -1,3 +1,4 @@
+import contextlib
 import os
 import threading
 import time
@@ -117,29 +118,73 @@ def test_the_gate_error_names_the_point():
     assert isinstance(error, ValueError)
 
 
-def test_a_reader_never_sees_half_a_version(encoder, tmp_path, open_gate):
+@contextlib.contextmanager
+def watched(base):
+    """A reader that polls a base path as a server does; yields ({versions seen}, [versions that were not whole])."""
     wanted = {"saved_model.pb", "variables", "assets.extra"}
     halves, seen, stop = [], set(), threading.Event()
 
     def poll():
         while not stop.is_set():
-            for version in (name for name in os.listdir(tmp_path) if name.isdigit()):
+            for version in (name for name in os.listdir(base) if name.isdigit()):
                 seen.add(version)
-                description = tmp_path / version / "assets.extra" / export.DESCRIPTION
-                if not (wanted <= set(os.listdir(tmp_path / version)) and description.stat().st_size):
+                description = base / version / "assets.extra" / export.DESCRIPTION
+                if not (wanted <= set(os.listdir(base / version)) and description.stat().st_size):
                     halves.append(version)
             time.sleep(0.0005)
 
     reader = threading.Thread(target=poll)
     reader.start()
     try:
-        for _ in range(2):
-            export.export(*encoder, tmp_path)
+        yield seen, halves
     finally:
         time.sleep(0.05)
         stop.set()
         reader.join()
+
+
+def test_a_reader_never_sees_half_a_version(encoder, tmp_path, open_gate):
+    with watched(tmp_path) as (seen, halves):
+        for _ in range(2):
+            export.export(*encoder, tmp_path)
     assert seen == {"1", "2"} and not halves
+
+
+def test_a_reader_never_sees_half_a_pushed_version(exported_sdgm, tmp_path):
+    """And the old ones stay loadable while the new ones appear."""
+    with watched(tmp_path) as (seen, halves):
+        for number in range(1, 6):
+            assert export.push(exported_sdgm[2], tmp_path) == tmp_path / str(number)
+            assert "classify" in tf.saved_model.load(str(tmp_path / "1")).signatures
+    assert seen == set("12345") and not halves
+    assert {export.digest(tmp_path / name) for name in seen} == {export.digest(exported_sdgm[2])}
+
+
+def test_a_push_that_fails_or_is_killed_leaves_no_version(exported_sdgm, tmp_path, monkeypatch):
+    digests = iter(["a", "b"])
+    monkeypatch.setattr(export, "digest", lambda path: next(digests))
+    with pytest.raises(OSError, match="is not what was copied"):
+        export.push(exported_sdgm[2], tmp_path)
+    assert os.listdir(tmp_path) == []
+    monkeypatch.setattr(export.shutil, "rmtree", lambda *args, **kwargs: None)
+    monkeypatch.setattr(export, "digest", lambda path: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        export.push(exported_sdgm[2], tmp_path)
+    assert [name for name in os.listdir(tmp_path) if name.isdigit()] == []
+
+
+def test_a_version_can_be_checked_again_and_a_flipped_bit_is_found(exported_sdgm, tmp_path):
+    version = export.push(exported_sdgm[2], tmp_path)
+    assert gate.check_again(version).reload == "passed"
+    weights = next((version / "variables").glob("variables.data*"))
+    content = bytearray(weights.read_bytes())
+    content[len(content) // 2] ^= 64
+    weights.write_bytes(content)
+    with pytest.raises(gate.GateError):
+        gate.check_again(version)
+    (version / "assets.extra" / requests.ANSWERS_FILE).unlink()
+    with pytest.raises(gate.GateError, match="There is no file of answers"):
+        gate.check_again(version)
 
 
 def test_what_a_killed_export_leaves_is_no_version(encoder, tmp_path, open_gate, monkeypatch):

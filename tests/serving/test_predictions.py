@@ -19,7 +19,7 @@ def photos(exported_sdgm, tmp_path):
         path = tmp_path / "photos" / "abcde"[i] / f"{i}.png"
         path.parent.mkdir(parents=True)
         Image.fromarray(data.test.image[i, ..., 0]).save(path)
-    (tmp_path / "photos" / "c" / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
+    (tmp_path / "photos" / "c" / "bad.png").write_bytes(b"no image at all")
     return tmp_path / "photos"
 
 

@@ -17,13 +17,15 @@ def to_shards(files, folder, described):
     Args:
         files: "<split>-<stream>" -> paths of TFRecords, compressed with gzip where their names end with `.gz`.
         folder: of the shards, made anew.
-        described: the `Manifest` of the data that the examples come from: image shape, class names and captions.
+        described: the `Manifest` of the data that the examples come from: image shape, class names, captions, and how
+            many records there must be.
 
     Returns:
         The `Manifest` of the new shards: one for every file, so that memory holds one file at a time.
 
     Raises:
-        ValueError: for a file that is no TFRecord file.
+        ValueError: for a file that is no TFRecord file, or another number of records than there were: of a file that
+            was cut, TensorFlow reads what is left and says nothing.
     """
     folder = Path(folder)
     beside = folder.with_name(f".{folder.name}.partial")
@@ -34,9 +36,12 @@ def to_shards(files, folder, described):
         for part, paths in sorted(files.items())
         for i, path in enumerate(sorted(paths))
     )
-    made = manifest.Manifest(
-        described.image_shape, described.class_names, shards, manifest.count(shards), captions=described.captions
-    )
+    counts = manifest.count(shards)
+    missing = {part: num for part, num in counts.items() if num != described.counts.get(part)}
+    if missing:
+        wanted = {part: described.counts.get(part, 0) for part in missing}
+        raise ValueError(f"The examples in {folder} should be {wanted}, there are {missing}. Run the pipeline anew.")
+    made = manifest.Manifest(described.image_shape, described.class_names, shards, counts, captions=described.captions)
     (beside / manifest.NAME).write_text(made.to_json())
     shutil.rmtree(folder, ignore_errors=True)
     beside.rename(folder)

@@ -58,8 +58,8 @@ def builder_of(name, data_dir=""):
 def class_names(builder):
     """A name for every label; () where the set names none."""
     label_key = _KEYS.get(builder.name, ("image", "label"))[1]
-    feature = builder.info.features.get(label_key) if hasattr(builder.info.features, "get") else None
-    return tuple(getattr(feature, "names", None) or ())
+    features = builder.info.features
+    return tuple(getattr(features[label_key], "names", None) or ()) if label_key in features else ()
 
 
 def rows(builder, split, image_size=0):
