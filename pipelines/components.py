@@ -48,7 +48,7 @@ def anomalies_in(uri):
         infos = {**proto.anomaly_info}
         if proto.HasField("dataset_anomaly_info"):
             infos["the examples"] = proto.dataset_anomaly_info
-        found += [f"{name} in {split}: {info.description}" for name, info in sorted(infos.items())]
+        found += [f"{name} in {split}: {info.description.rstrip('.')}" for name, info in sorted(infos.items())]
     return found
 
 

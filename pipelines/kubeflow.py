@@ -17,14 +17,18 @@ _FILE = flags.DEFINE_string("file", "pipeline.json", "What is written: upload it
 _ROOT = flags.DEFINE_string("root", "", "Where artifacts go, e.g. gs://bucket/pipelines; the workdir by default.")
 
 
+def write(settings, image, file, root=""):
+    """Writes the compiled pipeline of checked `Settings` to a file."""
+    made = graph.make(settings, root=root)
+    with runner.quiet():
+        KubeflowV2DagRunner(KubeflowV2DagRunnerConfig(default_image=image), output_filename=str(file)).run(made)
+
+
 @friendly
 def main(argv):
     del argv
     settings = command.settings()
-    made = graph.make(settings, root=_ROOT.value)
-    config = KubeflowV2DagRunnerConfig(default_image=_IMAGE.value)
-    with runner.quiet():
-        KubeflowV2DagRunner(config, output_filename=_FILE.value).run(made)
+    write(settings, _IMAGE.value, _FILE.value, _ROOT.value)
     print(f"{_FILE.value} holds the pipeline {settings.name}.")
 
 

@@ -1,6 +1,12 @@
 """These tests need the environment of the pipelines: `tools/test` runs them in it (tools/pipeline_environment)."""
 
 import importlib.util
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -10,6 +16,12 @@ from sklearn import datasets
 from pipelines.settings import Settings
 from tfvae.configs import sdgm_digits
 from tfvae.data import ingest
+
+ROOT = pathlib.Path(__file__).parents[2]
+COMMAND = [
+    sys.executable, "-m", "pipelines.local", "--config=tfvae/configs/sdgm_digits.py:tiny",
+    "--config.data.labels_per_class=0", "--config.training.epochs=40", "--config.training.learning_rate=0.003",
+]  # fmt: skip
 
 collect_ignore_glob = [] if importlib.util.find_spec("tfx") else ["test_*.py"]
 
@@ -41,3 +53,23 @@ def settings(photos, tmp_path_factory):
     experiment.data.labels_per_class = 0
     experiment.training.epochs, experiment.training.learning_rate = 40, 0.003
     return Settings("digits", experiment, base / "shards", base / "work", base / "served" / "digits")
+
+
+@pytest.fixture(scope="session")
+def first_run(settings):
+    """The first run, which is killed inside the Trainer and started again; (exit code, record, log of the training)."""
+    from pipelines import record, runner
+
+    flags = [f"--input={settings.shards}", f"--workdir={settings.workdir}", f"--output={settings.output}"]
+    with open(settings.output.parents[1] / "log", "w") as log:
+        child = subprocess.Popen([*COMMAND, *flags], cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
+        deadline = time.monotonic() + 300
+        while not list(settings.workdir.glob("runs/*/checkpoints/*")) and child.poll() is None:
+            assert time.monotonic() < deadline, pathlib.Path(log.name).read_text()[-2000:]
+            time.sleep(0.05)
+        assert child.poll() is None, pathlib.Path(log.name).read_text()[-2000:]
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+    assert [node for node in record.read(settings)["nodes"] if node["state"] == "RUNNING"]
+    code = runner.run(settings)
+    return code, record.read(settings)

@@ -7,11 +7,12 @@ from tests.serving import examples_of_readme as readme
 from tfvae.serving import export
 
 
-def test_the_grpc_example_is_answered(exported_sdgm, tmp_path):
+def test_the_grpc_example_is_answered(settings, first_run, tmp_path):
+    signatures = export.describe(export.newest(settings.output))["signatures"]
     (example,) = (block for block in readme.blocks("python") if "PredictionServiceStub" in block)
-    asked = {name for name in export.describe(exported_sdgm[2])["signatures"] if f'ask("{name}"' in example}
-    assert asked == set(export.describe(exported_sdgm[2])["signatures"]) - {"serving_default"}
-    with readme.serving(exported_sdgm[2].parent, tmp_path) as ports:
+    asked = {name for name in signatures if f'ask("{name}"' in example}
+    assert asked == set(signatures) - {"serving_default"}
+    with readme.serving(settings.output, tmp_path) as ports:
         (tmp_path / "client.py").write_text(readme.with_ports(example, ports))
         command = [sys.executable, "client.py"]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=240)

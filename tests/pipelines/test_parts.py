@@ -1,7 +1,7 @@
 """The parts of a pipeline by themselves."""
 
 import dataclasses
-import pathlib
+import json
 import subprocess
 import sys
 import types
@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines import beam, components, metrics, preprocessing, schema, trainer
+from pipelines import beam, components, kubeflow, metrics, preprocessing, schema, trainer
 from pipelines.settings import Settings
+from tests.pipelines.conftest import ROOT
 from tfvae.data import ingest, manifest
 from tfvae.evaluation import classification
 from tfvae.training import trainer as training
-
-ROOT = pathlib.Path(__file__).parents[2]
 
 
 def test_metrics_are_those_of_evaluation(rng):
@@ -134,15 +133,22 @@ def test_the_newest_span_is_taken(settings, tmp_path):
     assert isinstance(settings, Settings)
 
 
-def test_flags_that_are_wrong_are_told_in_a_line_and_kubeflow_compiles(settings, tmp_path):
-    common = [
-        "--config=tfvae/configs/sdgm_digits.py:tiny", f"--input={settings.shards}", f"--workdir={tmp_path / 'work'}",
-        f"--output={tmp_path / 'served' / 'digits'}",
+def test_flags_that_are_wrong_are_told_in_a_line(settings, tmp_path):
+    command = [
+        sys.executable, "-m", "pipelines.local", "--config=tfvae/configs/sdgm_digits.py:tiny", "--tune=epochs",
+        f"--input={settings.shards}", f"--workdir={tmp_path / 'work'}", f"--output={tmp_path / 'served' / 'digits'}",
     ]  # fmt: skip
-    command = [sys.executable, "-m", "pipelines.local", *common, "--tune=epochs"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1 and "error: `--tune` takes field=low:high" in done.stderr
-    compile_ = [sys.executable, "-m", "pipelines.kubeflow", *common, "--image=tfvae:1", f"--file={tmp_path / 'p.json'}"]
-    done = subprocess.run(compile_, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert '"WholePusher"' in (tmp_path / "p.json").read_text()
+    assert not (tmp_path / "work").exists()
+
+
+def test_the_graph_compiles_for_kubeflow(settings, tmp_path):
+    tuned = dataclasses.replace(settings, tuner_trials=2, tuned={"training.learning_rate": (1e-3, 1e-2)})
+    kubeflow.write(tuned, "tfvae:1", tmp_path / "pipeline.json", root="gs://bucket/pipelines")
+    compiled = json.loads((tmp_path / "pipeline.json").read_text())
+    tasks = compiled["pipelineSpec"]["root"]["dag"]["tasks"]
+    assert {"ImportExampleGen", "StopAtAnomalies", "Tuner", "Trainer", "Evaluator", "WholePusher"} <= set(tasks)
+    executors = compiled["pipelineSpec"]["deploymentSpec"]["executors"]
+    images = {executor["container"]["image"] for executor in executors.values() if "container" in executor}
+    assert images == {"tfvae:1"}

@@ -1,5 +1,6 @@
 import contextlib
 import os
+import shutil
 import threading
 import time
 
@@ -152,12 +153,17 @@ def test_a_reader_never_sees_half_a_version(encoder, tmp_path, open_gate):
 
 def test_a_reader_never_sees_half_a_pushed_version(exported_sdgm, tmp_path):
     """And the old ones stay loadable while the new ones appear."""
+    copy = tmp_path / "copy"
+    shutil.copytree(exported_sdgm[2], copy)
     with watched(tmp_path) as (seen, halves):
         for number in range(1, 6):
-            assert export.push(exported_sdgm[2], tmp_path) == tmp_path / str(number)
+            note = copy / "assets.extra" / "note"
+            note.write_text(str(number))
+            assert export.push(copy, tmp_path) == tmp_path / str(number)
+            assert export.push(copy, tmp_path) == tmp_path / str(number), "the same version was pushed again"
             assert "classify" in tf.saved_model.load(str(tmp_path / "1")).signatures
     assert seen == set("12345") and not halves
-    assert {export.digest(tmp_path / name) for name in seen} == {export.digest(exported_sdgm[2])}
+    assert export.digest(tmp_path / "5") == export.digest(copy)
 
 
 def test_a_push_that_fails_or_is_killed_leaves_no_version(exported_sdgm, tmp_path, monkeypatch):

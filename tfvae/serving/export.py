@@ -51,15 +51,18 @@ def push(version, output):
     """Copies an exported version, which lies elsewhere, under a base path as its next one; all of it or nothing.
 
     Returns:
-        pathlib.Path of the new version.
+        pathlib.Path of the new version, or of the newest one where that is the same already.
 
     Raises:
         OSError: for a copy that is not byte for byte what it was made of; nothing is left behind.
     """
-    output = pathlib.Path(output)
+    output, wanted = pathlib.Path(output), digest(version)
+    versions = _versions(output)
+    if versions and digest(versions[-1]) == wanted:
+        return versions[-1]
     with _incoming(output) as directory:
         shutil.copytree(version, directory)
-        if digest(directory) != digest(version):
+        if digest(directory) != wanted:
             raise OSError(f"The copy of {version} in {output} is not what was copied. See to the disk and push again.")
         return _publish(directory, output)
 
@@ -136,10 +139,16 @@ def newest(model):
     model = pathlib.Path(model)
     if (model / "saved_model.pb").is_file():
         return model
-    versions = [path for path in model.glob("*") if path.name.isdigit() and (path / "saved_model.pb").is_file()]
+    versions = _versions(model)
     if not versions:
         raise ValueError(f"{model} holds no version of a model: export one first with tfvae-export.")
-    return max(versions, key=lambda path: int(path.name))
+    return versions[-1]
+
+
+def _versions(base):
+    """The versions in a base path, the newest last."""
+    found = [path for path in base.glob("*") if path.name.isdigit() and (path / "saved_model.pb").is_file()]
+    return sorted(found, key=lambda path: int(path.name))
 
 
 def describe(version):
