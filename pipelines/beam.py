@@ -5,30 +5,15 @@ cluster; a function that is cut off leaves what it finished behind, and callers 
 """
 
 import functools
-import logging
 import pickle
-import shlex
 import tempfile
 from pathlib import Path
 
 import apache_beam as beam
-from absl import flags
-from absl import logging as absl_logging
 from apache_beam.options.pipeline_options import PipelineOptions
-
-_WORKERS = flags.DEFINE_integer("workers", 1, "Processes on this machine.", lower_bound=1)
-_BEAM = flags.DEFINE_string("beam", "", "Flags of a Beam runner, e.g. '--runner=FlinkRunner --flink_master=...'.")
-_SCRATCH = flags.DEFINE_string("scratch", None, "A folder that all workers see, for results on their way.")
 
 # One machine: a process for each worker. `--runner=FlinkRunner` and the like take its place.
 _LOCAL = "--direct_running_mode=multi_processing"
-
-
-def of_flags():
-    """`spread` as the flags say, without Beam's pages about each worker."""
-    absl_logging.set_verbosity(absl_logging.WARNING)
-    logging.getLogger("apache_beam").setLevel(logging.WARNING)
-    return spread(shlex.split(_BEAM.value), _WORKERS.value, _SCRATCH.value)
 
 
 def spread(arguments=(), num_workers=1, scratch=None):

@@ -8,14 +8,14 @@ It writes the very shards of tfvae-ingest, and goes on where one that was killed
 
 from absl import app
 
-from pipelines import beam
+from pipelines import workers
 from tfvae.bin import errors, ingest
 
 
 @errors.friendly
 def main(argv):
     del argv
-    ingest.ingested(beam.of_flags(), resume=True)
+    ingest.ingested(workers.of_flags(), resume=True)
 
 
 if __name__ == "__main__":

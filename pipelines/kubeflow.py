@@ -1,36 +1,19 @@
-"""Compiles the pipeline of a preset for Kubeflow Pipelines (v2) or Vertex AI:
+"""The pipeline for Kubeflow Pipelines v2 and Vertex AI."""
 
-python -m pipelines.kubeflow --config=tfvae/configs/sdgm_folder.py --input=gs://bucket/shards ... \
-  --image=registry/tfvae-pipeline:1 --root=gs://bucket/pipelines --file=pipeline.json
-
-The image holds this checkout with the extra `pipeline`; every path is one that its containers see.
-"""
-
-from absl import app, flags
 from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRunner, KubeflowV2DagRunnerConfig
 
-from pipelines import command, graph, runner
-from tfvae.bin.errors import friendly, parse_flags
-
-_IMAGE = flags.DEFINE_string("image", None, "Container image with tfvae and its extra `pipeline`.", required=True)
-_FILE = flags.DEFINE_string("file", "pipeline.json", "What is written: upload it to Kubeflow or Vertex AI.")
-_ROOT = flags.DEFINE_string("root", "", "Where artifacts go, e.g. gs://bucket/pipelines; the workdir by default.")
+from pipelines import graph, runner
 
 
 def write(settings, image, file, root=""):
-    """Writes the compiled pipeline of checked `Settings` to a file."""
+    """Writes the compiled pipeline of checked `Settings` to a file.
+
+    Args:
+        settings: `pipelines.settings.Settings`; its paths are those that containers see.
+        image: of the containers, with tfvae and its extra `pipeline`.
+        file: what is written.
+        root: where artifacts go; the workdir's by default.
+    """
     made = graph.make(settings, root=root)
     with runner.quiet():
         KubeflowV2DagRunner(KubeflowV2DagRunnerConfig(default_image=image), output_filename=str(file)).run(made)
-
-
-@friendly
-def main(argv):
-    del argv
-    settings = command.settings()
-    write(settings, _IMAGE.value, _FILE.value, _ROOT.value)
-    print(f"{_FILE.value} holds the pipeline {settings.name}.")
-
-
-if __name__ == "__main__":
-    app.run(main, flags_parser=parse_flags)

@@ -7,14 +7,14 @@ It writes the very lines of tfvae-predict, and goes on where one that was killed
 
 from absl import app
 
-from pipelines import beam
+from pipelines import workers
 from tfvae.bin import errors, predict
 
 
 @errors.friendly
 def main(argv):
     del argv
-    predict.predicted(beam.of_flags())
+    predict.predicted(workers.of_flags())
 
 
 if __name__ == "__main__":

@@ -108,7 +108,7 @@ def test_an_anomaly_stops_the_run_before_anything_is_trained(settings, first_run
     strange = dataclasses.replace(settings, schema=str(tmp_path / "schema.pbtxt"))
     assert runner.run(strange) == runner.REFUSED
     told = capsys.readouterr().out
-    assert "label in train_labelled: " in told and "Unexpectedly high value: 2" in told
+    assert "label in train_labelled: " in told and "Unexpectedly large value: 2" in told
     assert "Trainer" not in states(settings)
 
 
