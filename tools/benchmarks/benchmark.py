@@ -81,8 +81,31 @@ def run(name, arguments, cases, comparisons, unit, data, checks=None):
     comparisons = [asked for asked in comparisons if {asked.case, asked.peer} <= named]
     load, began = machine.load(), time.monotonic()
     timings = harness.measure(cases, arguments.rounds, arguments.slice_seconds, arguments.seed, report=_progress)
+    about = {
+        "versions": _versions(cases),
+        "rounds": arguments.rounds,
+        "slice_seconds": arguments.slice_seconds,
+        "noisy_slices": {"kept": timings.noisy, "of": len(cases) * arguments.rounds, "repeated": timings.repeats},
+        "data": data,
+        "checks": checks or {},
+        "unit": unit,
+    }
     units = {case.name: case.units for case in cases}
-    results = [comparison.compare(asked, timings.seconds, units) for asked in comparisons]
+    conclude(name, arguments, timings.seconds, units, comparisons, load, began, about)
+
+
+def conclude(name, arguments, seconds, units, comparisons, load, began, about):
+    """Prints what was timed, and writes it down if asked to.
+
+    Args:
+        name, arguments, comparisons: as of `run`.
+        seconds: case -> seconds a call, one a round.
+        units: case -> units of a call.
+        load: `machine.load()` before.
+        began: `time.monotonic()` before.
+        about: further entries of the JSON: "versions", "rounds", "data", "unit" and others.
+    """
+    results = [comparison.compare(asked, seconds, units) for asked in comparisons]
     document = {
         "benchmark": name,
         "command": _command(name, arguments),
@@ -91,20 +114,14 @@ def run(name, arguments, cases, comparisons, unit, data, checks=None):
         "machine": machine.description(),
         "load_before": load,
         "load_after": machine.load(),
-        "versions": _versions(cases),
         "TF_ENABLE_ONEDNN_OPTS": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "unset (on)"),
         "seed": arguments.seed,
-        "rounds": arguments.rounds,
-        "slice_seconds": arguments.slice_seconds,
         "compute_seconds": round(time.monotonic() - began, 1),
-        "noisy_slices": {"kept": timings.noisy, "of": len(cases) * arguments.rounds, "repeated": timings.repeats},
-        "data": data,
-        "checks": checks or {},
-        "unit": unit,
-        "cases": {key: _case(seconds, units[key]) for key, seconds in timings.seconds.items()},
+        **about,
+        "cases": {key: _case(values, units[key]) for key, values in seconds.items()},
         "ratios": [_ratio(result) for result in results],
     }
-    _show(document, timings, units, results)
+    _show(document, seconds, units, results)
     if arguments.output:
         path = Path(arguments.output)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -125,19 +142,17 @@ def check_peers(arguments, *modules):
     peers.check(arguments.peer_python, modules)
 
 
-def _show(document, timings, units, results):
-    described = document["machine"]
-    noisy = document["noisy_slices"]
+def _show(document, seconds, units, results):
+    described, noisy = document["machine"], document.get("noisy_slices")
     print(f"{described['cpu']}, {described['cores']} cores, {described['memory_gib']} GiB; {described['system']}")
     print(", ".join(f"{name} {version}" for name, version in document["versions"].items()))
+    slices = f"; {noisy['kept']} of {noisy['of']} slices noisy, {noisy['repeated']} repeated" if noisy else ""
+    length = f" of {document['slice_seconds']} s" if "slice_seconds" in document else ""
     print(
-        f"load {document['load_before'][0]} before, {document['load_after'][0]} after; "
-        f""
-        f"{noisy['kept']} of {noisy['of']} slices noisy, {noisy['repeated']} repeated; "
-        f"TF_ENABLE_ONEDNN_OPTS {document['TF_ENABLE_ONEDNN_OPTS']}; {document['rounds']} rounds of "
-        f"{document['slice_seconds']} s\n"
+        f"load {document['load_before'][0]} before, {document['load_after'][0]} after{slices}; "
+        f"TF_ENABLE_ONEDNN_OPTS {document['TF_ENABLE_ONEDNN_OPTS']}; {document['rounds']} rounds{length}\n"
     )
-    print(comparison.table(timings.seconds, units, document["unit"]) + "\n")
+    print(comparison.table(seconds, units, document["unit"]) + "\n")
     for result in results:
         print(result.line())
 
