@@ -7,30 +7,35 @@ cluster; a function that is cut off leaves what it finished behind, and callers 
 import functools
 import pickle
 import tempfile
+import uuid
 from pathlib import Path
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
-# One machine: a process for each worker. `--runner=FlinkRunner` and the like take its place.
-_LOCAL = "--direct_running_mode=multi_processing"
+# A process for each worker of this machine. The runner is named, because Beam's default looks for one of another kind
+# on the internet first.
+_LOCAL = ("--runner=FnApiRunner", "--direct_running_mode=multi_processing")
 
 
 def spread(arguments=(), num_workers=1, scratch=None):
     """A `map` that applies its function on Beam.
 
     Args:
-        arguments: flags of Beam's runner; without any, Beam's own runner with `num_workers` processes.
+        arguments: flags of Beam's runner; without any, Beam's own with `num_workers` processes.
         num_workers: of those.
         scratch: a folder that all workers see, for results; a temporary one of this machine by default.
 
     Returns:
         (function, values) -> results in the order of the values; the function and the values are pickled.
+
+    Raises:
+        ValueError: for a runner on other machines without `scratch`.
     """
-    options = PipelineOptions(
-        list(arguments) or [_LOCAL, f"--direct_num_workers={num_workers}"], save_main_session=False
-    )
-    return functools.partial(_mapped, options, scratch)
+    if arguments and not scratch and "--runner=FnApiRunner" not in arguments:
+        raise ValueError("Workers of a Beam runner need a folder that all of them see: name one, `--scratch=`.")
+    options = list(arguments) or [*_LOCAL, f"--direct_num_workers={num_workers}"]
+    return functools.partial(_mapped, PipelineOptions(options, save_main_session=False), scratch)
 
 
 def _mapped(options, scratch, function, values):
@@ -43,15 +48,27 @@ def _mapped(options, scratch, function, values):
                 | beam.Reshuffle()  # Otherwise all values are one bundle, on one worker.
                 | beam.Map(functools.partial(_call, function, folder))
             )
-        return [pickle.loads(_result(folder, i).read_bytes()) for i in range(len(values))]
+        return [_opened(_result(folder, i)) for i in range(len(values))]
 
 
 def _call(function, folder, numbered):
+    """Leaves the result of one value, or the error that a user can mend: Beam would bury it in its own."""
     number, value = numbered
+    try:
+        result = function(value), None
+    except (ValueError, OSError) as error:
+        result = None, error
     path = _result(folder, number)
-    beside = path.with_suffix(".partial")
-    beside.write_bytes(pickle.dumps(function(value)))
+    beside = path.with_suffix(f".{uuid.uuid4().hex}")
+    beside.write_bytes(pickle.dumps(result))
     beside.rename(path)
+
+
+def _opened(path):
+    value, error = pickle.loads(path.read_bytes())
+    if error is not None:
+        raise error
+    return value
 
 
 def _result(folder, number):

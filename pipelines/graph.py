@@ -46,7 +46,7 @@ def _data(settings, described):
     examples = _examples(settings, described)
     statistics = tfx.StatisticsGen(examples=examples.outputs["examples"])
     inferred = tfx.SchemaGen(statistics=statistics.outputs["statistics"])
-    schema_file = schema.write(settings.schema_file, described)
+    schema_file = schema.pinned(schema.write(settings.schema_file, described), settings.workdir / "schema" / "used")
     curated = ImportSchemaGen(schema_file=str(schema_file.resolve()))
     validator = tfx.ExampleValidator(statistics=statistics.outputs["statistics"], schema=curated.outputs["schema"])
     stop = components.StopAtAnomalies(anomalies=validator.outputs["anomalies"])

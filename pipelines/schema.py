@@ -1,5 +1,7 @@
 """The schema that a manifest implies: what every example must look like, as a file that people curate."""
 
+import hashlib
+
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
@@ -21,6 +23,7 @@ def of_manifest(described):
         label.value_count.max = 1
         label.int_domain.min, label.int_domain.max = 0, len(described.class_names) - 1
         label.int_domain.is_categorical = True
+        label.annotation.tag.extend(described.class_names)  # In the order of their numbers.
         for comparator in (label.drift_comparator, label.skew_comparator):
             comparator.jensen_shannon_divergence.threshold = LABEL_DRIFT
     for name in (records.CAPTION, records.TAG, records.PAIR, records.FILE_NAME):
@@ -34,6 +37,30 @@ def write(path, described):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text_format.MessageToString(of_manifest(described)))
     return path
+
+
+def pinned(path, folder):
+    """A copy of a schema under a name that its content gives it; TFX's cache looks at paths, not into files."""
+    content = path.read_bytes()
+    copy = folder / f"{hashlib.sha256(content).hexdigest()[:16]}.pbtxt"
+    if not copy.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(content)
+    return copy
+
+
+def check(schema, described):
+    """Raises ValueError where the classes of a manifest are not those of a schema, in the same order.
+
+    Labels are numbers, so that classes under other names would pass for those that a model knows.
+    """
+    of_label = next((feature for feature in schema.feature if feature.name == batches.LABEL), None)
+    names = tuple(of_label.annotation.tag) if of_label else ()
+    if names and described.class_names and names != tuple(described.class_names):
+        raise ValueError(
+            f"The schema is for the classes {list(names)}, the examples have {list(described.class_names)}. Ingest "
+            "with the same classes, or curate the schema (the tags of `label`) and train anew."
+        )
 
 
 def read(path):

@@ -10,6 +10,9 @@ from tfvae.data import manifest
 from tfvae.experiment import Experiment
 from tfvae.serving import export
 
+# In this process. Beam's default would look for a runner of another kind on the internet first.
+LOCAL_BEAM = ("--runner=FnApiRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1")
+
 
 @dataclasses.dataclass(frozen=True)
 class Thresholds:
@@ -59,7 +62,7 @@ class Settings:
     schema: str = ""
     tuner_trials: int = 0
     tuned: dict[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
-    beam_args: tuple[str, ...] = ("--direct_running_mode=in_memory", "--direct_num_workers=1")
+    beam_args: tuple[str, ...] = LOCAL_BEAM
 
     @property
     def span(self):

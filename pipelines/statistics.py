@@ -1,16 +1,18 @@
 """Statistics of shards against a schema and against those of the training data, by TensorFlow Data Validation."""
 
 import tensorflow_data_validation as tfdv
+from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines import schema
 from tfvae.data import manifest
 
 
-def anomalies(settings, new):
+def anomalies(settings, reference, new):
     """What is wrong with new shards, a text for each anomaly.
 
     Args:
-        settings: the pipeline's; its schema and its training rows are what the new ones are compared with.
+        settings: the pipeline's, for its schema.
+        reference: the folder of the shards that the new ones are compared with.
         new: the folder of the new shards.
 
     Raises:
@@ -18,13 +20,15 @@ def anomalies(settings, new):
     """
     manifest.verify(new, manifest.read(new))
     expected = schema.read(schema.write(settings.schema_file, settings.described()))
-    found = tfdv.validate_statistics(_of(new), expected, previous_statistics=_of(settings.span))
+    statistics = (_of(folder, settings.beam_args) for folder in (new, reference))
+    found = tfdv.validate_statistics(next(statistics), expected, previous_statistics=next(statistics))
     infos = dict(found.anomaly_info)
     if found.HasField("dataset_anomaly_info"):
         infos["the examples"] = found.dataset_anomaly_info
     return [f"{name}: {info.description}" for name, info in sorted(infos.items())]
 
 
-def _of(folder):
+def _of(folder, beam_args):
     """Statistics of all examples of a folder of shards."""
-    return tfdv.generate_statistics_from_tfrecord(str(folder / "*.tfrecord"))
+    options = PipelineOptions(list(beam_args))
+    return tfdv.generate_statistics_from_tfrecord(str(folder / "*.tfrecord"), pipeline_options=options)

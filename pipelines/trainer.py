@@ -42,7 +42,7 @@ def config(settings):
         "image_shape": list(described.image_shape),
         "class_names": list(described.class_names),
         "captions": described.captions,
-        "counts": described.counts,
+        "counts": {part: num for part, num in described.counts.items() if not part.startswith("test-")},
         "runs": str((settings.workdir / "runs").resolve()),
         "tfvae": tfvae.__version__,
         "tuned": {field: list(bounds) for field, bounds in settings.tuned.items()},
@@ -127,9 +127,7 @@ def _files(patterns):
     for pattern in patterns:
         folder = Path(pattern).parent
         part = folder.name.removeprefix("Split-").replace("_", "-")
-        files = sorted(str(path) for path in folder.iterdir() if path.is_file())
-        if files:
-            found[part] = files
+        found[part] = sorted(str(path) for path in folder.iterdir() if path.is_file())
     return found
 
 

@@ -17,4 +17,6 @@ def of_flags():
     """`beam.spread` as the flags say, without Beam's pages about each worker."""
     absl_logging.set_verbosity(absl_logging.WARNING)
     logging.getLogger("apache_beam").setLevel(logging.WARNING)
+    if _BEAM.value and flags.FLAGS["workers"].present:
+        raise ValueError("`--workers` are processes of this machine; with `--beam` the runner's own flags name them.")
     return beam.spread(shlex.split(_BEAM.value), _WORKERS.value, _SCRATCH.value)

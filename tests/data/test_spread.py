@@ -167,6 +167,6 @@ def test_a_file_that_is_no_example_is_named(photos, tmp_path):
     with pytest.raises(ValueError, match=r"bad.gz is no TFRecord file"):
         examples.to_shards({"train-labelled": [tmp_path / "bad.gz"]}, tmp_path / "again", described)
     (tmp_path / "cut.gz").write_bytes(gzip.compress(b""))
-    with pytest.raises(ValueError, match=r"should be {'train-labelled': 8}, there are {'train-labelled': 0}"):
+    with pytest.raises(ValueError, match=r"The examples should be {.*, there are {'train-labelled': 0}"):
         examples.to_shards({"train-labelled": [tmp_path / "cut.gz"]}, tmp_path / "again", described)
     assert not (tmp_path / "again").exists()

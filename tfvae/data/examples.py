@@ -7,12 +7,12 @@ from pathlib import Path
 import tensorflow as tf
 
 from tfvae import batch as batches
-from tfvae.data import manifest
+from tfvae.data import manifest, records
 from tfvae.data.rows import NO_LABEL
 
 
 def to_shards(files, folder, described):
-    """Writes tf.Examples as shards that the source `shards` reads; what is already there and whole is left.
+    """Writes tf.Examples as shards that the source `shards` reads; what is already there is replaced.
 
     Args:
         files: "<split>-<stream>" -> paths of TFRecords, compressed with gzip where their names end with `.gz`.
@@ -37,10 +37,8 @@ def to_shards(files, folder, described):
         for i, path in enumerate(sorted(paths))
     )
     counts = manifest.count(shards)
-    missing = {part: num for part, num in counts.items() if num != described.counts.get(part)}
-    if missing:
-        wanted = {part: described.counts.get(part, 0) for part in missing}
-        raise ValueError(f"The examples in {folder} should be {wanted}, there are {missing}. Run the pipeline anew.")
+    if counts != described.counts:
+        raise ValueError(f"The examples should be {described.counts}, there are {counts}. Run the pipeline anew.")
     made = manifest.Manifest(described.image_shape, described.class_names, shards, counts, captions=described.captions)
     (beside / manifest.NAME).write_text(made.to_json())
     shutil.rmtree(folder, ignore_errors=True)
@@ -58,10 +56,8 @@ def _shard(path, file):
         found = [_plain(record.numpy()) for record in tf.data.TFRecordDataset(str(file), compression)]
     except tf.errors.DataLossError as error:
         raise ValueError(f"{file} is no TFRecord file that can be read: {error.message}.") from error
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for record in sorted(found, key=lambda record: hashlib.sha256(record).digest()):
-            writer.write(record)
-    return manifest.describe(path, len(found))
+    found.sort(key=lambda record: hashlib.sha256(record).digest())
+    return manifest.describe(path, records.write(path, found))
 
 
 def _plain(record):

@@ -3,7 +3,9 @@
 import contextlib
 import dataclasses
 import errno
+import fcntl
 import functools
+import glob
 import hashlib
 import json
 import math
@@ -12,11 +14,9 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
-import tensorflow as tf
-
 from tfvae import batch as batches
 from tfvae.data import folder as folders
-from tfvae.data import framing, manifest, records
+from tfvae.data import manifest, records
 from tfvae.data.rows import NO_LABEL
 
 _DONE = ".done"  # Beside a shard that is whole: its `Shard` as JSON.
@@ -141,39 +141,60 @@ def _all_or_nothing(output, key=""):
     old = output.with_name(f".{output.name}.old-{os.getpid()}")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        if not key:
-            shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir(exist_ok=True)
-        yield beside
-        _sync(beside)
-        if output.exists():
-            output.rename(old)
-        try:
-            beside.rename(output)
-        except OSError:
-            if old.exists():
-                old.rename(output)
-            raise
-        _sync(output.parent)
-        shutil.rmtree(old, ignore_errors=True)
-    except (OSError, tf.errors.OpError) as error:
+        with _alone(output):
+            _remove_others(output, beside)
+            beside.mkdir(exist_ok=True)
+            yield beside
+            _sync(beside)
+            if output.exists():
+                output.rename(old)
+            try:
+                beside.rename(output)
+            except OSError:
+                if old.exists():
+                    old.rename(output)
+                raise
+            _sync(output.parent)
+            shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
         raise _write_error(error, output) from error
     finally:
         if not key:
             shutil.rmtree(beside, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def _alone(output):
+    """The output for this process: two would write the same partial folder, and rename it under each other.
+
+    Raises:
+        ValueError: where another process writes it.
+    """
+    path = output.with_name(f".{output.name}.lock")
+    with open(path, "a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(f"Another process is writing {output}: wait for it, or name another folder.") from None
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _remove_others(output, beside):
+    """Removes what ingestions of other images, or with other flags, left when they were killed."""
+    for folder in output.parent.glob(f".{glob.escape(output.name)}.partial-*"):
+        if folder != beside:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def _write_error(error, output):
-    """An OSError that says what happened to the output; TensorFlow's writer has errors of its own."""
-    number = error.errno if isinstance(error, OSError) else _errno(str(error))
-    cause = os.strerror(number) if number else str(error)
-    advice = "Make room and start again." if number in _FULL else "See to it and start again."
+    """An OSError that says what happened to the output."""
+    cause = os.strerror(error.errno) if error.errno else str(error)
+    advice = "Make room and start again." if error.errno in _FULL else "See to it and start again."
     text = f"The shards could not be written: {cause}. {advice} What was there before is unchanged"
-    return OSError(number or errno.EIO, text, str(output))
-
-
-def _errno(text):
-    return next((number for number in (*_FULL, errno.EACCES) if os.strerror(number) in text), 0)
+    return OSError(error.errno or errno.EIO, text, str(output))
 
 
 def _parts(found, split, stream, records_per_shard):
@@ -206,15 +227,7 @@ def _written(records_of, folder, part):
     path, done = folder / part.name, folder / f"{part.name}{_DONE}"
     if done.exists():
         return manifest.Shard(**json.loads(done.read_text()))
-    size, num = 0, 0
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for record in records_of(part.rows):
-            writer.write(record)
-            size += framing.size(record)
-            num += 1
-    _sync(path)
-    if path.stat().st_size != size:
-        raise OSError(errno.ENOSPC, f"{path.stat().st_size} of {size} bytes were written", str(path))
+    num = records.write(path, records_of(part.rows))
     shard = manifest.describe(path, num)
     beside = done.with_name(f".{done.name}")
     _write_text(beside, json.dumps(dataclasses.asdict(shard)))

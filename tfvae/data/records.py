@@ -4,8 +4,12 @@ An image is stored as raw bytes up to `RAW_BYTES` (no decoding: 2.5 times the ba
 one is a function of the image's shape, so a reader needs no more than that.
 """
 
+import errno
 import math
+import os
 import struct
+import uuid
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -174,6 +178,42 @@ def _interleaved(files, key):
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=True,
     )
+
+
+def write(path, serialised):
+    """Writes records to a file that appears when it is whole and on the disk.
+
+    Args:
+        path: of the file.
+        serialised: the records, any iterable.
+
+    Returns:
+        How many they were.
+
+    Raises:
+        OSError: where they cannot be written; TensorFlow's writer has errors of its own, and none for a full disk.
+    """
+    path = Path(path)
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    num, size = 0, 0
+    try:
+        with tf.io.TFRecordWriter(str(beside)) as writer:
+            for record in serialised:
+                writer.write(record)
+                num, size = num + 1, size + framing.size(record)
+        with open(beside, "rb") as file:
+            os.fsync(file.fileno())
+            written = os.fstat(file.fileno()).st_size
+        if written != size:
+            raise OSError(errno.ENOSPC, f"{written} of {size} bytes were written", str(path))
+        beside.rename(path)
+    except tf.errors.OpError as error:
+        known = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES)
+        number = next((number for number in known if os.strerror(number) in str(error)), errno.EIO)
+        raise OSError(number, os.strerror(number) if number != errno.EIO else str(error), str(path)) from error
+    finally:
+        beside.unlink(missing_ok=True)
+    return num
 
 
 def _checked(serialised, image_shape):

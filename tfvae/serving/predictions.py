@@ -76,10 +76,10 @@ def predict(model, source, output, signatures=(), suffix="jsonl", rows_per_part=
         raise ValueError(f"`rows_per_part` must be at least 1, got {rows_per_part}.")
     version = export.newest(model)
     source = Path(source).expanduser()
-    shape, parts = _parts(source, rows_per_part)
-    asked = _signatures(version, signatures)
+    shape, parts, stamps = _parts(source, rows_per_part)
+    asked = _signatures(version, signatures, shape)
     job = Job(str(version), str(source), str(output), asked, suffix, shape)
-    _describe(job, parts)
+    _describe(job, parts, stamps)
     numbered = [(i, len(parts), rows) for i, rows in enumerate(parts)]
     counts = list(spread(functools.partial(_part, job), numbered))
     total = {"images": sum(n for n, _ in counts), "errors": sum(bad for _, bad in counts), "parts": len(parts)}
@@ -88,41 +88,59 @@ def predict(model, source, output, signatures=(), suffix="jsonl", rows_per_part=
 
 
 def _parts(source, rows_per_part):
-    """(image shape or None, rows of every part): names of image files, or of one shard."""
+    """(image shape or None, rows of every part, what tells their content): names of image files, or of one shard."""
     if (source / manifest.NAME).is_file():
         described = manifest.read(source)
         manifest.verify(source, described)
-        return described.image_shape, [[shard.name] for shard in described.shards]
+        stamps = [shard.sha256 for shard in described.shards]
+        return described.image_shape, [[shard.name] for shard in described.shards], stamps
     if not source.is_dir():
         raise ValueError(f"There is no folder {source}; give one of images, or of shards.")
     files = sorted(
         os.path.relpath(os.path.join(folder, name), source)
         for folder, _, names in os.walk(source)
         for name in names
-        if name.lower().endswith((".png", ".jpg", ".jpeg"))
+        if name.lower().endswith((".png", ".jpg", ".jpeg")) and _stays_inside(source, os.path.join(folder, name))
     )
     if not files:
         raise ValueError(f"{source} holds no PNG or JPEG, which is what a served model reads, and no shards.")
-    return None, [files[i : i + rows_per_part] for i in range(0, len(files), rows_per_part)]
+    stamps = [[found.st_size, found.st_mtime_ns] for found in map(os.stat, (source / name for name in files))]
+    return None, [files[i : i + rows_per_part] for i in range(0, len(files), rows_per_part)], stamps
 
 
-def _signatures(version, asked):
+def _stays_inside(root, path):
+    """Whether a file is, its links followed, still below the root, and there."""
+    return os.path.exists(path) and Path(os.path.realpath(path)).is_relative_to(root.resolve())
+
+
+def _signatures(version, asked, image_shape):
     """The signatures to ask, those of the model where none are named."""
-    has = [name for name in KEPT if name in export.describe(version)["signatures"]]
+    described = export.describe(version)
+    if image_shape and list(image_shape) != described["image"]["shape"]:
+        raise ValueError(
+            f"The shards hold images of {list(image_shape)}, the model takes {described['image']['shape']}: ingest "
+            "with its `--image_size`, or ask about the folder of images."
+        )
+    ending = "" if image_shape else "_bytes"
+    has = [name for name in KEPT if f"{name}{ending}" in described["signatures"]]
     missing = [name for name in asked if name not in has]
     if missing or not has:
         raise ValueError(f"{version} has the signatures {has} of {list(KEPT)}; it cannot be asked to {missing}.")
     return tuple(name for name in KEPT if name in (asked or has))
 
 
-def _describe(job, parts):
+def _describe(job, parts, stamps):
     """Writes down what the output is of, or compares: parts of two models are never mixed."""
     output = Path(job.output)
+    rows = json.dumps([parts, stamps]).encode("utf-8", "surrogateescape")
     described = {
-        "model": export.digest(job.version), "source": str(Path(job.source).resolve()), "signatures": job.signatures,
-        "format": job.suffix, "parts": len(parts), "rows": hashlib.sha256(json.dumps(parts).encode()).hexdigest(),
-    }  # fmt: skip
-    described = json.loads(json.dumps(described))
+        "model": export.digest(job.version),
+        "source": str(Path(job.source).resolve()),
+        "signatures": list(job.signatures),
+        "format": job.suffix,
+        "parts": len(parts),
+        "images": hashlib.sha256(rows).hexdigest(),
+    }
     path = output / DESCRIPTION
     if path.is_file():
         there = json.loads(path.read_text())
@@ -144,11 +162,12 @@ def _part(job, numbered):
     if path.exists() and counted.exists():
         return tuple(json.loads(counted.read_text()))
     answers = [line for chunk in _chunks(job, rows) for line in _asked(job, chunk)]
-    beside = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    (_write_jsonl if job.suffix == "jsonl" else _write_tfrecord)(beside, answers)
     counts = len(answers), sum("error" in line for line in answers)
     atomic.write_json(counted, counts)
-    beside.rename(path)
+    if job.suffix == "jsonl":
+        atomic.write_bytes(path, "".join(map(_line, answers)).encode())
+    else:
+        records.write(path, map(_example, answers))
     return counts
 
 
@@ -156,11 +175,20 @@ def _chunks(job, rows):
     """Batches of (names, images): encoded ones of files, or gray levels of records."""
     if job.image_shape is None:
         for i in range(0, len(rows), _BATCH):
-            yield rows[i : i + _BATCH], [(Path(job.source) / name).read_bytes() for name in rows[i : i + _BATCH]]
+            names = rows[i : i + _BATCH]
+            yield names, [_read(Path(job.source) / name) for name in names]
         return
     for shard in rows:
         for batch in tf.data.TFRecordDataset(str(Path(job.source) / shard)).batch(_BATCH):
             yield _names(batch), records.parse(batch, job.image_shape)[batches.IMAGE].numpy() / np.float32(255.0)
+
+
+def _read(path):
+    """The bytes of a file; none of one that cannot be read, which is then no image."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def _names(serialised):
@@ -202,8 +230,8 @@ def _reason(error):
     return text[found:].removeprefix("These rows of the batch hold ").split(":")[0] if found >= 0 else text[:200]
 
 
-def _write_jsonl(path, lines):
-    path.write_text("".join(json.dumps({name: _plain(value) for name, value in line.items()}) + "\n" for line in lines))
+def _line(answer):
+    return json.dumps({name: _plain(value) for name, value in answer.items()}) + "\n"
 
 
 def _plain(value):
@@ -212,12 +240,10 @@ def _plain(value):
     return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
 
 
-def _write_tfrecord(path, lines):
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for line in lines:
-            features = {name: _feature(value) for name, value in line.items()}
-            example = tf.train.Example(features=tf.train.Features(feature=features))
-            writer.write(example.SerializeToString(deterministic=True))
+def _example(answer):
+    features = {name: _feature(value) for name, value in answer.items()}
+    example = tf.train.Example(features=tf.train.Features(feature=features))
+    return example.SerializeToString(deterministic=True)
 
 
 def _feature(value):
