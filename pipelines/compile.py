@@ -1,7 +1,7 @@
 """Compiles the pipeline of a preset for Kubeflow Pipelines (v2) or Vertex AI:
 
 python -m pipelines.compile --config=tfvae/configs/sdgm_folder.py --input=/data/shards --workdir=... --output=... \
-  --image=registry/tfvae-pipeline:1 --root=gs://bucket/pipelines --file=pipeline.json
+  --image=registry/tfvae-pipeline:1 --root=/gcs/bucket/pipelines --file=pipeline.json
 
 The image holds this checkout with the extra `pipeline`; every path is one that its containers see.
 """
@@ -13,7 +13,7 @@ from tfvae.bin.errors import friendly, parse_flags
 
 _IMAGE = flags.DEFINE_string("image", None, "Container image with tfvae and its extra `pipeline`.", required=True)
 _FILE = flags.DEFINE_string("file", "pipeline.json", "What is written: upload it to Kubeflow or Vertex AI.")
-_ROOT = flags.DEFINE_string("root", "", "Where artifacts go, e.g. gs://bucket/pipelines; the workdir by default.")
+_ROOT = flags.DEFINE_string("root", "", "Where artifacts go, e.g. /gcs/bucket/pipelines; the workdir by default.")
 
 
 @friendly

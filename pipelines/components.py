@@ -1,6 +1,7 @@
 """Components of ours: the checks that stop a pipeline or a push, and a push that no server sees half of."""
 
 import json
+import os
 from pathlib import Path
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2
@@ -9,6 +10,7 @@ from tfx.components.pusher import executor as pusher
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.dsl.components.base import executor_spec
+from tfx.dsl.io import fileio
 from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_artifacts, standard_component_specs
 from tfx.utils import path_utils, proto_utils
@@ -22,6 +24,10 @@ _BLESSED = "blessed"
 
 class AnomaliesFound(ValueError):
     """Examples that are not what their schema says."""
+
+
+class NotPushed(ValueError):
+    """A model that was not blessed."""
 
 
 @component
@@ -41,10 +47,13 @@ def StopAtAnomalies(
 
 def anomalies_in(uri):
     """Anomalies of all splits below the artifact of an ExampleValidator, a text for each."""
-    found = []
-    for path in sorted(Path(uri).glob("Split-*/SchemaDiff.pb")):
-        proto = anomalies_pb2.Anomalies.FromString(path.read_bytes())
-        split = path.parent.name.removeprefix("Split-")
+    found, paths = [], sorted(fileio.glob(os.path.join(uri, "Split-*", "SchemaDiff.pb")))
+    if not paths:
+        raise AnomaliesFound(f"There is nothing in {uri} that says whether the examples are what the schema says.")
+    for path in paths:
+        with fileio.open(path, "rb") as file:
+            proto = anomalies_pb2.Anomalies.FromString(file.read())
+        split = os.path.basename(os.path.dirname(path)).removeprefix("Split-")
         infos = {**proto.anomaly_info}
         if proto.HasField("dataset_anomaly_info"):
             infos["the examples"] = proto.dataset_anomaly_info
@@ -89,6 +98,17 @@ class _WholeVersions(pusher.Executor):
         custom = json.loads(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
         models_config.update(base.parent, custom[BASE_PATH])
         self._MarkPushed(pushed, pushed_destination=str(version), pushed_version=version.name)
+
+
+@component
+def StopUnlessPushed(
+    pushed: InputArtifact[standard_artifacts.PushedModel],
+    served: OutputArtifact[standard_artifacts.String],
+):
+    """Ends the pipeline in failure where nothing was pushed, whichever orchestrator runs it: TFX calls that success."""
+    if not pushed.get_int_custom_property("pushed"):
+        raise NotPushed("The model was not blessed, so nothing was pushed; the Evaluator and the gate say why.")
+    served.value = pushed.get_string_custom_property("pushed_destination")
 
 
 class WholePusher(Pusher):

@@ -1,4 +1,4 @@
-"""Have new shards drifted from those that a pipeline was trained on?
+"""Have new shards drifted from those behind the last version that a pipeline pushed?
 
 python -m pipelines.drift --config=... --input=shards/ --workdir=runs/pipeline --output=savedmodels/photos \
   --new=new_shards/ [--report=drift.html]
@@ -19,20 +19,23 @@ from tfvae.bin.errors import friendly, parse_flags
 _NEW = flags.DEFINE_string("new", None, "Shards of the new images.", required=True)
 _REPORT = flags.DEFINE_string("report", "drift.html", "The page that is written.")
 _IMAGES = flags.DEFINE_integer("images", 500, "At most so many of each are asked about.", lower_bound=10)
-_LEVEL = flags.DEFINE_float("level", 0.01, "Of all tests together: how often equal data are called changed.", 0.0, 1.0)
+_LEVEL = flags.DEFINE_float("level", 0.01, "How often equal data pass for changed, by all tests.", 0.005, 1.0)
 
 
 @friendly
 def main(argv):
     del argv
     settings = command.settings()
-    from pipelines import runner, statistics  # After the flags are known to be right: TFDV takes seconds to import.
+    from pipelines import record, runner, statistics  # After the flags are known to be right: they take long to import.
     from tfvae.monitoring import drift, drift_report
     from tfvae.training import atomic
 
+    reference, new = record.shards_of_last_push(settings), Path(_NEW.value)
+    if reference.resolve() == new.resolve():
+        raise ValueError(f"`--new` {new} is what the served version was trained on: name other shards.")
     with runner.quiet():
-        anomalies = statistics.anomalies(settings, Path(_NEW.value))
-    found = drift.measure(settings.output, settings.span, _NEW.value, _IMAGES.value)
+        anomalies = statistics.anomalies(settings, reference, new)
+    found = drift.measure(settings.output, reference, new, _IMAGES.value)
     page = drift_report.render(found, _LEVEL.value, anomalies)
     atomic.write_bytes(Path(_REPORT.value), page.encode())
     changed = drift.drifted(found, _LEVEL.value)

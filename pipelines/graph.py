@@ -1,8 +1,10 @@
 """The graph: from shards to a pushed version, the same for every preset and every runner.
 
 ImportExampleGen -> StatisticsGen -> ImportSchemaGen -> ExampleValidator -> StopAtAnomalies -> Transform -> [Tuner]
--> Trainer -> Evaluator (against the last blessed model) and ExportGate -> Pusher
+-> Trainer -> Evaluator (against the last blessed model) and ExportGate -> WholePusher -> StopUnlessPushed
 """
+
+import time
 
 from tfx import components as tfx
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
@@ -90,7 +92,7 @@ def _judgement(settings, described, examples, trained):
         example_splits=_judged(described),
         model=trained.outputs["model"],
         baseline_model=blessed.outputs["model"],
-        eval_config=evaluation.eval_config(settings.thresholds, classifies=_classifies(settings, described)),
+        eval_config=evaluation.eval_config(settings.thresholds, classifies=settings.classifies(described)),
     )
     gate = components.ExportGate(model=trained.outputs["model"], name=settings.name)
     watched = pusher_pb2.PushDestination.Filesystem(base_directory=str(settings.output.resolve()))
@@ -99,9 +101,10 @@ def _judgement(settings, described, examples, trained):
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=gate.outputs["blessing"],
         push_destination=pusher_pb2.PushDestination(filesystem=watched),
-        custom_config={components.BASE_PATH: settings.base_path},
+        # The time keeps the node from being cached: a version may be gone since, and pushing twice does no harm.
+        custom_config={components.BASE_PATH: settings.base_path, "asked": time.time_ns()},
     )
-    return [blessed, evaluator, gate, pusher]
+    return [blessed, evaluator, gate, pusher, components.StopUnlessPushed(pushed=pusher.outputs["pushed_model"])]
 
 
 def _examples(settings, described):
@@ -122,11 +125,6 @@ def _splits(described, *which):
 
 
 def _judged(described):
-    """Test splits that a model is judged by: the labelled ones where there are any."""
+    """Test splits that a model is judged by: the labelled one where there is one."""
     splits = _splits(described, "test")
-    return [split for split in splits if split.endswith(LABELLED) and not split.endswith("unlabelled")] or splits
-
-
-def _classifies(settings, described):
-    """Whether the model will have probabilities: whether its preset trains on labels, and there are any."""
-    return bool(described.class_names) and bool(settings.experiment.data.labelled_batch)
+    return [f"test_{LABELLED}"] if f"test_{LABELLED}" in splits else splits

@@ -1,6 +1,7 @@
 """What a run of a pipeline made of what, as JSON beside the metadata store, readable without it."""
 
 import datetime
+from pathlib import Path
 from typing import NamedTuple
 
 from ml_metadata.proto import metadata_store_pb2 as mlmd
@@ -49,22 +50,42 @@ def read(settings):
 def write(settings, record, seconds, verdict):
     """Writes the record of a run with how it ended into `settings.records`; returns its path."""
     now = datetime.datetime.now(datetime.UTC)
-    ended = {"date": now.isoformat(timespec="seconds"), "seconds": round(seconds, 1), **verdict._asdict()}
+    ended = {
+        "date": now.isoformat(timespec="seconds"), "seconds": round(seconds, 1), "shards": str(settings.span.resolve()),
+        **verdict._asdict(),
+    }  # fmt: skip
     settings.records.mkdir(parents=True, exist_ok=True)
     path = settings.records / f"{now:%Y%m%dT%H%M%S%f}.json"
     atomic.write_json(path, record | ended)
     return path
 
 
-def verdict(record):
-    """What a record says: whether a version was pushed, and if not, why."""
+def shards_of_last_push(settings):
+    """The folder of the shards behind the last version that was pushed.
+
+    Raises:
+        ValueError: where nothing was pushed yet.
+    """
+    for path in sorted(settings.records.glob("*.json"), reverse=True):
+        found = atomic.read_json(path)
+        if found["version"]:
+            return Path(found["shards"])
+    raise ValueError(f"The pipeline in {settings.workdir} has pushed nothing yet, so there is nothing to compare with.")
+
+
+def verdict(record, refused=""):
+    """Whether a version was pushed, and if not, why.
+
+    Args:
+        record: of `read`.
+        refused: why the run was ended, where it was.
+    """
     nodes = {node["node"]: node for node in record["nodes"]}
     artifacts = {artifact["id"]: artifact for artifact in record["artifacts"]}
-    failed = [f"{name} did not complete" for name, node in nodes.items() if node["state"] not in ("COMPLETE", "CACHED")]
     pushed = _output(nodes.get("WholePusher"), artifacts)
-    if not failed and pushed and pushed["properties"].get("pushed"):
+    if not refused and pushed and pushed["properties"].get("pushed"):
         return Verdict(pushed["properties"]["pushed_destination"], [])
-    return Verdict("", failed or _refusals(nodes, artifacts) or ["nothing was pushed"])
+    return Verdict("", [refused] if refused else _refusals(nodes, artifacts) or ["nothing was pushed"])
 
 
 def mark_stale(settings):

@@ -10,6 +10,9 @@ from absl import logging as absl_logging
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
 from pipelines import components, graph, record
+from tfvae.data import manifest
+from tfvae.serving import gate
+from tfvae.training import nan_guard
 
 PUSHED, REFUSED = 0, 3
 
@@ -25,13 +28,15 @@ def run(settings):
         stale = record.mark_stale(settings) if settings.metadata.exists() else 0
         if stale:
             print(f"{stale} execution(s) of a run that was killed are marked as failed; going on from what was done.")
-        refused = _launched(settings)
+        refused, error = _launched(settings)
         found = record.read(settings)
-        verdict = record.Verdict("", refused) if refused else record.verdict(found)
+        verdict = record.verdict(found, refused)
         seconds = time.monotonic() - began
         path = record.write(settings, found, seconds, verdict)
         told = record.told(found)
     print(f"\n{told}\n{seconds:.1f} s; {path} says what was made of what.")
+    if error:
+        raise error
     if verdict.version:
         print(f"{verdict.version} is ready to be served.")
         return PUSHED
@@ -40,12 +45,16 @@ def run(settings):
 
 
 def _launched(settings):
-    """Runs the graph; the reasons for which it was ended before a model was trained, none where it came to its end."""
+    """Runs the graph; (why it was ended where the model or the data were refused, the error where it is another)."""
     try:
         LocalDagRunner().run(graph.make(settings))
-    except components.AnomaliesFound as error:
-        return [str(error)]
-    return []
+    except components.NotPushed:
+        return "", None  # The Evaluator and the gate say more.
+    except (components.AnomaliesFound, gate.GateError, manifest.DamagedShards, nan_guard.NonFiniteError) as error:
+        return str(error), None
+    except Exception as error:
+        return str(error), error
+    return "", None
 
 
 @contextlib.contextmanager

@@ -5,7 +5,9 @@ import json
 import sys
 from pathlib import Path
 
+from pipelines import schema as schemas
 from tfvae import experiment as experiments
+from tfvae.batch import LABELLED
 from tfvae.data import manifest
 from tfvae.experiment import Experiment
 from tfvae.serving import export
@@ -67,8 +69,8 @@ class Settings:
     @property
     def span(self):
         """The folder of shards itself: the newest span, or `shards` where it has none."""
-        spans = sorted(self.shards.glob("span-*"), key=lambda path: int(path.name.removeprefix("span-")))
-        return spans[-1] if spans else self.shards
+        spans = [path for path in self.shards.glob("span-*") if path.name.removeprefix("span-").isdecimal()]
+        return max(spans, key=lambda path: int(path.name.removeprefix("span-")), default=self.shards)
 
     @property
     def root(self):
@@ -106,10 +108,23 @@ class Settings:
             )
         return found
 
+    def classifies(self, described):
+        """Whether the model will have probabilities: something in its preset learns labels, and there are some."""
+        model, data = self.experiment.model, self.experiment.data
+        learns = getattr(model, "label_weight", 1.0) and data.labelled_batch
+        return bool(learns and described.class_names and described.of("train", LABELLED))
+
     def check(self):
         """Raises ValueError for what no pipeline can be made of."""
         export.check_output(self.output)
-        self.described()
+        described = self.described()
+        if self.classifies(described):
+            for split in ("validation", "test"):
+                if not described.of(split, LABELLED):
+                    raise ValueError(
+                        f"{self.span} has no labelled row of the split `{split}`, so that no error could be measured. "
+                        f"Ingest with a `--{split}_fraction` above 0, or give labelled images that split."
+                    )
         self.experiment.training.validate()
         for field, (low, high) in self.tuned.items():
             value = json.loads(experiments.digest(self.experiment))
@@ -124,3 +139,5 @@ class Settings:
             raise ValueError("`--tune` and `--tuner_trials` go together: give both, or neither.")
         if self.schema and not Path(self.schema).is_file():
             raise ValueError(f"There is no schema file {self.schema}.")
+        if self.schema_file.is_file():
+            schemas.check(schemas.read(self.schema_file), described)

@@ -99,7 +99,10 @@ class _Trials(keras_tuner.engine.base_tuner.BaseTuner):
 
     def run_trial(self, trial, *args, **kwargs):
         experiment, directory = prepared(self._fn_args, trial.hyperparameters.values)
-        last = trainer.train(experiment, directory, test_elsewhere=True)
+        try:
+            last = trainer.train(experiment, directory, test_elsewhere=True)
+        except ValueError as error:  # keras-tuner would swallow it, and fail later without a word of it.
+            raise keras_tuner.errors.FatalError(f"{trial.hyperparameters.values}: {error}") from error
         return {self.oracle.objective.name: last[f"best_{experiment.training.monitor}"]}
 
 

@@ -70,3 +70,35 @@ def batch(rng):
         "labelled": {"image": image(6), "label": tf.constant(rng.integers(0, 3, 6))},
         "unlabelled": {"image": image(8)},
     }
+
+
+_ran, _failed = set(), set()
+
+
+@pytest.fixture
+def survives(record_property):
+    """Counts a fault that was put in: `with survives("1 payload"):` around what must hold."""
+
+    @contextlib.contextmanager
+    def counted(fault):
+        record_property("fault", fault)
+        try:
+            yield
+        except BaseException:
+            record_property("fault not survived", fault)
+            raise
+
+    return counted
+
+
+def pytest_runtest_logreport(report):
+    """Collects the faults, whichever process ran the test."""
+    if report.when == "call":
+        _ran.update(fault for name, fault in report.user_properties if name == "fault")
+        _failed.update(fault for name, fault in report.user_properties if name == "fault not survived")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """One line at the end of a run."""
+    if _ran:
+        terminalreporter.write_line(f"faults survived: {len(_ran - _failed)} of {len(_ran)}")

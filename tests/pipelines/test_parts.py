@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import subprocess
 import sys
 import types
@@ -10,10 +11,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines import beam, components, kubeflow, metrics, preprocessing, schema, trainer
+from pipelines import beam, components, kubeflow, metrics, preprocessing, record, schema, statistics, trainer
 from pipelines.settings import Settings
 from tests.pipelines.conftest import ROOT
-from tfvae.data import ingest, manifest
+from tfvae.data import folder, ingest, manifest
 from tfvae.evaluation import classification
 from tfvae.training import trainer as training
 
@@ -61,7 +62,7 @@ def test_the_schema_is_of_the_manifest_and_can_be_curated(settings, tmp_path):
 
 
 def test_beam_gives_results_in_order_and_the_same_shards(photos, tmp_path):
-    spread = beam.spread(["--direct_running_mode=in_memory"])
+    spread = beam.spread(["--runner=FnApiRunner", "--direct_running_mode=in_memory"])
     assert spread(abs, [-3, 2, -1]) == [3, 2, 1] and spread(abs, []) == []
     quiet = {"report": lambda text: None, "records_per_shard": 50}
     made = ingest.ingest(photos, tmp_path / "beam", spread=spread, resume=True, **quiet)
@@ -126,8 +127,47 @@ def test_what_no_pipeline_can_be_made_of_is_refused(settings, fields, told):
         dataclasses.replace(settings, **fields).check()
 
 
+def test_classes_of_another_name_are_no_examples_for_a_schema(settings, tmp_path):
+    path = schema.write(tmp_path / "schema.pbtxt", settings.described())
+    renamed = dataclasses.replace(settings.described(), class_names=("0", "1", "two"))
+    schema.check(schema.read(path), settings.described())
+    with pytest.raises(ValueError, match=r"for the classes \['0', '1', '2'\], the examples have \['0', '1', 'two'\]"):
+        schema.check(schema.read(path), renamed)
+
+
+@pytest.mark.parametrize("split", ["test", "validation"])
+def test_rows_that_a_model_is_judged_by_must_be_there(settings, photos, tmp_path, split):
+    for label in range(3):
+        (tmp_path / "photos" / str(label)).mkdir(parents=True)
+        for path in (photos / "train" / str(label)).iterdir():
+            shutil.copy(path, tmp_path / "photos" / str(label))
+    config = folder.Config(**{f"{split}_fraction": 0.0})
+    ingest.ingest(tmp_path / "photos", tmp_path / "shards", config, report=lambda text: None)
+    with pytest.raises(ValueError, match=f"no {split} rows"):
+        dataclasses.replace(settings, shards=tmp_path / "shards").check()
+
+
+def test_errors_of_workers_come_back_as_they_were():
+    spread = beam.spread(["--runner=FnApiRunner", "--direct_running_mode=in_memory"])
+    with pytest.raises(ValueError, match="invalid literal for int"):
+        spread(int, ["1", "no number"])
+    with pytest.raises(ValueError, match="name one, `--scratch=`"):
+        beam.spread(["--runner=FlinkRunner"])
+
+
+def test_new_spans_are_compared_with_the_pushed_one(settings, first_run, photos, tmp_path):
+    assert record.shards_of_last_push(settings) == settings.shards
+    assert statistics.anomalies(settings, settings.shards, settings.shards) == []
+    for path in (photos / "train" / "2").iterdir():
+        (tmp_path / "photos" / "2").mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, tmp_path / "photos" / "2")
+    ingest.ingest(tmp_path / "photos", tmp_path / "twos", report=lambda text: None)
+    (found,) = statistics.anomalies(settings, settings.shards, tmp_path / "twos")
+    assert found.startswith("label: ") and "divergence" in found
+
+
 def test_the_newest_span_is_taken(settings, tmp_path):
-    for number in (1, 2, 10):
+    for number in ("1", "2", "10", "new"):
         (tmp_path / f"span-{number}").symlink_to(settings.shards)
     assert dataclasses.replace(settings, shards=tmp_path).span.name == "span-10"
     assert isinstance(settings, Settings)

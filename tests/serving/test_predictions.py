@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tfvae.data import ingest
+from tfvae.data import folder, ingest
 from tfvae.serving import predictions
 
 
@@ -81,6 +81,9 @@ def test_predictions_of_something_else_are_not_mixed(exported_sdgm, photos, tmp_
     predict(version, photos, out, ("encode",))
     with pytest.raises(ValueError, match=r"predictions of something else: another signatures"):
         predict(version, photos, out, ("classify",))
+    os.utime(photos / "a" / "0.png", ns=(1, 1))
+    with pytest.raises(ValueError, match=r"predictions of something else: another images"):
+        predict(version, photos, out, ("encode",))
     with pytest.raises(ValueError, match=r"is not empty and holds no predictions.json"):
         predict(version, photos, photos)
 
@@ -92,5 +95,8 @@ def test_what_cannot_be_asked_is_told(exported_sdgm, photos, tmp_path):
     with pytest.raises(ValueError, match=r"holds no version of a model"):
         predict(photos, photos, tmp_path / "out")
     (tmp_path / "empty").mkdir()
+    ingest.ingest(photos, tmp_path / "large", folder.Config(image_size=9), report=lambda text: None)
+    with pytest.raises(ValueError, match=r"hold images of \[9, 9, 1\], the model takes \[8, 8, 1\]"):
+        predict(version, tmp_path / "large", tmp_path / "out")
     with pytest.raises(ValueError, match=r"holds no PNG or JPEG"):
         predict(version, tmp_path / "empty", tmp_path / "out")

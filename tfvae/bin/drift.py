@@ -21,7 +21,7 @@ _REFERENCE = flags.DEFINE_string("reference", None, "Shards of the training data
 _INPUT = flags.DEFINE_string("input", None, "A folder of the images in question, or shards.", required=True)
 _REPORT = flags.DEFINE_string("report", "drift.html", "The page that is written.")
 _IMAGES = flags.DEFINE_integer("images", 500, "At most so many of each are drawn.", lower_bound=10)
-_LEVEL = flags.DEFINE_float("level", 0.01, "Of all tests together: how often equal data are called changed.", 0.0, 1.0)
+_LEVEL = flags.DEFINE_float("level", 0.01, "How often equal data pass for changed, by all tests.", 0.005, 1.0)
 
 
 @errors.friendly

@@ -35,6 +35,9 @@ def ingested(spread=map, resume=False):
     fractions = {"validation_fraction": _VALIDATION_FRACTION.value, "test_fraction": _TEST_FRACTION.value}
     shared = {"image_size": _IMAGE_SIZE.value, **fractions}
     if _TFDS.value:
+        unused = [name for name in ("color_mode", "max_pixels") if flags.FLAGS[name].present]
+        if unused:
+            raise ValueError(f"`--{unused[0]}` is for folders of images, not for a set of TensorFlow Datasets.")
         return ingest_tfds.ingest_tfds(
             _TFDS.value, _OUTPUT.value, _DATA_DIR.value, **shared, **sizes, spread=spread, resume=resume
         )

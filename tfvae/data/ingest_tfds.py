@@ -4,7 +4,7 @@ import functools
 from typing import NamedTuple
 
 from tfvae import batch as batches
-from tfvae.data import ingest, manifest, records
+from tfvae.data import folder, ingest, manifest, records
 from tfvae.data.rows import NO_LABEL
 from tfvae.data.sources import tfds
 
@@ -41,20 +41,33 @@ def ingest_tfds(
             written.
     """
     output = ingest.checked_output(None, output, records_per_shard, overwrite)
+    folder.Config(
+        image_size=image_size, validation_fraction=validation_fraction, test_fraction=test_fraction
+    ).validate()
     builder = tfds.builder_of(name, data_dir)
     first = tfds.rows(builder, "train[:1]", image_size)
+    if first.image.shape[-1] not in (1, 3):
+        raise ValueError(
+            f"The images of {name!r} have {first.image.shape[-1]} channels, shards hold 1 or 3: train on the set "
+            "itself, `--config.data.source=tfds`."
+        )
     stream = _stream(first)
     parts = [
         ingest.Part(file, _Slice(of.split, of.first + start, of.first + end))
         for split, of in _slices(builder, validation_fraction, test_fraction).items()
         for file, start, end in ingest.shard_names(f"{split}-{stream}", of.end - of.first, records_per_shard)
     ]
+    names = tfds.class_names(builder)
+    if stream == batches.LABELLED and not names:
+        raise ValueError(
+            f"The set {name!r} does not say which classes it has: train on it itself, `--config.data.source=tfds`."
+        )
     settings = {"tfds": name, "version": str(builder.version), "image_size": image_size}
 
     def described(shards):
         # How many captions there are is known to nobody yet; a reader only asks whether there are any.
         return manifest.Manifest(
-            tuple(first.image.shape[1:]), tfds.class_names(builder), tuple(shards), manifest.count(shards),
+            tuple(first.image.shape[1:]), names, tuple(shards), manifest.count(shards),
             captions=len(first.captions), settings=settings,
         )  # fmt: skip
 

@@ -6,6 +6,7 @@ from scipy import stats
 from tfvae.monitoring import served
 
 _PERMUTATIONS = 2000
+_FEWEST = 10  # Images of which a distribution can be said to be another.
 
 
 def measure(model, reference, source, num=500, seed=0):
@@ -31,6 +32,8 @@ def measure(model, reference, source, num=500, seed=0):
     version = served.Served(model)
     held_out = served.sample(reference, version.image_shape, num, seed, ("validation", "test"))
     new = served.sample(source, version.image_shape, num, seed)
+    if min(len(held_out), len(new)) < _FEWEST:
+        raise ValueError(f"Both need {_FEWEST} images at least, there are {len(held_out)} and {len(new)}.")
     rng = np.random.default_rng(seed)
     found = {"images": {"reference": len(held_out), "new": len(new)}, "model": str(version.version), "tests": {}}
     for name, statistic in (("brightness", np.mean), ("contrast", np.std)):
@@ -49,7 +52,7 @@ def measure(model, reference, source, num=500, seed=0):
 def drifted(found, level=0.01):
     """Names of the tests that find another distribution, Bonferroni's correction applied: `level` for all together."""
     tests = found["tests"]
-    return [name for name, test in tests.items() if test["p_value"] < level / len(tests)]
+    return [name for name, test in tests.items() if not test["p_value"] >= level / len(tests)]
 
 
 def discrepancy(x, y, rng, permutations=_PERMUTATIONS):
@@ -64,7 +67,8 @@ def discrepancy(x, y, rng, permutations=_PERMUTATIONS):
         {"mmd2", "p_value"}. The unbiased estimate, which may be below 0 (Gretton et al. 2012, eq. 3).
     """
     both = np.concatenate([x, y]).astype(np.float64)
-    squared = np.sum((both[:, None] - both[None]) ** 2, axis=-1)
+    norms = np.sum(both**2, axis=-1)
+    squared = np.maximum(norms[:, None] + norms[None] - 2.0 * both @ both.T, 0.0)
     median = np.median(squared[np.triu_indices(len(both), 1)])
     kernel = np.exp(-squared / (2.0 * max(median, 1e-12)))
     observed = _mmd2(kernel, np.arange(len(both)) < len(x))
@@ -82,11 +86,16 @@ def divergence(x, y, num_classes, rng, permutations=_PERMUTATIONS):
 
 
 def _scalar(reference, new):
+    """Means, and the test; a value that is not finite, as a bound may be, is a change by itself (its p-value is 0)."""
+    finite = np.isfinite(new).all()
+    reference, new = (values[np.isfinite(values)] for values in (reference, new))
+    if not len(new) or not len(reference):
+        return {"reference_mean": np.nan, "new_mean": np.nan, "statistic": np.nan, "p_value": 0.0, "values": None}
     test = stats.ks_2samp(reference, new)
     values = {"reference": reference.astype(float).tolist(), "new": new.astype(float).tolist()}
     return {
         "reference_mean": float(np.mean(reference)), "new_mean": float(np.mean(new)),
-        "statistic": float(test.statistic), "p_value": float(test.pvalue), "values": values,
+        "statistic": float(test.statistic), "p_value": float(test.pvalue) if finite else 0.0, "values": values,
     }  # fmt: skip
 
 

@@ -29,7 +29,7 @@ def render(found, level=0.01, anomalies=()):
     plates = [
         figures.two_histograms(tests[name]["values"]["reference"], tests[name]["values"]["new"], name.title(), unit)
         for name, unit in _UNITS.items()
-        if name in tests
+        if name in tests and tests[name]["values"]
     ]
     rows = [
         (name, _MEANINGS[name], *_effect(test), test["p_value"], name in drift.drifted(found, level))

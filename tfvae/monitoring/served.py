@@ -89,10 +89,9 @@ def _of_shards(source, image_shape, num, rng, splits):
     files = [str(source / shard.name) for shard in described.shards if shard.split in splits]
     if not files:
         raise ValueError(f"The shards in {source} have no rows of {', '.join(splits)}.")
-    batches_of = tf.data.TFRecordDataset(files).batch(1000)
-    image = [records.parse(batch, image_shape)[batches.IMAGE].numpy() for batch in batches_of]
-    image = np.concatenate(image)
-    return image[np.sort(rng.permutation(len(image))[:num])]
+    chosen = set(rng.permutation(sum(shard.records for shard in described.shards if shard.split in splits))[:num])
+    drawn = [record.numpy() for i, record in enumerate(tf.data.TFRecordDataset(files)) if i in chosen]
+    return records.parse(tf.constant(drawn, tf.string), image_shape)[batches.IMAGE].numpy()
 
 
 def _of_folder(source, image_shape, num, rng):

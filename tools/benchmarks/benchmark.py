@@ -185,7 +185,8 @@ def _command(name, arguments):
     """How to measure again; paths are those of another machine then, so they are named rather than kept."""
     chosen = {key: value for key, value in vars(arguments).items() if key not in ("output", "peer_python") and value}
     flags = [f"--{key}={value}" for key, value in chosen.items()]
-    return shlex.join(["python", f"tools/benchmarks/{name}.py", *flags]) + " --peer_python=PEERS/bin/python"
+    peers_of = " --peer_python=PEERS/bin/python" if "peer_python" in vars(arguments) else ""
+    return shlex.join(["python", f"tools/benchmarks/{name}.py", *flags]) + peers_of
 
 
 def _versions(cases):
