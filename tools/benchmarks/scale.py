@@ -57,6 +57,8 @@ def main():
     ]
     versions = {name: importlib.metadata.version(name) for name in ("tensorflow", "apache-beam", "pillow")}
     about = {"versions": versions, "rounds": arguments.rounds, "data": {"files": units}, "unit": "image"}
+    if arguments.photos:
+        arguments.photos = "PHOTOS"  # In what is written down; the path is this machine's.
     of_cases = {"_".join(case): units[case[2]] for case in cases}
     benchmark.conclude("scale", arguments, seconds, of_cases, comparisons, load, began, about)
 
