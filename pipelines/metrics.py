@@ -84,7 +84,9 @@ class _Error(_Mean):
 
 class _Bound(_Mean):
     def of_example(self, label, predictions):
-        return np.array([float(np.ravel(predictions[BOUND])[0]), 1])
+        # TFMA takes an answer of one output out of its dict.
+        bound = predictions[BOUND] if isinstance(predictions, dict) else predictions
+        return np.array([float(np.ravel(bound)[0]), 1])
 
 
 class _CalibrationError(_Mean):

@@ -36,6 +36,13 @@ def test_metrics_are_those_of_evaluation(rng):
         assert combiner.extract_output(combiner.merge_accumulators(halves)) == {"k": pytest.approx(expected)}
 
 
+def test_the_bound_of_a_model_that_does_nothing_else_is_read_too():
+    combiner = metrics._Bound("k", "")
+    bound = np.array([-3.0], np.float32)
+    for predictions in ({"bound": bound, "probabilities": np.ones(2)}, bound):
+        assert combiner.extract_output(combiner.of_example(None, predictions)) == {"k": -3.0}
+
+
 def test_transform_gives_what_a_run_reads():
     inputs = {
         "image": tf.constant([[b"abcd"], [b"efgh"]]),
