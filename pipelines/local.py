@@ -17,9 +17,10 @@ from tfvae.bin.errors import friendly, parse_flags
 @friendly
 def main(argv):
     del argv
+    settings = command.settings()
     from pipelines import runner  # After the flags are known to be right: importing TFX takes ten seconds.
 
-    sys.exit(runner.run(command.settings()))
+    sys.exit(runner.run(settings))
 
 
 if __name__ == "__main__":

@@ -95,7 +95,11 @@ class Settings:
             ValueError: for shards that are damaged, or hold nothing that a model can be judged by.
         """
         found = manifest.read(self.span)
-        manifest.verify(self.span, found)
+        try:
+            manifest.verify(self.span, found)
+        except manifest.DamagedShards as error:
+            # No quarantine here: ImportExampleGen would stop at the damaged record.
+            raise manifest.DamagedShards(str(error).partition(" To go on without")[0]) from error
         if not any(shard.split == "test" for shard in found.shards):
             raise ValueError(
                 f"{self.span} has no test rows, so that no model could be judged. Give some images the split `test`, "
