@@ -40,15 +40,31 @@ class ImplicitEncoder(keras.layers.Layer, abc.ABC):
             image: [B, ...].
             xi: [S, Z] or [S, B, Z].
         """
-        num, rows = xi.shape[0], tf.shape(image)[0]
+        num, rows = _draws(xi), tf.shape(image)[0]
         own = xi if xi.shape.rank == 3 else tf.tile(xi[:, None], [1, rows, 1])
         flat = tf.reshape(own, [-1, self.latent_dim])
         with tf.GradientTape(persistent=True) as tape:  # As the columns are formed in several passes.
             tape.watch(flat)
             z = self(image, tf.reshape(flat, [num, -1, self.latent_dim]))
             codes = tf.reshape(z, [-1, self.latent_dim])
-        jacobian = tape.batch_jacobian(codes, flat, parallel_iterations=_COLUMNS_AT_ONCE)
+        jacobian = tape.batch_jacobian(codes, flat, parallel_iterations=_columns_at_once(self.latent_dim))
         return z, tf.reshape(log_abs_det(jacobian), tf.shape(z)[:2])
+
+
+def _columns_at_once(latent_dim):
+    """Columns of the Jacobian that are formed together, None for all.
+
+    Never a divisor of their number: TensorFlow forms what is left over too, and fails where that is nothing and the
+    number of rows is not known when the graph is made.
+    """
+    if latent_dim <= _COLUMNS_AT_ONCE:
+        return None
+    return next(num for num in range(_COLUMNS_AT_ONCE, 1, -1) if latent_dim % num)
+
+
+def _draws(xi):
+    """S, an int where it is known: it is not where rows, whose number is not, were drawn with it."""
+    return tf.shape(xi)[0] if xi.shape[0] is None else xi.shape[0]
 
 
 class ImplicitMLP(ImplicitEncoder):
@@ -140,9 +156,9 @@ class ImplicitConvolutional(ImplicitEncoder):
         flat = self.of_noise(self.align(tf.reshape(xi, [-1, self.latent_dim])))
         maps = flat.shape[1:]
         rows = 1 if xi.shape.rank == 2 else tf.shape(image)[0]
-        merged = self.of_image(image) + tf.reshape(flat, [xi.shape[0], rows, *maps])
+        merged = self.of_image(image) + tf.reshape(flat, [_draws(xi), rows, *maps])
         codes = self.trunk(tf.reshape(merged, [-1, *maps]), training=training)
-        return tf.reshape(codes, [xi.shape[0], -1, self.latent_dim])
+        return tf.reshape(codes, [_draws(xi), -1, self.latent_dim])
 
 
 def _times(kernel):
