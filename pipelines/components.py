@@ -15,6 +15,7 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_artifacts, standard_component_specs
 from tfx.utils import path_utils, proto_utils
 
+from pipelines import schema
 from tfvae.serving import export, gate, models_config
 
 BASE_PATH = "base_path"
@@ -54,10 +55,7 @@ def anomalies_in(uri):
         with fileio.open(path, "rb") as file:
             proto = anomalies_pb2.Anomalies.FromString(file.read())
         split = os.path.basename(os.path.dirname(path)).removeprefix("Split-")
-        infos = {**proto.anomaly_info}
-        if proto.HasField("dataset_anomaly_info"):
-            infos["the examples"] = proto.dataset_anomaly_info
-        found += [f"{name} in {split}: {info.description.rstrip('.')}" for name, info in sorted(infos.items())]
+        found += [f"{name} in {split}: {text}" for name, text in schema.anomalies(proto).items()]
     return found
 
 
@@ -100,6 +98,12 @@ class _WholeVersions(pusher.Executor):
         self._MarkPushed(pushed, pushed_destination=str(version), pushed_version=version.name)
 
 
+class WholePusher(Pusher):
+    """Pusher whose versions are integers and appear whole."""
+
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(_WholeVersions)
+
+
 @component
 def StopUnlessPushed(
     pushed: InputArtifact[standard_artifacts.PushedModel],
@@ -109,9 +113,3 @@ def StopUnlessPushed(
     if not pushed.get_int_custom_property("pushed"):
         raise NotPushed("The model was not blessed, so nothing was pushed; the Evaluator and the gate say why.")
     served.value = pushed.get_string_custom_property("pushed_destination")
-
-
-class WholePusher(Pusher):
-    """Pusher whose versions are integers and appear whole."""
-
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(_WholeVersions)

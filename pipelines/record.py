@@ -11,9 +11,8 @@ from pipelines import components, evaluation
 from tfvae.serving import export
 from tfvae.training import atomic
 
-_RUNS, _NODES, _PIPELINES = "pipeline_run", "node", "pipeline"
+_RUNS, _NODES = "pipeline_run", "node"
 _INPUTS = (mlmd.Event.INPUT, mlmd.Event.DECLARED_INPUT, mlmd.Event.INTERNAL_INPUT)
-_DONE = (mlmd.Execution.COMPLETE, mlmd.Execution.CACHED)
 
 
 class Verdict(NamedTuple):
@@ -80,8 +79,7 @@ def verdict(record, refused=""):
         record: of `read`.
         refused: why the run was ended, where it was.
     """
-    nodes = {node["node"]: node for node in record["nodes"]}
-    artifacts = {artifact["id"]: artifact for artifact in record["artifacts"]}
+    nodes, artifacts = _by_name(record)
     pushed = _output(nodes.get("WholePusher"), artifacts)
     if not refused and pushed and pushed["properties"].get("pushed"):
         return Verdict(pushed["properties"]["pushed_destination"], [])
@@ -164,6 +162,11 @@ def _value(value):
     return getattr(value, kind) if kind in ("int_value", "double_value", "string_value") else str(value)
 
 
+def _by_name(record):
+    """({name: node}, {id: artifact})."""
+    return {node["node"]: node for node in record["nodes"]}, {found["id"]: found for found in record["artifacts"]}
+
+
 def _output(node, artifacts, kind=None):
     """The output of a node, of one type where it has several; None without one."""
     found = [artifacts[i] for i in (node or {}).get("outputs", ()) if i in artifacts]
@@ -185,8 +188,7 @@ def _refusals(nodes, artifacts):
 def told(record):
     """A record as a table for people: nodes with state and seconds, and what the Evaluator measured."""
     lines = [f"{node['node']:20}{node['state'].lower():>10}{node['seconds']:8.1f} s" for node in record["nodes"]]
-    artifacts = {artifact["id"]: artifact for artifact in record["artifacts"]}
-    nodes = {node["node"]: node for node in record["nodes"]}
+    nodes, artifacts = _by_name(record)
     evaluated = _output(nodes.get("Evaluator"), artifacts, "ModelEvaluation")
     values = evaluation.measured(evaluated["uri"]) if evaluated else {}
     lines += [f"  {name} {value:.4g}" for name, value in sorted(values.items())]

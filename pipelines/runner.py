@@ -3,18 +3,21 @@
 import contextlib
 import fcntl
 import logging
+import os
 import sys
 import time
 
 from absl import logging as absl_logging
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
+import tfvae
 from pipelines import components, graph, record
 from tfvae.data import manifest
 from tfvae.serving import gate
 from tfvae.training import nan_guard
 
 PUSHED, REFUSED = 0, 3
+_OURS = os.path.dirname(tfvae.__file__)
 
 
 def run(settings):
@@ -92,5 +95,5 @@ class _Nodes(logging.Handler):
     def emit(self, entry):
         if entry.msg == "Component %s is running.":
             print(f"  {entry.args[0]}", flush=True)
-        elif entry.levelno >= logging.WARNING and "tfvae" in entry.pathname:
+        elif entry.levelno >= logging.WARNING and entry.pathname.startswith(_OURS):
             print(f"  {entry.getMessage()}", flush=True)

@@ -75,6 +75,14 @@ def read(path):
         raise ValueError(f"{path} is no schema as text: {error}.") from error
 
 
+def anomalies(proto):
+    """What an `Anomalies` proto says, {feature: text}."""
+    infos = dict(proto.anomaly_info)
+    if proto.HasField("dataset_anomaly_info"):
+        infos["the examples"] = proto.dataset_anomaly_info
+    return {name: info.description.rstrip(".") for name, info in sorted(infos.items())}
+
+
 def _required(schema, name, kind, num_values=1):
     feature = schema.feature.add(name=name, type=kind)
     feature.presence.min_fraction, feature.presence.min_count = 1.0, 1

@@ -22,10 +22,7 @@ def anomalies(settings, reference, new):
     expected = schema.read(schema.write(settings.schema_file, settings.described()))
     statistics = (_of(folder, settings.beam_args) for folder in (new, reference))
     found = tfdv.validate_statistics(next(statistics), expected, previous_statistics=next(statistics))
-    infos = dict(found.anomaly_info)
-    if found.HasField("dataset_anomaly_info"):
-        infos["the examples"] = found.dataset_anomaly_info
-    return [f"{name}: {info.description}" for name, info in sorted(infos.items())]
+    return [f"{name}: {text}" for name, text in schema.anomalies(found).items()]
 
 
 def _of(folder, beam_args):

@@ -125,7 +125,7 @@ def _changed(experiment, values):
 
 
 def _files(patterns):
-    """ "<split>-<stream>" -> files, from patterns of paths below `Split-<split>_<stream>`."""
+    """Files by "<split>-<stream>", from patterns of paths below folders `Split-<split>_<stream>`."""
     found = {}
     for pattern in patterns:
         folder = Path(pattern).parent

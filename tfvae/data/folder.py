@@ -195,7 +195,7 @@ def _scan(root):
             path = os.path.join(folder, name)
             if name.startswith(".") or name in ("Thumbs.db", "desktop.ini"):
                 continue
-            if not _stays_inside(root, path):
+            if not stays_inside(root, path):
                 rejects.append(Reject(_below(root, path), "a symbolic link that leads out of the folder"))
             elif name in metadata.NAMES or annotations.is_annotation(name):
                 tables.append(_below(root, path))
@@ -348,9 +348,15 @@ def _sorted_names(names):
     return tuple(sorted(names))
 
 
-def _stays_inside(root, path):
-    """Whether a file is, its links followed, still below the root."""
+def stays_inside(root, path):
+    """Whether a file is, its links followed, still below the root, a resolved path."""
     return not os.path.islink(path) or Path(os.path.realpath(path)).is_relative_to(root)
+
+
+def stamp(path):
+    """Size and time of a file: another image under its name has another one."""
+    found = os.stat(path)
+    return found.st_size, found.st_mtime_ns
 
 
 def _below(root, path):

@@ -72,7 +72,7 @@ def ingest(
         for part in _parts(found, split, stream, records_per_shard)
     ]
     records_of = functools.partial(_serialised, found._replace(items=[], rejects=[]))
-    key = [dataclasses.asdict(found.config), parts, [_stamp(found.root / item.file) for item in found.items]]
+    key = [dataclasses.asdict(found.config), parts, [folders.stamp(found.root / item.file) for item in found.items]]
     made = write(output, parts, records_of, lambda shards: _manifest(found, shards), spread, resume and digest(key))
     report(f"wrote {sum(made.counts.values())} records in {len(made.shards)} shards ({made.storage}) to {output}")
     return made
@@ -176,6 +176,8 @@ def _alone(output):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ValueError(f"Another process is writing {output}: wait for it, or name another folder.") from None
+        if not path.exists() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            raise ValueError(f"Another process has just written {output}: look at it, and start again.")
         try:
             yield
         finally:
@@ -235,13 +237,8 @@ def _written(records_of, folder, part):
     return shard
 
 
-def _stamp(path):
-    """Size and time of a file: another image under its name has another one."""
-    found = path.stat()
-    return found.st_size, found.st_mtime_ns
-
-
 def digest(values):
+    """Sixteen hexadecimal digits that name JSON values."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 

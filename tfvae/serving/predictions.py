@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae import batch as batches
+from tfvae.data import folder as folders
 from tfvae.data import manifest, records
 from tfvae.serving import export
 from tfvae.training import atomic
@@ -96,21 +97,18 @@ def _parts(source, rows_per_part):
         return described.image_shape, [[shard.name] for shard in described.shards], stamps
     if not source.is_dir():
         raise ValueError(f"There is no folder {source}; give one of images, or of shards.")
-    files = sorted(
-        os.path.relpath(os.path.join(folder, name), source)
-        for folder, _, names in os.walk(source)
-        for name in names
-        if name.lower().endswith((".png", ".jpg", ".jpeg")) and _stays_inside(source, os.path.join(folder, name))
-    )
+    paths = (os.path.join(where, name) for where, _, names in os.walk(source) for name in names)
+    files = sorted(os.path.relpath(path, source) for path in paths if _is_asked(source, path))
     if not files:
         raise ValueError(f"{source} holds no PNG or JPEG, which is what a served model reads, and no shards.")
-    stamps = [[found.st_size, found.st_mtime_ns] for found in map(os.stat, (source / name for name in files))]
+    stamps = [folders.stamp(source / name) for name in files]
     return None, [files[i : i + rows_per_part] for i in range(0, len(files), rows_per_part)], stamps
 
 
-def _stays_inside(root, path):
-    """Whether a file is, its links followed, still below the root, and there."""
-    return os.path.exists(path) and Path(os.path.realpath(path)).is_relative_to(root.resolve())
+def _is_asked(source, path):
+    """Whether a file is of a kind that a served model reads; links that lead nowhere or out of the folder are none."""
+    known = path.lower().endswith((".png", ".jpg", ".jpeg"))
+    return known and os.path.exists(path) and folders.stays_inside(source.resolve(), path)
 
 
 def _signatures(version, asked, image_shape):
