@@ -28,7 +28,7 @@ def main(argv):
     settings = command.settings()
     from pipelines import record, runner, statistics  # After the flags are known to be right: they take long to import.
     from tfvae.monitoring import drift, drift_report
-    from tfvae.training import atomic
+    from tfvae.storage import atomic
 
     reference, new = record.shards_of_last_push(settings), Path(_NEW.value)
     if reference.resolve() == new.resolve():

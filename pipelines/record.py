@@ -9,7 +9,7 @@ from tfx.orchestration import metadata as tfx_metadata
 
 from pipelines import components, evaluation
 from tfvae.serving import export
-from tfvae.training import atomic
+from tfvae.storage import atomic
 
 _RUNS, _NODES = "pipeline_run", "node"
 _INPUTS = (mlmd.Event.INPUT, mlmd.Event.DECLARED_INPUT, mlmd.Event.INTERNAL_INPUT)

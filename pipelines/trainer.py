@@ -14,9 +14,11 @@ import tfvae
 from tfvae import experiment as experiments
 from tfvae.data import examples, manifest
 from tfvae.evaluation.evaluate import evaluate
+from tfvae.metrics import METRICS
+from tfvae.run import opening
 from tfvae.serving import export
-from tfvae.training import atomic, trainer
-from tfvae.training import run as runs
+from tfvae.storage import atomic
+from tfvae.training import trainer
 
 
 def run_fn(fn_args):
@@ -27,7 +29,7 @@ def run_fn(fn_args):
     """
     experiment, directory = prepared(fn_args, _hyperparameters(fn_args))
     trainer.train(experiment, directory, test_elsewhere=True)
-    run = runs.open_run(directory)
+    run = opening.open_run(directory)
     origin = json.loads((directory / "config.json").read_text())
     export.write_checked(run.model, run.data, Path(fn_args.serving_model_dir), fn_args.custom_config["name"], origin)
     _keep(run, Path(fn_args.model_run_dir))
@@ -82,7 +84,7 @@ def tuner_fn(fn_args):
     for field, (low, high) in settings["tuned"].items():
         space.Float(field, low, high, sampling="log")
     monitor = settings["experiment"]["training"]["monitor"]
-    objective = keras_tuner.Objective(f"val_{monitor}", "max" if monitor == "bound" else "min")
+    objective = keras_tuner.Objective(f"val_{monitor}", "max" if METRICS[monitor].rises else "min")
     oracle = keras_tuner.oracles.RandomSearchOracle(
         objective=objective, max_trials=settings["tuner_trials"], hyperparameters=space, seed=0
     )

@@ -10,7 +10,7 @@ from tests.presets import PRESETS, model_and_batch, tiny
 from tfvae import experiment as experiments
 from tfvae.models.base import all_images
 from tfvae.probability import noise
-from tfvae.training import checkpoints
+from tfvae.storage import checkpoints
 
 every_preset = pytest.mark.parametrize("preset", PRESETS)
 

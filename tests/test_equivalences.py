@@ -8,7 +8,7 @@ import tensorflow_probability as tfp
 from tfvae.batch import DataInfo
 from tfvae.inference import elbo, importance_weighted
 from tfvae.inference.bound import LogWeights, bound
-from tfvae.models import auxiliary, m2, vae
+from tfvae.models import adgm, auxiliary_vae, m2, vae
 from tfvae.networks import mlp
 from tfvae.probability import noise
 
@@ -94,45 +94,45 @@ def silence(layer, parent):
 
 def test_adgm_whose_auxiliary_is_never_read_is_m2(info, batch):
     """With q(a|x) = p(a|z,y) = N(0, I) and nobody listening to a, the a-terms cancel and M2 is left."""
-    adgm = auxiliary.Config(3, 2, NET, num_samples=1000).build(info)
+    model = adgm.Config(3, 2, NET, num_samples=1000).build(info)
     plain = m2.Config(3, NET, num_samples=1000).build(info)
     for name in ("q_a_given_x", "p_a_given_zy"):
-        params = getattr(adgm, name).trunk.layers[-1]
+        params = getattr(model, name).trunk.layers[-1]
         params.set_weights([np.zeros_like(w) for w in params.get_weights()])
-    silence(adgm.q_y_given_ax, "a")
-    silence(adgm.q_z_given_ayx, "a")
+    silence(model.q_y_given_ax, "a")
+    silence(model.q_z_given_ayx, "a")
     copies = {"q_y_given_x": "q_y_given_ax", "q_z_given_xy": "q_z_given_ayx", "p_x_given_yz": "p_x_given_yz"}
     for ours, theirs in copies.items():
-        source, target = getattr(adgm, theirs), getattr(plain, ours)
+        source, target = getattr(model, theirs), getattr(plain, ours)
         by_parent = dict(zip(source.merge.widths, source.merge.maps))
         for parent, layer in zip(target.merge.widths, target.merge.maps):
             layer.set_weights(by_parent[parent].get_weights())
         target.merge.bias.assign(source.merge.bias)
         target.trunk.set_weights(source.trunk.get_weights())
     x = batch["unlabelled"]["image"]
-    np.testing.assert_allclose(adgm.classify(x), plain.classify(x), rtol=1e-5)
-    bounds = [np.mean(model.unlabelled_bound(x, noise.seed(0))[0].value) for model in (adgm, plain)]
+    np.testing.assert_allclose(model.classify(x), plain.classify(x), rtol=1e-5)
+    bounds = [np.mean(m.unlabelled_bound(x, noise.seed(0))[0].value) for m in (model, plain)]
     assert bounds[0] == pytest.approx(bounds[1], abs=0.05)
 
 
 def test_sdgm_that_ignores_a_in_x_is_the_adgm(info, batch):
-    sdgm = auxiliary.Config(3, 2, NET, skip=True).build(info)
-    adgm = auxiliary.Config(3, 2, NET).build(info)
+    sdgm = adgm.Config(3, 2, NET, skip=True).build(info)
+    model = adgm.Config(3, 2, NET).build(info)
     silence(sdgm.p_x_given_yz, "a")
     for name in ("p_a_given_zy", "q_a_given_x", "q_y_given_ax", "q_z_given_ayx"):
-        getattr(adgm, name).set_weights(getattr(sdgm, name).get_weights())
+        getattr(model, name).set_weights(getattr(sdgm, name).get_weights())
     by_parent = dict(zip(sdgm.p_x_given_yz.merge.widths, sdgm.p_x_given_yz.merge.maps))
-    for parent, layer in zip(adgm.p_x_given_yz.merge.widths, adgm.p_x_given_yz.merge.maps):
+    for parent, layer in zip(model.p_x_given_yz.merge.widths, model.p_x_given_yz.merge.maps):
         layer.set_weights(by_parent[parent].get_weights())
-    adgm.p_x_given_yz.merge.bias.assign(sdgm.p_x_given_yz.merge.bias)
-    adgm.p_x_given_yz.trunk.set_weights(sdgm.p_x_given_yz.trunk.get_weights())
+    model.p_x_given_yz.merge.bias.assign(sdgm.p_x_given_yz.merge.bias)
+    model.p_x_given_yz.trunk.set_weights(sdgm.p_x_given_yz.trunk.get_weights())
     for seed in range(3):
-        losses = [float(m.objective(batch, noise.seed(seed), training=True).loss) for m in (sdgm, adgm)]
+        losses = [float(m.objective(batch, noise.seed(seed), training=True).loss) for m in (sdgm, model)]
         assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
 
 def test_auxiliary_vae_bound_cannot_exceed_the_normaliser_of_its_potential():
-    model = auxiliary.AuxiliaryVAEConfig(2, 4, NET, prior="u2").build(DataInfo((0,), 0, 100, 0))
+    model = auxiliary_vae.Config(2, 4, NET, prior="u2").build(DataInfo((0,), 0, 100, 0))
     log_w = model.log_weights(tf.zeros([4000, 0]), noise.seed(0), 1).value()
     assert float(tf.reduce_mean(log_w)) < model.p_z.log_normaliser()
     # Importance weights are unbiased for Z itself, whatever q is.

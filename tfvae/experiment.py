@@ -6,10 +6,18 @@ import json
 from typing import Any
 
 from tfvae.data.load import Config as DataConfig
-from tfvae.training.settings import Config as TrainingConfig
+from tfvae.settings import Config as TrainingConfig
 
-# Fields of `data` under the names that older runs have for them.
-_RENAMED = {"moons_noise": "points_noise"}
+# What older runs call types and fields that have other names now: config.json of 0.1 is read as it was written.
+_FORMER_TYPES = {
+    "tfvae.models.auxiliary.Config": "tfvae.models.adgm.Config",
+    "tfvae.models.auxiliary.AuxiliaryVAEConfig": "tfvae.models.auxiliary_vae.Config",
+    "tfvae.models.stacked.Config": "tfvae.models.m1m2.Config",
+}
+_FORMER_FIELDS = {
+    "tfvae.data.load.Config": {"moons_noise": "points_noise"},
+    "tfvae.models.dgdn.Config": {"estimator": "map_gradient"},
+}
 
 
 @dataclasses.dataclass
@@ -44,7 +52,7 @@ def from_dict(fields):
     kind, model = _kind(fields["model"], "tfvae.models.")
     return Experiment(
         model=_fill(kind, model),
-        data=_fill(DataConfig, {_RENAMED.get(name, name): value for name, value in fields["data"].items()}),
+        data=_fill(DataConfig, fields["data"]),
         training=_fill(TrainingConfig, fields["training"]),
     )
 
@@ -62,7 +70,7 @@ def _typed(config):
 
 def _kind(values, package):
     """The type that a dict names, which must be of that package, and the rest of the dict."""
-    module, _, name = values["type"].rpartition(".")
+    module, _, name = _FORMER_TYPES.get(values["type"], values["type"]).rpartition(".")
     if not module.startswith(package):
         raise ValueError(f"The type must be a config of `{package.rstrip('.')}`, got {module}.{name}.")
     try:
@@ -76,6 +84,8 @@ def _kind(values, package):
 
 def _fill(kind, values):
     names = {field.name: field for field in dataclasses.fields(kind)}
+    former = _FORMER_FIELDS.get(f"{kind.__module__}.{kind.__qualname__}", {})
+    values = {former.get(name, name): value for name, value in values.items()}
     unknown = sorted(set(values) - set(names))
     if unknown:
         raise ValueError(f"{kind.__module__}.{kind.__name__} has no field {unknown}; it has {sorted(names)}.")

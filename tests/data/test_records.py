@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfvae.data import framing, records
+from tfvae.data import records, tfrecord_format
 
 RAW, PNG = (5, 7, 1), (70, 66, 3)
 
@@ -73,12 +73,12 @@ def test_problem_is_silent_about_good_records():
 def test_our_framing_agrees_with_that_of_tensorflow(tmp_path):
     payloads = [b"", b"a", bytes(range(256)) * 3, b"123456789"]
     path = write(tmp_path / "some.tfrecord", payloads)
-    found = list(framing.frames(path))
+    found = list(tfrecord_format.frames(path))
     assert [frame.payload for frame in found] == payloads
-    ends = np.cumsum([framing.size(payload) for payload in payloads]).tolist()
+    ends = np.cumsum([tfrecord_format.size(payload) for payload in payloads]).tolist()
     assert [frame.offset for frame in found] == [0, *ends[:-1]]
     assert path.stat().st_size == ends[-1]
-    assert framing.count(path) == len(payloads)
+    assert tfrecord_format.count(path) == len(payloads)
 
 
 def test_an_epoch_of_the_stream_holds_every_record_once_in_another_order(files):

@@ -11,7 +11,7 @@ from scipy.stats import multivariate_normal
 
 from tfvae.data import load
 from tfvae.data.rows import Rows
-from tfvae.models import auxiliary, vae
+from tfvae.models import adgm, vae
 from tfvae.networks import mlp
 from tfvae.probability import noise
 
@@ -79,7 +79,7 @@ def digits():
 @pytest.fixture(scope="session")
 def small_sdgm(digits):
     keras.utils.set_random_seed(0)
-    config = auxiliary.Config(latent_dim=3, auxiliary_dim=4, network=mlp.Config(hidden=(8,)), skip=True)
+    config = adgm.Config(latent_dim=3, auxiliary_dim=4, network=mlp.Config(hidden=(8,)), skip=True)
     return config.build(digits.info, seed=0)
 
 

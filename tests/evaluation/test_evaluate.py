@@ -4,7 +4,7 @@ import numpy as np
 
 from tfvae.data import load
 from tfvae.evaluation.evaluate import evaluate, plain, scalars
-from tfvae.models import auxiliary
+from tfvae.models import auxiliary_vae
 from tfvae.networks import mlp
 
 
@@ -35,7 +35,7 @@ def test_rivals_come_on_request_with_the_models_own_widths(small_sdgm, digits, m
 
 def test_a_potential_has_a_bound_below_its_normaliser():
     data = load.load(load.Config(source="nothing", labelled_batch=0, transform=load.transforms.Config(scale="raw")))
-    config = auxiliary.AuxiliaryVAEConfig(latent_dim=2, auxiliary_dim=2, network=mlp.Config(hidden=(4,)), prior="u1")
+    config = auxiliary_vae.Config(latent_dim=2, auxiliary_dim=2, network=mlp.Config(hidden=(4,)), prior="u1")
     metrics = evaluate(config.build(data.info), data, iw_samples=10, rows_limit=200)
     assert metrics["bound"] < metrics["log_normaliser"] + 0.01
     assert "error" not in metrics

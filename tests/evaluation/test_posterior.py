@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfvae.data import load
 from tfvae.evaluation import posterior
-from tfvae.training import run
+from tfvae.run import opening
 
 
 def test_total_variation_is_that_of_shifted_gaussians(rng):
@@ -27,13 +27,13 @@ def test_a_correlation_is_seen_in_two_dimensions(rng):
 def toy(request):
     experiment = importlib.import_module(f"tfvae.configs.{request.param}").get_config("wide")
     data = load.load(experiment.data)
-    return run.build_model(experiment, data), data
+    return opening.build_model(experiment, data), data
 
 
 def test_the_toys_posterior_is_known_and_that_of_other_models_is_not(toy):
     assert posterior.is_known(toy[0])
     digits = importlib.import_module("tfvae.configs.vae_digits").get_config("tiny")
-    assert not posterior.is_known(run.build_model(digits, load.load(digits.data)))
+    assert not posterior.is_known(opening.build_model(digits, load.load(digits.data)))
 
 
 def test_an_encoder_that_is_the_posterior_has_the_distance_of_counting(toy, monkeypatch):
@@ -62,7 +62,7 @@ def test_factor_scores_are_compared_with_a_gibbs_chain(tmp_path, rng):
     experiment = importlib.import_module("tfvae.configs.vae_factors").get_config("tiny")
     experiment.data.path, experiment.data.num_validation, experiment.data.unlabelled_batch = str(tmp_path), 3, 4
     data = load.load(experiment.data)
-    model = run.build_model(experiment, data)
+    model = opening.build_model(experiment, data)
     true, fitted = posterior.draws(model, data, data.test.take(slice(0, 2)), 30)
     assert true.shape == fitted.shape == (30, 2, 4)
     assert (true > 0).all() and (fitted > 0).all()

@@ -11,7 +11,7 @@ import tensorflow as tf
 from absl import logging
 from PIL import Image
 
-from tfvae.data import framing, ingest, manifest, records
+from tfvae.data import ingest, manifest, records, tfrecord_format
 from tfvae.data.load import Config
 from tfvae.data.sources import shards as source
 
@@ -68,7 +68,7 @@ def flip(path, at):
 
 
 def offsets(path):
-    return [frame.offset for frame in framing.frames(path)]
+    return [frame.offset for frame in tfrecord_format.frames(path)]
 
 
 def rewrite(folder_of_shards, payloads, **fields):
@@ -140,7 +140,7 @@ def cut_in_a_record(path):
 
 def compress(path):
     with tf.io.TFRecordWriter(str(path.with_suffix(".gz")), "GZIP") as writer:
-        for frame in list(framing.frames(path)):
+        for frame in list(tfrecord_format.frames(path)):
             writer.write(frame.payload)
     path.with_suffix(".gz").rename(path)
 
@@ -155,7 +155,7 @@ def empty(path):
 
 
 def exchange(path):
-    payloads = [frame.payload for frame in framing.frames(path)]
+    payloads = [frame.payload for frame in tfrecord_format.frames(path)]
     with tf.io.TFRecordWriter(str(path)) as writer:
         for payload in payloads[::-1]:
             writer.write(payload)
@@ -216,7 +216,7 @@ def test_a_record_against_the_schema_is_found_before_training(shards, survives, 
     record, message = RECORDS[fault]
     good = [records.serialise(IMAGE, label) for label in (0, 1, 0)]
     rewrite(shards, [*good[:2], record, good[2]])
-    at = 2 * framing.size(good[0])
+    at = 2 * tfrecord_format.size(good[0])
     with survives(fault):
         with pytest.raises(ValueError, match=f"{SHARD}, record at byte {at}: {message}"):
             load(shards)

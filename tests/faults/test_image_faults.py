@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image, PngImagePlugin
 
-from tfvae.data import folder, framing, ingest, records
+from tfvae.data import folder, ingest, records, tfrecord_format
 
 SHAPE = (6, 6, 1)
 
@@ -134,7 +134,7 @@ def test_a_bad_caption_is_repaired_dropped_or_cut_and_counted(tmp_path, survives
         assert described.repairs == {repair: 1}
         assert described.captions == (0 if stored is None else 1)
         file = tmp_path / "shards" / described.shards[0].name
-        written = records.captions(tf.constant([frame.payload for frame in framing.frames(file)])).to_list()
+        written = records.captions(tf.constant([frame.payload for frame in tfrecord_format.frames(file)])).to_list()
         assert [text.decode() for text in written[0]] == ([] if stored is None else [stored])
 
 

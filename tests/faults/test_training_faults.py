@@ -18,7 +18,10 @@ from tfvae.bin import errors
 from tfvae.configs import vae_digits
 from tfvae.models import vae
 from tfvae.models.base import Objective
-from tfvae.training import atomic, callbacks, checkpoints, run, trainer
+from tfvae.run import opening
+from tfvae.run.directory import RunDirectory
+from tfvae.storage import atomic, checkpoints
+from tfvae.training import callbacks, trainer
 
 ROOT = Path(tfvae.__file__).parents[1]
 TWO_REPLICAS = Path(__file__).parents[1] / "training" / "two_replicas.py"
@@ -129,7 +132,7 @@ def test_flipped_bit_in_the_weights(trained, survives):
     with survives("26 weights, flipped bit"):
         flip(trained / "best.weights.h5")
         with pytest.raises(atomic.DamagedFileError, match=r"best.weights.h5 is damaged"):
-            run.open_run(trained)
+            opening.open_run(trained)
 
 
 @pytest.mark.parametrize(
@@ -287,7 +290,7 @@ def test_resume_with_other_data(trained, survives, monkeypatch):
 
 
 def test_two_processes(trained, survives):
-    with survives("49 two processes on one run directory"), run.RunDirectory(trained).lock():
+    with survives("49 two processes on one run directory"), RunDirectory(trained).lock():
         process = binary(trained)
         _, said = process.communicate(timeout=200)
         assert process.returncode == 1

@@ -9,7 +9,7 @@ from scipy.special import log_softmax, logsumexp
 
 from tfvae.heads import caption
 from tfvae.heads.caption import Caption
-from tfvae.layers import decoding
+from tfvae.layers import caption_search
 from tfvae.probability import noise
 
 WORDS = ("<end>", "<unk>", "a", "red", "square")
@@ -71,19 +71,19 @@ def test_padding_adds_no_gradient(z):
 
 
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
-@pytest.mark.parametrize("method", decoding.METHODS)
+@pytest.mark.parametrize("method", caption_search.METHODS)
 def test_a_decoded_caption_is_as_probable_as_is_said(cell, method, z):
     head = build(cell)
-    config = decoding.Config(method, beams=3, unknown=True)
+    config = caption_search.Config(method, beams=3, unknown=True)
     ids, log_p = head.predict(z[None], config, noise.seed(0))
     np.testing.assert_allclose(log_p, head.log_prob(z, ids), rtol=1e-4)
 
 
-@pytest.mark.parametrize("method", decoding.METHODS)
+@pytest.mark.parametrize("method", caption_search.METHODS)
 def test_several_codes_are_averaged_as_probabilities_of_whole_captions(method, rng):
     """log p(Y | x) = log mean_s p(Y | s), also when the words were chosen one by one."""
     head, codes = build(), tf.constant(rng.normal(size=[5, 3, LATENT]), tf.float32)
-    ids, log_p = head.predict(codes, decoding.Config(method, beams=4, unknown=True), noise.seed(1))
+    ids, log_p = head.predict(codes, caption_search.Config(method, beams=4, unknown=True), noise.seed(1))
     each = np.stack([head.log_prob(s, ids) for s in codes])
     np.testing.assert_allclose(log_p, logsumexp(each, axis=0) - np.log(5), rtol=1e-4)
 
@@ -99,8 +99,8 @@ def test_unknown_words_are_not_said(rng):
     head = build()
     head.b_v.assign([0.0, 50.0, 0.0, 0.0, 0.0])
     codes = tf.constant(rng.normal(size=[1, 50, LATENT]), tf.float32)
-    for method in decoding.METHODS:
-        assert not (head.predict(codes, decoding.Config(method), noise.seed(0))[0] == 1).numpy().any()
+    for method in caption_search.METHODS:
+        assert not (head.predict(codes, caption_search.Config(method), noise.seed(0))[0] == 1).numpy().any()
 
 
 def test_word_vectors_are_read(tmp_path):

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfvae.batch import DataInfo
 from tfvae.inference import maps
-from tfvae.inference.maps import Evidence, total_divergence
+from tfvae.inference.maps import MapLikelihood, total_divergence
 from tfvae.layers import unpooling
 from tfvae.models import dgdn
 from tfvae.networks import dgdn as networks
@@ -23,14 +23,14 @@ def tiny(rng):
 
     def build(estimator, **fields):
         network = networks.Config(elements=(2, 3), sizes=(3, 1), pooling=(2,), **fields)
-        model = dgdn.Config(network, estimator=estimator, label_weight=0.0, initial_precision=4.0).build(
+        model = dgdn.Config(network, map_gradient=estimator, label_weight=0.0, initial_precision=4.0).build(
             DataInfo(SHAPE, 0, 10, 0), seed=0
         )
         weights = np.random.default_rng(1)
-        for variable in model.ladder.trainable_variables:
+        for variable in model.deconvnet.trainable_variables:
             variable.assign(weights.normal(size=variable.shape) * 0.7)
-        model.ladder.code.w_log_scale.assign(tf.zeros_like(model.ladder.code.w_log_scale))
-        model.ladder.code.b_log_scale.assign(tf.fill(model.ladder.code.b_log_scale.shape, -9.0))
+        model.deconvnet.code.w_log_scale.assign(tf.zeros_like(model.deconvnet.code.w_log_scale))
+        model.deconvnet.code.b_log_scale.assign(tf.fill(model.deconvnet.code.b_log_scale.shape, -9.0))
         return model
 
     return build
@@ -42,29 +42,29 @@ def image(rng):
 
 
 def every_outcome(model, image, through=1.0):
-    """All maps at once: `Inferred` and `Evidence` of a row an outcome, and log q(u).
+    """All maps at once: `Inferred` and `MapLikelihood` of a row an outcome, and log q(u).
 
     `through` 0 cuts the gradients that an estimator passes through its masks.
     """
-    shape, outcomes = model.ladder.map_shape(0), model.ladder.num_outcomes[0]
+    shape, outcomes = model.deconvnet.map_shape(0), model.deconvnet.num_outcomes[0]
     every = itertools.product(range(outcomes), repeat=int(np.prod(shape)))
     position = tf.constant(np.array(list(every)).reshape(-1, *shape), tf.int32)
     image = tf.tile(image, [len(position), 1, 1, 1])
 
     def fixed(logits, block, seed):
-        drawn = model.estimator.draw(logits, block, seed)
+        drawn = model.map_gradient.draw(logits, block, seed)
         given = maps.observed(logits, position, block)
         up, down = (through * (m - tf.stop_gradient(m)) for m in (drawn.up, drawn.down))
         return given._replace(up=given.up + up, down=given.down + down)
 
     inferred = model.infer(image, 1, noise.seed(0), fixed)
     masks = [draw.down for draw in inferred.draws]
-    lowest = model.ladder.lowest(inferred.s, masks)
-    log_pixels = model.log_p_pixels(image, model.ladder.image(lowest, masks))
+    lowest = model.deconvnet.lowest(inferred.s, masks)
+    log_pixels = model.log_p_pixels(image, model.deconvnet.image(lowest, masks))
     kl_s = 0.5 * tf.reduce_sum(
         inferred.q_s.mean() ** 2 + inferred.q_s.variance() - 1.0 - tf.math.log(inferred.q_s.variance()), axis=-1
     )
-    evidence = Evidence(image, log_pixels, -kl_s, lowest, tf.exp(model.precision.log()))
+    evidence = MapLikelihood(image, log_pixels, -kl_s, lowest, tf.exp(model.precision.log()))
     log_prior = -float(np.prod(shape) * np.log(outcomes))
     log_q = tf.reduce_sum(inferred.draws[0].log_ratio, axis=[1, 2, 3]) + log_prior
     return inferred, evidence, log_q, log_prior
@@ -76,7 +76,7 @@ def exact_and_expected(model, image, variables):
         _, evidence, log_q, log_prior = every_outcome(model, image, through=0.0)
         bound = tf.reduce_sum(tf.exp(log_q) * (evidence.total() - log_q + log_prior))
         inferred, evidence, log_q, _ = every_outcome(model, image)
-        surrogate = model.estimator.surrogate(inferred.draws, evidence).value
+        surrogate = model.map_gradient.surrogate(inferred.draws, evidence).value
         expected = tf.reduce_sum(tf.stop_gradient(tf.exp(log_q)) * surrogate)
     assert float(tf.reduce_sum(tf.exp(log_q))) == pytest.approx(1.0, rel=1e-5)
     return tape.gradient(bound, variables), tape.gradient(expected, variables)
@@ -84,14 +84,14 @@ def exact_and_expected(model, image, variables):
 
 def unscaled(model):
     """Statistics as if nothing had been seen: no centring, no scaling; a baseline that is not zero."""
-    for variance in model.estimator.variances:
+    for variance in model.map_gradient.variances:
         variance.assign(tf.zeros_like(variance))
     return model
 
 
 def code_ignores_maps(model):
-    model.ladder.code.w_hidden.assign(tf.zeros_like(model.ladder.code.w_hidden))
-    model.ladder.code.b_hidden.assign(tf.ones_like(model.ladder.code.b_hidden))
+    model.deconvnet.code.w_hidden.assign(tf.zeros_like(model.deconvnet.code.w_hidden))
+    model.deconvnet.code.b_hidden.assign(tf.ones_like(model.deconvnet.code.b_hidden))
     return model
 
 
@@ -99,8 +99,8 @@ def code_ignores_maps(model):
 def test_nvil_equals_the_exact_gradient_in_expectation(tiny, image, fields):
     """Also through the code, which depends on the map that pooled it; whatever the baseline says."""
     model = unscaled(tiny("nvil", **fields))
-    exact, expected = exact_and_expected(model, image, model.ladder.trainable_variables)
-    for variable, ours, theirs in zip(model.ladder.trainable_variables, expected, exact):
+    exact, expected = exact_and_expected(model, image, model.deconvnet.trainable_variables)
+    for variable, ours, theirs in zip(model.deconvnet.trainable_variables, expected, exact):
         np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=2e-3, err_msg=variable.path)
 
 
@@ -108,7 +108,7 @@ def test_nvil_equals_the_exact_gradient_in_expectation(tiny, image, fields):
 def test_local_estimators_are_exact_where_the_code_does_not_depend_on_the_maps(tiny, image, estimator):
     model = code_ignores_maps(tiny(estimator))
     model = unscaled(model) if estimator == "nvil_local" else model
-    variables = [v for v in model.ladder.trainable_variables if "pooling" in v.path]
+    variables = [v for v in model.deconvnet.trainable_variables if "pooling" in v.path]
     exact, expected = exact_and_expected(model, image, variables)
     for variable, ours, theirs in zip(variables, expected, exact):
         np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=2e-3, err_msg=variable.path)
@@ -116,7 +116,7 @@ def test_local_estimators_are_exact_where_the_code_does_not_depend_on_the_maps(t
 
 def test_local_expectation_counts_blank_blocks(tiny, image):
     model = code_ignores_maps(tiny("local_expectation", zero_blocks=True))
-    variables = model.ladder.pooling[0].trainable_variables
+    variables = model.deconvnet.pooling[0].trainable_variables
     for ours, theirs in zip(*exact_and_expected(model, image, variables)):
         np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=2e-3)
 
@@ -138,21 +138,23 @@ def test_uniform_maps_have_no_divergence():
 def test_a_block_reaches_just_the_pixels_that_it_can_change(tiny, rng):
     """The reach of local signals, against what moves when a block's value changes; with padding, two pooled layers."""
     network = networks.Config(elements=(2, 2, 2), sizes=(3, 2, 1), pooling=(2, 2))
-    ladder = networks.Ladder((11, 9, 1), network)
+    deconvnet = networks.Deconvnet((11, 9, 1), network)
     for layer in (0, 1):
-        rows, columns = ladder.reach(layer)
-        height, width, _ = ladder.map_shape(layer)
+        rows, columns = deconvnet.reach(layer)
+        height, width, _ = deconvnet.map_shape(layer)
         for i, j in itertools.product(range(height), range(width)):
             values = np.zeros([1, height, width, 2], "float32")
             values[0, i, j] = 1.0
-            level = ladder.levels[layer]
+            level = deconvnet.levels[layer]
             spread = tf.repeat(tf.repeat(values, level.block, 1), level.block, 2)  # Wherever the maps put it.
             for below in range(layer, -1, -1):
-                spread = tf.abs(ladder.dictionaries[below](spread))
-                (top, _), (left, _) = ladder.levels[below].padding
-                spread = spread[:, top : top + ladder.levels[below].size[0], left : left + ladder.levels[below].size[1]]
+                spread = tf.abs(deconvnet.dictionaries[below](spread))
+                (top, _), (left, _) = deconvnet.levels[below].padding
+                spread = spread[
+                    :, top : top + deconvnet.levels[below].size[0], left : left + deconvnet.levels[below].size[1]
+                ]
                 if below:
-                    block = ladder.levels[below - 1].block
+                    block = deconvnet.levels[below - 1].block
                     spread = tf.repeat(tf.repeat(spread, block, 1), block, 2)
             changed = tf.reduce_sum(spread, -1)[0].numpy() > 0
             np.testing.assert_array_equal(changed, np.outer(rows[i], columns[j]) > 0)
@@ -161,24 +163,24 @@ def test_a_block_reaches_just_the_pixels_that_it_can_change(tiny, rng):
 @pytest.mark.parametrize("estimator", ["nvil", "nvil_local"])
 def test_a_baseline_that_is_far_off_does_not_drive_up_the_deviation(tiny, image, estimator):
     model = tiny(estimator)
-    for baseline in model.estimator.baselines:
+    for baseline in model.map_gradient.baselines:
         baseline.bias.assign(tf.fill(baseline.bias.shape, 5.0))
     deviations = []
     for i in range(60):
         model.objective({"unlabelled": {"image": image}}, noise.seed(i), training=True)
-        deviations.append(float(tf.reduce_max(model.estimator.variances[0])))
+        deviations.append(float(tf.reduce_max(model.map_gradient.variances[0])))
     assert max(deviations[30:]) < 10 * max(deviations[:10])
 
 
 def test_running_statistics_follow_the_signal_in_training_alone(tiny, image):
     model = tiny("nvil")
     batch = {"unlabelled": {"image": image}}
-    before = [v.numpy() for v in model.estimator.non_trainable_variables]
+    before = [v.numpy() for v in model.map_gradient.non_trainable_variables]
     model.objective(batch, noise.seed(0))
-    for old, variable in zip(before, model.estimator.non_trainable_variables):
+    for old, variable in zip(before, model.map_gradient.non_trainable_variables):
         np.testing.assert_array_equal(old, variable)
     model.objective(batch, noise.seed(0), training=True)
-    assert all(np.any(old != v.numpy()) for old, v in zip(before, model.estimator.non_trainable_variables))
+    assert all(np.any(old != v.numpy()) for old, v in zip(before, model.map_gradient.non_trainable_variables))
 
 
 @pytest.mark.parametrize("num_outcomes", [4, 5])

@@ -9,17 +9,17 @@ import tensorflow as tf
 
 from tfvae.batch import DataInfo
 from tfvae.inference.label import sum_over_classes
-from tfvae.models import auxiliary, m2, stacked, vae
+from tfvae.models import adgm, auxiliary_vae, m1m2, m2, vae
 from tfvae.networks import mlp
 from tfvae.probability import noise
 
 NET = mlp.Config(hidden=(16,))
 CONFIGS = {
     "m2": m2.Config(3, NET),
-    "adgm": auxiliary.Config(3, 2, NET),
-    "adgm_seeing_x": auxiliary.Config(3, 2, NET, auxiliary_sees_image=True),
-    "sdgm": auxiliary.Config(3, 2, NET, skip=True),
-    "deterministic": auxiliary.Config(3, 2, NET, auxiliary="deterministic"),
+    "adgm": adgm.Config(3, 2, NET),
+    "adgm_seeing_x": adgm.Config(3, 2, NET, auxiliary_sees_image=True),
+    "sdgm": adgm.Config(3, 2, NET, skip=True),
+    "deterministic": adgm.Config(3, 2, NET, auxiliary="deterministic"),
 }
 every_model = pytest.mark.parametrize("name", CONFIGS)
 
@@ -102,7 +102,7 @@ def test_m2_evidence_by_quadrature(info, batch):
 def test_sdgm_evidence_by_quadrature(info, batch):
     """dim(a) = dim(z) = 1: the density of a counts in SDGM, and in ADGM integrates to one."""
     for skip in (False, True):
-        model = auxiliary.Config(1, 1, NET, skip=skip).build(info)
+        model = adgm.Config(1, 1, NET, skip=skip).build(info)
         x = batch["unlabelled"]["image"][:2]
         grid = np.linspace(-6, 6, 121, dtype=np.float32)
         a, z = (tf.constant(g.reshape(-1, 1, 1, 1)) for g in np.meshgrid(grid, grid))
@@ -114,17 +114,17 @@ def test_sdgm_evidence_by_quadrature(info, batch):
 
 
 def test_importance_weighted_with_one_sample_is_the_elbo(info, batch):
-    elbo = auxiliary.Config(3, 2, NET).build(info)
-    weighted = auxiliary.Config(3, 2, NET, bound="importance").build(info)
+    elbo = adgm.Config(3, 2, NET).build(info)
+    weighted = adgm.Config(3, 2, NET, bound="importance").build(info)
     weighted.set_weights(elbo.get_weights())
     losses = [float(model.objective(batch, noise.seed(0), training=True).loss) for model in (elbo, weighted)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-6)
 
 
 def test_warm_up_scales_the_kl_and_reports_the_true_bound(info, batch):
-    model = auxiliary.Config(3, 2, NET, kl_warmup_steps=10).build(info).prepare(batch)
+    model = adgm.Config(3, 2, NET, kl_warmup_steps=10).build(info).prepare(batch)
     model.compile(optimizer="adam")
-    plain = auxiliary.Config(3, 2, NET).build(info)
+    plain = adgm.Config(3, 2, NET).build(info)
     plain.set_weights(model.get_weights())
     warm, cold = (m.objective(batch, noise.seed(0), training=True) for m in (model, plain))
     np.testing.assert_allclose(warm.terms["bound"], cold.terms["bound"], rtol=1e-5)
@@ -162,15 +162,15 @@ def test_batch_norm_follows_every_pass(info, batch):
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (auxiliary.Config(3, 2, NET, auxiliary="maybe"), "stochastic"),
-        (auxiliary.Config(3, 2, NET, skip=True, auxiliary_sees_image=True), "skip"),
+        (adgm.Config(3, 2, NET, auxiliary="maybe"), "stochastic"),
+        (adgm.Config(3, 2, NET, skip=True, auxiliary_sees_image=True), "skip"),
         (m2.Config(3, NET, likelihood="cauchy"), "discretised_logistic"),
         (m2.Config(3, NET, bound="vimco"), "importance"),
         (m2.Config(3, mlp.Config(hidden=())), "hidden"),
         (m2.Config(3, mlp.Config(output_init="zeros")), "output_init"),
-        (stacked.Config(m2=m2.Config(3, NET)), "gaussian"),
-        (auxiliary.AuxiliaryVAEConfig(2, 2, NET, prior="u1"), "nothing"),
-        (auxiliary.AuxiliaryVAEConfig(2, 2, NET, prior="u9"), "nothing|u1"),
+        (m1m2.Config(m2=m2.Config(3, NET)), "gaussian"),
+        (auxiliary_vae.Config(2, 2, NET, prior="u1"), "nothing"),
+        (auxiliary_vae.Config(2, 2, NET, prior="u9"), "nothing|u1"),
     ],
 )
 def test_a_config_that_cannot_be_is_refused(config, message, info):
@@ -184,7 +184,7 @@ def test_labels_are_needed(info):
 
 
 def test_m1m2_trains_one_model_after_the_other(info, batch):
-    config = stacked.Config(
+    config = m1m2.Config(
         m1=vae.Config(4, NET), m2=m2.Config(3, NET, likelihood="gaussian"), m1_steps=3
     )  # fmt: skip
     model = config.build(info).prepare(batch)

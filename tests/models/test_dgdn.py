@@ -50,8 +50,10 @@ def test_the_evidence_of_a_model_whose_maps_are_given_is_that_of_a_gaussian(batc
     network = networks.Config(elements=(2, 2), sizes=(3, 5), pooling=(1,))
     model = dgdn.Config(network, label_weight=0.0, initial_precision=1.0).build(DataInfo((8, 8, 1), 0, 50, 0))
     codes = np.eye(model.latent_dim, dtype="float32")
-    ones = [tf.ones([model.latent_dim, *model.ladder.levels[0].maps, 2])]
-    loadings = model.ladder.top_down(tf.constant(codes), ones).numpy().reshape(model.latent_dim, 64).astype(np.float64)
+    ones = [tf.ones([model.latent_dim, *model.deconvnet.levels[0].maps, 2])]
+    loadings = (
+        model.deconvnet.top_down(tf.constant(codes), ones).numpy().reshape(model.latent_dim, 64).astype(np.float64)
+    )
     x = batch["labelled"]["image"].numpy().reshape(3, 64).astype(np.float64)
     covariance = loadings.T @ loadings + np.eye(64)
     _, log_det = np.linalg.slogdet(covariance)
@@ -141,15 +143,15 @@ def test_vae_d_writes_to_the_top_left_cell_and_takes_the_maximum(batch):
 
 def test_samples_use_maps_of_the_prior():
     model = build()
-    (mask,) = model.ladder.prior_masks(200, [noise.seed(0)])
+    (mask,) = model.deconvnet.prior_masks(200, [noise.seed(0)])
     np.testing.assert_allclose(tf.reduce_mean(mask, axis=[0, 3]), 0.25, atol=0.08)
 
 
 def test_elements_of_the_lowest_layer_are_its_dictionary():
     model = build()
-    drawn = model.ladder.elements(0, model.ladder.prior_masks(1, [noise.seed(0)]))
+    drawn = model.deconvnet.elements(0, model.deconvnet.prior_masks(1, [noise.seed(0)]))
     np.testing.assert_allclose(
-        drawn[1, 3:6, 3:6, 0], model.ladder.dictionaries[0].dictionary[:, :, 0, 1], rtol=1e-5, atol=1e-6
+        drawn[1, 3:6, 3:6, 0], model.deconvnet.dictionaries[0].dictionary[:, :, 0, 1], rtol=1e-5, atol=1e-6
     )
 
 
@@ -160,8 +162,8 @@ def test_usual_maps_follow_the_logits_of_training(batch):
     for element, cell in enumerate([3, 0, 2]):
         logits[..., element, cell] = 4.0
     for _ in range(20):
-        model.ladder.follow_maps([tf.constant(logits)])
-    (mask,) = model.ladder.usual_masks(2)
+        model.deconvnet.follow_maps([tf.constant(logits)])
+    (mask,) = model.deconvnet.usual_masks(2)
     for element, (i, j) in enumerate([(1, 1), (0, 0), (1, 0)]):
         np.testing.assert_array_equal(mask[:, i::2, j::2, element], 1.0)
     assert float(tf.reduce_sum(mask)) == 2 * 3 * 3 * 3
@@ -169,31 +171,31 @@ def test_usual_maps_follow_the_logits_of_training(batch):
 
 def test_training_moves_the_usual_maps_and_nothing_else_does(batch):
     model = build()
-    before = model.ladder.usual[0].numpy()
+    before = model.deconvnet.usual[0].numpy()
     model.objective(batch, noise.seed(0))
-    np.testing.assert_array_equal(model.ladder.usual[0], before)
+    np.testing.assert_array_equal(model.deconvnet.usual[0], before)
     model.objective(batch, noise.seed(0), training=True)
-    assert np.abs(model.ladder.usual[0] - before).max() > 0
-    np.testing.assert_allclose(tf.reduce_sum(model.ladder.usual[0], axis=-1), 1.0, rtol=1e-5)
+    assert np.abs(model.deconvnet.usual[0] - before).max() > 0
+    np.testing.assert_allclose(tf.reduce_sum(model.deconvnet.usual[0], axis=-1), 1.0, rtol=1e-5)
 
 
 def test_elements_of_the_upper_layer_go_through_the_usual_maps(batch):
     """The element of unit k in the middle is the image of a code that is 1 there, under the same maps."""
     model = build()
-    masks = model.ladder.usual_masks()
-    height, width, num = model.ladder.code_shape
+    masks = model.deconvnet.usual_masks()
+    height, width, num = model.deconvnet.code_shape
     code = np.zeros([1, height, width, num], "float32")
     code[0, height // 2, width // 2, 2] = 1.0
-    expected = model.ladder.top_down(tf.constant(code.reshape(1, -1)), masks)
-    np.testing.assert_allclose(model.ladder.elements(1, masks)[2], expected[0], rtol=1e-5, atol=1e-6)
+    expected = model.deconvnet.top_down(tf.constant(code.reshape(1, -1)), masks)
+    np.testing.assert_allclose(model.deconvnet.elements(1, masks)[2], expected[0], rtol=1e-5, atol=1e-6)
 
 
 def test_without_maps_the_image_is_their_average(batch):
     """E_u p(x | s, u) over uniform maps, against many draws of them."""
     model = build()
     z = model.p_s.sample(1, seed=noise.seed(3))
-    masks = model.ladder.prior_masks(4000, [noise.seed(4)])
-    drawn = model.ladder.top_down(tf.repeat(z, 4000, axis=0), masks)
+    masks = model.deconvnet.prior_masks(4000, [noise.seed(4)])
+    drawn = model.deconvnet.top_down(tf.repeat(z, 4000, axis=0), masks)
     np.testing.assert_allclose(model.decode(z).mean()[0], tf.reduce_mean(drawn, axis=0), atol=0.05)
 
 
@@ -205,7 +207,7 @@ def test_a_zero_label_weight_is_a_model_without_classifier(batch):
 @pytest.mark.parametrize(
     ("fields", "info", "told"),
     [
-        ({"estimator": "magic"}, INFO, "`model.estimator` must be one of"),
+        ({"map_gradient": "magic"}, INFO, "`model.map_gradient` must be one of"),
         ({"head": "forest"}, INFO, "`model.head` must be one of"),
         ({}, INFO._replace(image_shape=(64,)), "data.transform.flatten=False"),
         ({}, INFO._replace(num_classes=0), "model.label_weight=0"),

@@ -74,7 +74,7 @@ def test_several_draws_of_the_code_are_averaged(batch):
 def test_the_second_bound_is_that_of_the_caption_s_code(batch):
     """Its terms from q(s | Y), the image under the maps of q(u | x), and its share of the loss."""
     plain, model = build(unpooling="deterministic"), build(unpooling="deterministic", caption_encoder=True)
-    for variable, other in zip(plain.ladder.variables, model.ladder.variables):
+    for variable, other in zip(plain.deconvnet.variables, model.deconvnet.variables):
         variable.assign(other)
     for head, other in zip(plain.heads.values(), model.heads.values()):
         for variable, value in zip(head.variables, other.variables):
@@ -89,7 +89,7 @@ def test_the_second_bound_is_that_of_the_caption_s_code(batch):
     terms = objective.terms
     np.testing.assert_allclose(terms["caption_kl_s"], tf.reduce_sum(
         0.5 * (q_s.variance() + q_s.mean() ** 2 - 1 - tf.math.log(q_s.variance())), axis=-1), rtol=1e-4)  # fmt: skip
-    mean = model.ladder.top_down(s, model.ladder.usual_masks(2))
+    mean = model.deconvnet.top_down(s, model.deconvnet.usual_masks(2))
     squares = tf.reduce_sum((batch["captioned"]["image"] - mean) ** 2, axis=[1, 2, 3])
     np.testing.assert_allclose(
         terms["caption_log_likelihood"], 32 * np.log(10 / (2 * np.pi)) - 5.0 * squares, rtol=1e-4
@@ -104,7 +104,7 @@ def test_the_second_bound_leaves_the_maps_alone(batch):
     with tf.GradientTape() as tape:
         masks = model._masks(codes_of(model, batch, noise.seed(0)).draws, 8)
         value, _ = model._of_captions(batch, masks, noise.seed(1), True)
-    encoder = [*model.ladder.filters[0].trainable_variables, *model.ladder.pooling[0].trainable_variables]
+    encoder = [*model.deconvnet.filters[0].trainable_variables, *model.deconvnet.pooling[0].trainable_variables]
     assert all(g is None for g in tape.gradient(value, encoder))
 
 
@@ -113,14 +113,14 @@ def test_an_image_of_a_caption_is_the_collapsed_dictionary(batch):
     model = build(caption_encoder=True, unpooling="deterministic")
     words = batch["captioned"]["caption"]
     s = model.encode_caption(words).mean()
-    height, width, num = model.ladder.code_shape
-    masks = model.ladder.usual_masks(num)
+    height, width, num = model.deconvnet.code_shape
+    masks = model.deconvnet.usual_masks(num)
     expected = np.zeros([2, 8, 8, 1], np.float32)
     for y in range(height):
         for x in range(width):
             unit = np.zeros([num, height, width, num], np.float32)
             unit[np.arange(num), y, x, np.arange(num)] = 1.0
-            placed = model.ladder.top_down(tf.constant(unit.reshape(num, -1)), masks).numpy()
+            placed = model.deconvnet.top_down(tf.constant(unit.reshape(num, -1)), masks).numpy()
             at = s.numpy().reshape(2, height, width, num)[:, y, x]
             expected += np.einsum("bk,khwc->bhwc", at, placed)
     np.testing.assert_allclose(model.image_from_caption(words), expected, rtol=1e-3, atol=1e-4)
@@ -128,8 +128,8 @@ def test_an_image_of_a_caption_is_the_collapsed_dictionary(batch):
 
 def test_usual_masks_are_the_same_in_all_blocks():
     model = build()
-    model.ladder.usual[0].assign(np.eye(4, dtype="float32")[[2, 1, 3]])
-    (mask,) = model.ladder.usual_masks(1)
+    model.deconvnet.usual[0].assign(np.eye(4, dtype="float32")[[2, 1, 3]])
+    (mask,) = model.deconvnet.usual_masks(1)
     cells = unpooling.blocks(mask, 2)
     np.testing.assert_array_equal(tf.argmax(cells, axis=-1)[0], np.broadcast_to([2, 1, 3], cells.shape[1:4]))
 

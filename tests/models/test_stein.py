@@ -110,7 +110,8 @@ def test_batches_of_several_sizes_share_one_trace(rng, network):
 
 
 def test_several_encoder_steps_go_nearer_to_the_moved_particles(batch):
-    from tfvae.training import optimiser, settings
+    from tfvae import settings
+    from tfvae.training import optimiser
 
     distances = []
     for steps in (1, 8):
@@ -276,7 +277,8 @@ def test_codes_see_the_mean_over_particles_and_the_bound_their_mixture(batch):
 
 
 def test_a_model_with_particles_trains(batch):
-    from tfvae.training import optimiser, settings
+    from tfvae import settings
+    from tfvae.training import optimiser
 
     model = build(parameter_particles=3, label_weight=1.0).prepare(batch)
     adam = optimiser.from_settings(settings.Config(learning_rate=1e-2), steps_per_epoch=10)

@@ -94,13 +94,13 @@ def test_the_evaluator_measures_what_evaluation_does(settings, first_run):
     from pipelines import evaluation
     from tfvae.data import load
     from tfvae.evaluation import classification
-    from tfvae.training import run
+    from tfvae.run import opening
 
     found = record.read(settings)["artifacts"]
     uri = next(artifact["uri"] for artifact in found if artifact["type"] == "ModelEvaluation")
     measured = evaluation.measured(uri)
     (workdir,) = (path.parent for path in settings.workdir.glob("runs/*/config.json"))
-    opened = run.open_run(workdir)
+    opened = opening.open_run(workdir)
     rows = load.load(load.Config(source="shards", path=str(settings.shards), labels_per_class=0)).test
     probs = classification.probabilities(opened.model, opened.data, rows)
     assert measured["error"] == pytest.approx(classification.error_rate(probs, rows.label))

@@ -11,7 +11,7 @@ from tfvae.data import load
 from tfvae.evaluation import figures
 from tfvae.reproduction import drawings, runs
 from tfvae.reproduction.tables import Entry
-from tfvae.training.run import Run, build_model
+from tfvae.run.opening import Run, build_model
 
 
 def done(name, overrides, draw, val_error, preset="adgm_moons", **record):

@@ -11,7 +11,8 @@ from tensorflow.compiler.xla.service import hlo_pb2
 
 from tfvae.configs import stein_vae_digits
 from tfvae.data import load
-from tfvae.training import run, trainer
+from tfvae.run import opening
+from tfvae.training import trainer
 
 FOLDER = pathlib.Path(__file__).parents[2] / "tools" / "portable_step"
 
@@ -71,6 +72,6 @@ def test_the_best_variables_that_were_trained_elsewhere_become_the_runs_weights(
         trained = {f"{epoch}/{i}": state[i] + added for epoch, added in ((1, 1), (2, 50)) for i in state.files}
     np.savez(out / "trained.npz", **trained)
     tool("collect").collect(tmp_path / "run", out)
-    opened = run.open_run(tmp_path / "run").model
+    opened = opening.open_run(tmp_path / "run").model
     for before, after in zip(model.variables, opened.variables):
         np.testing.assert_allclose(after, before.numpy() + 1, rtol=1e-6)

@@ -12,8 +12,10 @@ from tfvae.configs import dgdn_flickr8k, dgdn_flickr8k_images
 from tfvae.evaluation import captioning, report
 from tfvae.evaluation.evaluate import evaluate
 from tfvae.networks import dgdn as networks
+from tfvae.run import opening
 from tfvae.serving.export import export
-from tfvae.training import callbacks, checkpoints, run, trainer
+from tfvae.storage import checkpoints
+from tfvae.training import callbacks, trainer
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +50,7 @@ def trained(coco, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trainer, "_finish", lambda *args: None)
         trainer.train(experiment, workdir)
-    return run.open_run(workdir)
+    return opening.open_run(workdir)
 
 
 def test_captions_of_fifty_images_are_learned_by_heart(trained):
@@ -142,7 +144,7 @@ def test_a_run_that_is_killed_ends_as_if_it_had_not_been(coco, tmp_path, monkeyp
     assert set(whole) == set(resumed)
     for path, array in whole.items():
         np.testing.assert_array_equal(array, resumed[path], err_msg=path)
-    row = run.open_run(tmp_path / "whole").data.vocabulary.words.index("square")
+    row = opening.open_run(tmp_path / "whole").data.vocabulary.words.index("square")
     for table in ("caption_words/w_e", "q_s_words/w_e"):
         np.testing.assert_allclose(whole[table][row], [1, 2, 3, 4, 5], rtol=1e-3)
 
@@ -155,7 +157,7 @@ def test_two_steps_train_the_words_on_codes_that_stay_as_they_are(coco, tmp_path
     words = experiment_of(coco, dgdn_flickr8k)
     words.model.freeze_image_model, words.training.start_from = True, str(tmp_path / "images")
     trainer.train(words, tmp_path / "words")
-    before, after = (run.open_run(tmp_path / name).model for name in ("images", "words"))
+    before, after = (opening.open_run(tmp_path / name).model for name in ("images", "words"))
     for old, new in zip(before.transferable_variables(), after.transferable_variables(), strict=True):
         np.testing.assert_array_equal(old, new, err_msg=old.path)
 

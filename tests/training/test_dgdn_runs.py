@@ -5,7 +5,9 @@ import pytest
 
 from tfvae.configs import dgdn_digits
 from tfvae.evaluation.evaluate import evaluate
-from tfvae.training import callbacks, checkpoints, run, trainer
+from tfvae.run import opening
+from tfvae.storage import checkpoints
+from tfvae.training import callbacks, trainer
 
 
 class Killed(BaseException):
@@ -42,7 +44,7 @@ def newest(workdir):
 
 
 def test_running_statistics_of_the_estimator_survive_a_kill(tmp_path, monkeypatch):
-    experiment = tiny(estimator="nvil")
+    experiment = tiny(map_gradient="nvil")
     trainer.train(experiment, tmp_path / "whole")
     count = callbacks.Steps.on_train_batch_end
 
@@ -54,8 +56,8 @@ def test_running_statistics_of_the_estimator_survive_a_kill(tmp_path, monkeypatc
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(callbacks.Steps, "on_train_batch_end", killing)
-        trainer.train(tiny(estimator="nvil"), tmp_path / "killed")
-    trainer.train(tiny(estimator="nvil"), tmp_path / "killed")
+        trainer.train(tiny(map_gradient="nvil"), tmp_path / "killed")
+    trainer.train(tiny(map_gradient="nvil"), tmp_path / "killed")
     whole, resumed = (newest(tmp_path / name).values["model"] for name in ("whole", "killed"))
     assert set(whole) == set(resumed) and any("mean" in path for path in whole)
     for path, array in whole.items():
@@ -67,7 +69,7 @@ def test_two_steps_train_a_head_on_codes_that_stay_as_they_are(images_alone, tmp
     experiment = tiny(freeze_image_model=True)
     experiment.training.start_from = str(images_alone)
     trainer.train(experiment, tmp_path)
-    before, after = run.open_run(images_alone).model, run.open_run(tmp_path).model
+    before, after = opening.open_run(images_alone).model, opening.open_run(tmp_path).model
     for old, new in zip(before.transferable_variables(), after.transferable_variables(), strict=True):
         np.testing.assert_array_equal(old, new, err_msg=old.path)
     first = newest(tmp_path).values["model"]["label_svm/beta"]
@@ -90,7 +92,7 @@ def test_a_start_from_another_size_says_which_weights_do_not_fit(images_alone, t
 
 
 def test_codes_of_images_alone_go_to_a_transductive_machine(images_alone):
-    opened = run.open_run(images_alone)
+    opened = opening.open_run(images_alone)
     measured = evaluate(opened.model, opened.data, opened.data.test.take(np.arange(100)), iw_samples=5)
     assert 0 < measured["tsvm_error"] < 0.95 and "error" not in measured
     assert measured["iw_bound"] >= measured["bound"] - 1.0

@@ -10,7 +10,8 @@ from tfvae.configs import vae_digits
 from tfvae.data import mixture
 from tfvae.models import vae
 from tfvae.models.base import Objective
-from tfvae.training import callbacks, checkpoints, nan_guard, trainer
+from tfvae.storage import checkpoints
+from tfvae.training import callbacks, nan_guard, trainer
 
 BAD_STEP = 13  # Of 11 steps an epoch: there is a checkpoint after step 11, and the damage is seen in the second epoch.
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfvae.training import optimiser, settings
+from tfvae import settings
+from tfvae.training import optimiser
 
 SHAPES = ((4, 3), (3,), (2, 2, 2))
 

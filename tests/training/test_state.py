@@ -2,7 +2,8 @@
 
 import pytest
 
-from tfvae.training.state import MetricsLog, Monitor
+from tfvae.storage.metrics_log import MetricsLog
+from tfvae.training.state import Monitor
 
 
 @pytest.mark.parametrize(("name", "values", "best"), [("error", [0.3, 0.1, 0.2], 2), ("bound", [-90, -95, -80], 3)])

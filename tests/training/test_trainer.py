@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from tfvae.configs import sdgm_digits, vae_digits
-from tfvae.training import callbacks, checkpoints, trainer
+from tfvae.storage import checkpoints
+from tfvae.training import callbacks, trainer
 
 EPOCHS = 2
 

@@ -14,13 +14,15 @@ import numpy as np
 import tensorflow as tf
 
 from tests import made_captions
+from tfvae import settings
 from tfvae.batch import DataInfo
 from tfvae.configs import dgdn_flickr8k_images, vae_digits
 from tfvae.inference.stein import Parameters, of_parameters
 from tfvae.models import stein
 from tfvae.models.base import GenerativeModel, Objective
 from tfvae.probability import noise
-from tfvae.training import checkpoints, devices, optimiser, settings, trainer
+from tfvae.storage import checkpoints
+from tfvae.training import devices, optimiser, trainer
 
 IMAGES = np.random.default_rng(0).normal(size=[6, 8, 3]).astype("float32")
 
@@ -122,7 +124,7 @@ def maps(workdir):
     trainer._finish = lambda *args: None
     coco = made_captions.write_coco(pathlib.Path(workdir) / "coco", splits=("train",))
     experiment = dgdn_flickr8k_images.get_config("tiny")
-    experiment.model.estimator, experiment.data.path, experiment.data.image_size = "nvil", str(coco), 16
+    experiment.model.map_gradient, experiment.data.path, experiment.data.image_size = "nvil", str(coco), 16
     experiment.data.num_validation = 10
     experiment.training.num_replicas, experiment.training.figures_epochs = 2, 0
     trainer.train(experiment, f"{workdir}/run")

@@ -14,7 +14,7 @@ from absl import app, flags
 from tfvae.bin import errors
 from tfvae.evaluation.evaluate import plain
 from tfvae.monitoring import drift, drift_report
-from tfvae.training import atomic
+from tfvae.storage import atomic
 
 _MODEL = flags.DEFINE_string("model", None, "A version, or a base path whose newest one is taken.", required=True)
 _REFERENCE = flags.DEFINE_string("reference", None, "Shards of the training data.", required=True)

@@ -8,10 +8,11 @@ import sys
 from absl import app, flags
 
 from tfvae.bin import errors
-from tfvae.evaluation import draws, report
+from tfvae.evaluation import label_draws, report
 from tfvae.evaluation.evaluate import evaluate, scalars
-from tfvae.training import atomic, trainer
-from tfvae.training.run import open_run
+from tfvae.run.opening import open_run
+from tfvae.storage import atomic
+from tfvae.training import trainer
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "A run directory that tfvae-train made.", required=True)
 _SAMPLES = flags.DEFINE_integer("num_samples", 1, "S: errors and captions are averaged over S draws.", lower_bound=1)
@@ -42,13 +43,13 @@ def measured_draw(drawn, directory):
 def main(argv):
     opened = experiment, data, model, workdir = open_run(_WORKDIR.value)
     metrics = measured(opened)
-    drawn = {n: draws.experiment_of(experiment, n) for n in range(_DRAWS.value)}
+    drawn = {n: label_draws.experiment_of(experiment, n) for n in range(_DRAWS.value)}
     results = [metrics if e == experiment else measured_draw(e, workdir / "draws" / str(n)) for n, e in drawn.items()]
-    atomic.write_json(workdir / "metrics.json", metrics := metrics | draws.summary(results))
+    atomic.write_json(workdir / "metrics.json", metrics := metrics | label_draws.summary(results))
     command, config = shlex.join(["tfvae-evaluate", *sys.argv[1:]]), atomic.read_json(workdir / "config.json")
     page = report.render(model, data, metrics, workdir, config, _COMPARE.value, command)
     atomic.write_bytes(workdir / "report.html", page.encode())
-    print(json.dumps(scalars(metrics) | draws.flat(metrics.get("draws", {}))))
+    print(json.dumps(scalars(metrics) | label_draws.flat(metrics.get("draws", {}))))
 
 
 def run():

@@ -6,8 +6,8 @@ import pathlib
 from absl import app, flags, logging
 
 from tfvae.bin import errors
+from tfvae.run import opening
 from tfvae.serving import export, models_config
-from tfvae.training import run as runs
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.", required=True)
 _OUTPUT = flags.DEFINE_string("output", None, "The model's base path, e.g. savedmodels/sdgm.", required=True)
@@ -19,7 +19,7 @@ def main(argv):
     del argv
     logging.set_verbosity(logging.WARNING)  # TensorFlow tells of every signature how it renamed its weights.
     export.check_output(_OUTPUT.value)
-    run = runs.open_run(_WORKDIR.value)
+    run = opening.open_run(_WORKDIR.value)
     origin = json.loads((run.workdir / "config.json").read_text())
     version = export.export(run.model, run.data, _OUTPUT.value, origin=origin)
     config = models_config.update(pathlib.Path(_OUTPUT.value).resolve().parent, _BASE_PATH.value)

@@ -7,8 +7,8 @@ from absl import app, flags
 
 from tfvae.bin import errors
 from tfvae.evaluation import captioning, generation
-from tfvae.training import atomic
-from tfvae.training.run import open_run
+from tfvae.run.opening import open_run
+from tfvae.storage import atomic
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "A run directory that tfvae-train made.", required=True)
 _OUTPUT = flags.DEFINE_string("output", None, "The PNG file to write.", required=True)

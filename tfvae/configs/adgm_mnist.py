@@ -1,11 +1,11 @@
 """ADGM on MNIST with 100 labels."""
 
+from tfvae import settings
 from tfvae.data import load as data
 from tfvae.data import transforms
 from tfvae.experiment import Experiment, check_size
-from tfvae.models import auxiliary
+from tfvae.models import adgm
 from tfvae.networks import mlp
-from tfvae.training import settings
 
 
 def get_config(size="full"):
@@ -16,7 +16,7 @@ def get_config(size="full"):
     check_size(size, "full", "small", "tiny")
     tiny = size == "tiny"
     return Experiment(
-        model=auxiliary.Config(
+        model=adgm.Config(
             latent_dim=8 if tiny else 100,
             auxiliary_dim=8 if tiny else 100,
             network=mlp.Config(hidden=(32, 32) if tiny else (500, 500), batch_norm=True, output_init="small"),

@@ -1,11 +1,11 @@
 """ADGM on two half-moons with 6 labels."""
 
+from tfvae import settings
 from tfvae.data import load as data
 from tfvae.data import transforms
 from tfvae.experiment import Experiment, check_size
-from tfvae.models import auxiliary
+from tfvae.models import adgm
 from tfvae.networks import mlp
-from tfvae.training import settings
 
 
 def get_config(size="full"):
@@ -19,7 +19,7 @@ def get_config(size="full"):
     check_size(size, "full", "tiny")
     tiny = size == "tiny"
     return Experiment(
-        model=auxiliary.Config(
+        model=adgm.Config(
             latent_dim=10,
             auxiliary_dim=10,
             network=mlp.Config(hidden=(16, 16) if tiny else (100, 100), batch_norm=True, output_init="small"),

@@ -1,11 +1,11 @@
 """Auxiliary posterior of a 2D potential: --config=tfvae/configs/auxiliary_vae_potential.py:u1 (to u4)."""
 
+from tfvae import settings
 from tfvae.data import load as data
 from tfvae.data import transforms
 from tfvae.experiment import Experiment, check_size
-from tfvae.models import auxiliary
+from tfvae.models import auxiliary_vae
 from tfvae.networks import mlp
-from tfvae.training import settings
 
 
 def get_config(size="u1"):
@@ -17,7 +17,7 @@ def get_config(size="u1"):
     """
     check_size(size, "full", "u1", "u2", "u3", "u4", "tiny")
     return Experiment(
-        model=auxiliary.AuxiliaryVAEConfig(
+        model=auxiliary_vae.Config(
             latent_dim=2,
             auxiliary_dim=4,
             network=mlp.Config(hidden=(20, 20, 20), activation="tanh"),

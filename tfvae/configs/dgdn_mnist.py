@@ -1,11 +1,11 @@
 """DGDN on MNIST with 100 labels."""
 
+from tfvae import settings
 from tfvae.data import load as data
 from tfvae.data import transforms
 from tfvae.experiment import Experiment, check_size
 from tfvae.models import dgdn
 from tfvae.networks import dgdn as networks
-from tfvae.training import settings
 
 
 def get_config(size="full"):

@@ -1,7 +1,7 @@
 """M1+M2 on MNIST with 100 labels."""
 
 from tfvae.configs import adgm_mnist
-from tfvae.models import m2, stacked, vae
+from tfvae.models import m1m2, m2, vae
 from tfvae.networks import mlp
 
 
@@ -10,7 +10,7 @@ def get_config(size="full"):
     experiment = adgm_mnist.get_config(size)
     tiny = size == "tiny"
     wide, narrow = ((32, 32), (32,)) if tiny else ((600, 600), (500,))
-    experiment.model = stacked.Config(
+    experiment.model = m1m2.Config(
         m1=vae.Config(latent_dim=8 if tiny else 50, network=mlp.Config(wide, activation="softplus")),
         m2=m2.Config(
             latent_dim=8 if tiny else 50, likelihood="gaussian", network=mlp.Config(narrow, activation="softplus")

@@ -1,11 +1,11 @@
 """SDGM on scikit-learn's 8×8 digits with 10 labels a class: what `tools/demo` trains."""
 
+from tfvae import settings
 from tfvae.data import load as data
 from tfvae.data import transforms
 from tfvae.experiment import Experiment, check_size
-from tfvae.models import auxiliary
+from tfvae.models import adgm
 from tfvae.networks import mlp
-from tfvae.training import settings
 
 
 def get_config(size="full"):
@@ -13,7 +13,7 @@ def get_config(size="full"):
     check_size(size, "full", "tiny")
     tiny = size == "tiny"
     return Experiment(
-        model=auxiliary.Config(
+        model=adgm.Config(
             latent_dim=4 if tiny else 20,
             auxiliary_dim=4 if tiny else 20,
             network=mlp.Config(hidden=(16, 16) if tiny else (200, 200), batch_norm=True, output_init="small"),

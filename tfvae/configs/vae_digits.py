@@ -1,11 +1,11 @@
 """VAE on scikit-learn's 8×8 digits, without labels."""
 
+from tfvae import settings
 from tfvae.data import load as data
 from tfvae.data import transforms
 from tfvae.experiment import Experiment, check_size
 from tfvae.models import vae
 from tfvae.networks import mlp
-from tfvae.training import settings
 
 
 def get_config(size="full"):

@@ -1,11 +1,11 @@
 """A Gaussian q(z | x) for a known decoder of a mixture: --config=tfvae/configs/vae_toy.py:wide for σ = 5."""
 
+from tfvae import settings
 from tfvae.data import load as data
 from tfvae.data import transforms
 from tfvae.experiment import Experiment, check_size
 from tfvae.models import vae
 from tfvae.networks import toy
-from tfvae.training import settings
 
 
 def get_config(size="full"):

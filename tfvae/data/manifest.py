@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tfvae import batch as batches
-from tfvae.data import framing, records
+from tfvae.data import records, tfrecord_format
 
 NAME = "manifest.json"
 FORMAT = "tfvae shards 1"
@@ -222,7 +222,7 @@ def _diagnose(path, shard):
         if file.read(2) == b"\x1f\x8b":
             raise DamagedShards(f"The shard {path} is compressed with gzip, shards are not; unpack it. {_AGAIN}")
     found, damage = 0, []
-    for frame in framing.frames(path):
+    for frame in tfrecord_format.frames(path):
         found += 1
         if frame.payload is None:
             damage.append(Damage(shard.name, frame.offset, frame.problem))

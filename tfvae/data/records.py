@@ -16,7 +16,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from tfvae import batch as batches
-from tfvae.data import framing, images
+from tfvae.data import images, tfrecord_format
 from tfvae.data.rows import NO_LABEL
 from tfvae.probability import noise
 
@@ -139,7 +139,7 @@ def stream(files, image_shape, batch_size, seed, start_step=0, num_records=0):
         ValueError: if there is no record.
     """
     files = [str(file) for file in files]
-    num_records = num_records or sum(framing.count(file) for file in files)
+    num_records = num_records or sum(tfrecord_format.count(file) for file in files)
     if not num_records:
         raise ValueError(f"The shards {files} hold no record to stream; run ingest again.")
     block = max(min(_BLOCK_RECORDS, _BLOCK_BYTES // math.prod(image_shape)), 1)
@@ -200,7 +200,7 @@ def write(path, serialised):
         with tf.io.TFRecordWriter(str(beside)) as writer:
             for record in serialised:
                 writer.write(record)
-                num, size = num + 1, size + framing.size(record)
+                num, size = num + 1, size + tfrecord_format.size(record)
         with open(beside, "rb") as file:
             os.fsync(file.fileno())
             written = os.fstat(file.fileno()).st_size

@@ -82,7 +82,7 @@ def plain(value):
 
 def _convolutions(model):
     """The sizes of the model's convolutional layers; None where it has none."""
-    return model.config.network if hasattr(model, "ladder") else None
+    return model.config.network if hasattr(model, "deconvnet") else None
 
 
 def _hidden(model):

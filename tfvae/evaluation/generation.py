@@ -48,8 +48,8 @@ def pictures(model, data, seed=0):
         grids["class_samples"] = class_samples(model, data, seed)
     if len(originals) and len(model.image_shape) == 3:
         grids["completions"] = completions(model, data, originals.take(np.arange(min(_COLUMNS, len(originals)))))
-    if hasattr(model, "ladder"):
-        for layer in range(len(model.ladder.levels)):
+    if hasattr(model, "deconvnet"):
+        for layer in range(len(model.deconvnet.levels)):
             grids[f"elements{layer + 1}"] = elements(model, layer)
     return grids
 
@@ -131,7 +131,7 @@ def completions(model, data, rows, num_steps=_COMPLETION_STEPS):
 
 def elements(model, layer, at_most=_ELEMENTS):
     """Dictionary elements of a layer (from 0) in the image plane, gray where they add nothing: uint8 [H, W, C]."""
-    drawn = model.ladder.elements(layer, model.ladder.usual_masks())[:at_most].numpy()
+    drawn = model.deconvnet.elements(layer, model.deconvnet.usual_masks())[:at_most].numpy()
     drawn /= 2.0 * np.maximum(np.abs(drawn).max(axis=(1, 2, 3), keepdims=True), 1e-12)
     return grid(0.5 + drawn, 10)
 

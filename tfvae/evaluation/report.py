@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from tfvae.evaluation import figures, headlines, history, pages, plates
+from tfvae.evaluation import figures, headlines, pages, panels
+from tfvae.storage.metrics_log import MetricsLog
 
 _TEMPLATE = "report.html.j2"
 
@@ -12,7 +13,8 @@ def render(model, data, metrics, workdir, description=None, others=(), command="
 
     Args:
         model, data: the trained model and its `tfvae.data.load.Data`.
-        metrics: what `tfvae.evaluation.evaluate.evaluate` returned, with "draws" (`draws.spread`) where there were any.
+        metrics: what `tfvae.evaluation.evaluate.evaluate` returned, with "draws"
+            (`label_draws.spread`) where there were any.
         workdir: of the run; its `metrics.jsonl` gives the curves.
         description: the content of `config.json`.
         others: further run directories whose curves are drawn beside this one's (figure 5).
@@ -26,7 +28,7 @@ def render(model, data, metrics, workdir, description=None, others=(), command="
     name = _model_name(model)
     rivals = headlines.comparison(metrics, name, data)
     num_draws = _num_draws(metrics)
-    runs = {path.name: history.read(path / "metrics.jsonl") for path in (workdir, *map(Path, others))}
+    runs = {path.name: MetricsLog(path / "metrics.jsonl").lines() for path in (workdir, *map(Path, others))}
     return pages.environment(Path(__file__).parent).get_template(_TEMPLATE).render(
         title=f"{name} on {_data_name(model, description, data)}",
         summary=_summary(data, runs[workdir.name]),
@@ -36,11 +38,11 @@ def render(model, data, metrics, workdir, description=None, others=(), command="
         rivals_figure=_rivals_figure(rivals),
         verdict=headlines.verdict(rivals, num_draws),
         num_draws=num_draws,
-        learning=plates.curves(runs),
-        pictures=plates.pictures(model, data, seed),
-        predictions=plates.predictions(metrics, data),
-        mistakes=plates.mistakes(model, data),
-        inside=plates.inside(model, data, seed),
+        learning=panels.curves(runs),
+        pictures=panels.pictures(model, data, seed),
+        predictions=panels.predictions(metrics, data),
+        mistakes=panels.mistakes(model, data),
+        inside=panels.inside(model, data, seed),
         steps=headlines.next_steps(workdir, metrics, data, hasattr(model, "classify")),
         numbers=[(key, value) for key, value in metrics.items() if not isinstance(value, list | dict)],
         configuration=list(flatten(description.get("experiment", {}))),

@@ -7,7 +7,7 @@ import tensorflow as tf
 from absl import logging
 
 from tfvae.batch import END
-from tfvae.layers import decoding as decodings
+from tfvae.layers import caption_search as decodings
 from tfvae.layers import recurrent
 
 
@@ -93,7 +93,7 @@ class Caption(keras.layers.Layer):
 
         Args:
             z: draws of the code.
-            config: `tfvae.layers.decoding.Config`, by default the head's own.
+            config: `tfvae.layers.caption_search.Config`, by default the head's own.
             seed: int32 [2] where words are drawn.
 
         Pu et al. 2016, section 4.2.

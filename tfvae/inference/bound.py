@@ -35,9 +35,9 @@ class LogWeights(NamedTuple):
         return likelihood_weight * self.log_likelihood - kl_weight * self.divergence
 
 
-def bound(estimator, log_weights, kl_weight=1.0, likelihood_weight=1.0):
-    """An estimator of a bound applied to log weights: `value` at temperature 1, `surrogate` at the two weights."""
-    value = estimator(log_weights.value())
+def bound(of_weights, log_weights, kl_weight=1.0, likelihood_weight=1.0):
+    """A bound of log weights, given as a function of them: `value` at temperature 1, `surrogate` at the two weights."""
+    value = of_weights(log_weights.value())
     if all(isinstance(weight, float) and weight == 1.0 for weight in (kl_weight, likelihood_weight)):
         return Bound(value, value)
-    return Bound(value, estimator(log_weights.value(kl_weight, likelihood_weight)))
+    return Bound(value, of_weights(log_weights.value(kl_weight, likelihood_weight)))

@@ -33,7 +33,7 @@ class MapDraw(NamedTuple):
     divergence: tf.Tensor
 
 
-class Evidence(NamedTuple):
+class MapLikelihood(NamedTuple):
     """What a draw of all maps was worth.
 
     image:      [N, H, W, C].

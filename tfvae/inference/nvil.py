@@ -23,17 +23,17 @@ class Nvil(keras.layers.Layer):
     the encoder. (Pu et al. 2016, eq. (22), keeps the image's terms alone, as if s did not depend on u.)
 
     Args:
-        ladder: `tfvae.networks.dgdn.Ladder`.
+        deconvnet: `tfvae.networks.dgdn.Deconvnet`.
         image_shape: (H, W, C).
         decay: of the running mean and variance.
         hidden: tanh units of the baseline.
         scale: whether the signal is divided by its running standard deviation.
     """
 
-    def __init__(self, ladder, image_shape, decay=0.8, hidden=100, scale=True, **kwargs):
+    def __init__(self, deconvnet, image_shape, decay=0.8, hidden=100, scale=True, **kwargs):
         super().__init__(**kwargs)
         self.decay, self.scale = decay, scale
-        self.cells = [self._signal_shape(ladder, layer) for layer in range(ladder.num_pooled)]
+        self.cells = [self._signal_shape(deconvnet, layer) for layer in range(deconvnet.num_pooled)]
         self.means = [self._statistic(f"mean{i}", shape, "zeros") for i, shape in enumerate(self.cells)]
         self.variances = [self._statistic(f"variance{i}", shape, "ones") for i, shape in enumerate(self.cells)]
         self.shrink = max(1, -(-max(image_shape[:2]) // _BASELINE_SIDE))
@@ -80,7 +80,7 @@ class Nvil(keras.layers.Layer):
     def _follow(self, average, now):
         average.assign(self.decay * average + (1.0 - self.decay) * now)
 
-    def _signal_shape(self, ladder, layer):
+    def _signal_shape(self, deconvnet, layer):
         return (1, 1)
 
     def _statistic(self, name, shape, initializer):
@@ -99,9 +99,9 @@ class LocalNvil(Nvil):
     bias. Not in the source.
     """
 
-    def __init__(self, ladder, image_shape, **kwargs):
-        self.reach = [ladder.reach(layer) for layer in range(ladder.num_pooled)]
-        super().__init__(ladder, image_shape, **kwargs)
+    def __init__(self, deconvnet, image_shape, **kwargs):
+        self.reach = [deconvnet.reach(layer) for layer in range(deconvnet.num_pooled)]
+        super().__init__(deconvnet, image_shape, **kwargs)
 
     def signal(self, draws, evidence, layer):
         """[N, h, w, K], nats."""
@@ -109,5 +109,5 @@ class LocalNvil(Nvil):
         reached = tf.einsum("iy,nyx,jx->nij", rows, evidence.log_pixels, columns)
         return reached[..., None] - draws[layer].log_ratio
 
-    def _signal_shape(self, ladder, layer):
-        return ladder.map_shape(layer)[:2]
+    def _signal_shape(self, deconvnet, layer):
+        return deconvnet.map_shape(layer)[:2]

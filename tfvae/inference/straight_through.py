@@ -48,12 +48,12 @@ class LocalExpectation(keras.layers.Layer):
     Titsias & Lázaro-Gredilla 2015, "Local expectation gradients".
 
     Args:
-        ladder: `tfvae.networks.dgdn.Ladder`.
+        deconvnet: `tfvae.networks.dgdn.Deconvnet`.
     """
 
-    def __init__(self, ladder, **kwargs):
+    def __init__(self, deconvnet, **kwargs):
         super().__init__(**kwargs)
-        self.overlap = ladder.overlap
+        self.overlap = deconvnet.overlap
         self.built = True
 
     def draw(self, logits, block, seed):

@@ -51,7 +51,7 @@ class ClassConditionalModel(GenerativeModel, abc.ABC):
             info, seed=seed, kl_warmup_steps=config.kl_warmup_steps, compile_step=config.compile_step, **kwargs
         )
         self.config = config
-        self.estimator = inference.estimator(config.bound)
+        self.bound_of = inference.bound_named(config.bound)
         self.alpha = config.beta * info.num_train / max(info.num_labelled, 1)
         self.log_p_y = -float(np.log(info.num_classes))
 
@@ -74,7 +74,7 @@ class ClassConditionalModel(GenerativeModel, abc.ABC):
         """−L(x, y) [B] as a `Bound`, and log E_q(a|x) q(y | a, x) [B] of the true label."""
         y = tf.one_hot(label, self.num_classes)
         table = self.log_weights(x[:, None], y[:, None], seed, self.config.num_samples, training)
-        log_p_xy = bound(self.estimator, _only_class(table.weights), self.kl_weight(training))
+        log_p_xy = bound(self.bound_of, _only_class(table.weights), self.kl_weight(training))
         return log_p_xy, tf.reduce_sum(y * log_mean_probs(table.log_q_y), axis=-1)
 
     def unlabelled_bound(self, x, seed, training=False):
@@ -84,8 +84,8 @@ class ClassConditionalModel(GenerativeModel, abc.ABC):
 
         def estimate(log_w):
             if importance:
-                return sum_over_classes(self.estimator(log_w), log_mean_probs(table.log_q_y))
-            return self.estimator(sum_over_classes(log_w, table.log_q_y))
+                return sum_over_classes(self.bound_of(log_w), log_mean_probs(table.log_q_y))
+            return self.bound_of(sum_over_classes(log_w, table.log_q_y))
 
         return bound(estimate, table.weights, self.kl_weight(training)), table.log_q_y
 

@@ -19,7 +19,7 @@ from tfvae.heads import targets
 from tfvae.heads.bayesian_svm import BayesianSvm
 from tfvae.heads.caption import Caption
 from tfvae.heads.softmax import Softmax
-from tfvae.inference.maps import Evidence, MapDraw, expected, hard_draw, most_probable, total_divergence
+from tfvae.inference.maps import MapDraw, MapLikelihood, expected, hard_draw, most_probable, total_divergence
 from tfvae.inference.nvil import LocalNvil, Nvil
 from tfvae.inference.straight_through import GumbelSoftmax, LocalExpectation
 from tfvae.layers import unpooling
@@ -31,7 +31,7 @@ from tfvae.networks.caption import CaptionEncoder
 from tfvae.probability import families, noise
 
 UNPOOLINGS = ("stochastic", "deterministic")
-ESTIMATORS = ("nvil", "nvil_local", "gumbel", "local_expectation")
+MAP_GRADIENTS = ("nvil", "nvil_local", "gumbel", "local_expectation")
 HEADS = ("bayesian_svm", "softmax")
 
 # Keeps the noise of captions apart from that of codes.
@@ -48,7 +48,7 @@ class Config:
         network: sizes of the layers.
         unpooling: `stochastic`; or `deterministic`, where the encoder takes the maximum of a block and the decoder
             writes to its top left cell (the baseline "VAE-d").
-        estimator: of the gradient through the maps: `nvil` (the source's), `nvil_local`, `gumbel`, or
+        map_gradient: the estimator of the gradient through the maps: `nvil` (the source's), `nvil_local`, `gumbel`, or
             `local_expectation`, which learns fastest by far (measured by `tools/benchmarks/estimators.py`).
         temperature: of `gumbel`.
         head: `bayesian_svm` or `softmax`.
@@ -70,7 +70,7 @@ class Config:
 
     network: dgdn.Config = dataclasses.field(default_factory=dgdn.Config)
     unpooling: str = "stochastic"
-    estimator: str = "local_expectation"
+    map_gradient: str = "local_expectation"
     temperature: float = 1.0
     head: str = "bayesian_svm"
     label_weight: float = 1.0
@@ -121,13 +121,13 @@ class DGDN(GenerativeModel):
         _check(config, info)
         self.config = config
         self.stochastic = config.unpooling == "stochastic"
-        self.ladder = dgdn.Ladder(info.image_shape, config.network, with_maps=self.stochastic, name="image_model")
-        self.latent_dim = int(np.prod(self.ladder.code_shape))
-        self.widest_layer = self.ladder.widest_layer
+        self.deconvnet = dgdn.Deconvnet(info.image_shape, config.network, with_maps=self.stochastic, name="image_model")
+        self.latent_dim = int(np.prod(self.deconvnet.code_shape))
+        self.widest_layer = self.deconvnet.widest_layer
         self.p_s = families.standard_normal(self.latent_dim)
         self.precision = Precision(config.initial_precision, name="alpha0")
         learns_maps = self.stochastic and not config.freeze_image_model
-        self.estimator = _estimator(config, self.ladder, info.image_shape) if learns_maps else None
+        self.map_gradient = _map_gradient(config, self.deconvnet, info.image_shape) if learns_maps else None
         self.heads, num_pixels = {}, info.image_shape[0] * info.image_shape[1]
         self.scales = {"label": config.label_weight * num_pixels, "caption": config.caption_weight * num_pixels}
         if config.label_weight:
@@ -141,7 +141,7 @@ class DGDN(GenerativeModel):
         if config.caption_encoder:
             encoder = CaptionEncoder(self.latent_dim, len(info.vocabulary), config.caption, name="q_s_words")
             self.q_s_given_caption = encoder
-        self.ladder.trainable = self.precision.trainable = not config.freeze_image_model
+        self.deconvnet.trainable = self.precision.trainable = not config.freeze_image_model
 
     # Inference.
 
@@ -160,22 +160,22 @@ class DGDN(GenerativeModel):
             `Inferred` of S·B rows.
         """
         if seed is None:
-            *map_seeds, s_seed = [None] * (self.ladder.num_pooled + 1)
+            *map_seeds, s_seed = [None] * (self.deconvnet.num_pooled + 1)
         else:
-            *map_seeds, s_seed = noise.split(seed, self.ladder.num_pooled + 1)
+            *map_seeds, s_seed = noise.split(seed, self.deconvnet.num_pooled + 1)
         pool = tf.function(self._pool, jit_compile=True) if compiled else self._pool
-        maps, draws = self.ladder.up(image, 0), []
+        maps, draws = self.deconvnet.up(image, 0), []
         if num_samples > 1:  # The first layer's filters are the same for every draw.
             maps = tf.tile(maps, [num_samples, 1, 1, 1])
-        for layer in range(self.ladder.num_pooled):
+        for layer in range(self.deconvnet.num_pooled):
             if self.stochastic:
                 maps, drawn = pool(maps, layer, map_seeds[layer], draw)
                 draws.append(drawn)
             else:
-                block = self.ladder.levels[layer].block
+                block = self.deconvnet.levels[layer].block
                 maps = tf.nn.max_pool2d(maps, block, block, "VALID")
-            maps = self.ladder.up(maps, layer + 1)
-        q_s = families.DiagGaussian(*self.ladder.code(maps))
+            maps = self.deconvnet.up(maps, layer + 1)
+        q_s = families.DiagGaussian(*self.deconvnet.code(maps))
         return Inferred(tuple(draws), q_s, q_s.mean() if seed is None else q_s.sample(seed=s_seed))
 
     def log_p_pixels(self, image, mean):
@@ -191,13 +191,13 @@ class DGDN(GenerativeModel):
 
     def objective(self, batch, seed, training=False):
         image, num = all_images(batch), self.config.num_samples
-        draw = self.estimator.draw if self.estimator else hard_draw
+        draw = self.map_gradient.draw if self.map_gradient else hard_draw
         inferred = self.infer(image, num, seed, draw, compiled=training and self.config.compile_pooling)
-        if training and self.estimator:
-            self.ladder.follow_maps([draw.logits for draw in inferred.draws])
+        if training and self.map_gradient:
+            self.deconvnet.follow_maps([draw.logits for draw in inferred.draws])
         masks = self._masks(inferred.draws, tf.shape(inferred.s)[0])
-        lowest = self.ladder.lowest(inferred.s, masks)
-        log_pixels = self.log_p_pixels(image, self.ladder.image(lowest, masks))
+        lowest = self.deconvnet.lowest(inferred.s, masks)
+        log_pixels = self.log_p_pixels(image, self.deconvnet.image(lowest, masks))
         kl_s = tf.reduce_sum(gaussian_kl_per_unit(inferred.q_s), axis=-1)
         divergence, log_likelihood = total_divergence(inferred.draws), tf.reduce_sum(log_pixels, axis=[1, 2])
         mean = _Mean(num)
@@ -217,8 +217,8 @@ class DGDN(GenerativeModel):
             return Objective(-tf.reduce_mean(told.value) - extra, terms)
         if not inferred.draws:
             return Objective(-tf.reduce_mean(log_likelihood + rest) - extra, terms)
-        evidence = Evidence(tf.tile(image, [num, 1, 1, 1]), log_pixels, rest, lowest, tf.exp(self.precision.log()))
-        surrogate = self.estimator.surrogate(inferred.draws, evidence, training)
+        evidence = MapLikelihood(tf.tile(image, [num, 1, 1, 1]), log_pixels, rest, lowest, tf.exp(self.precision.log()))
+        surrogate = self.map_gradient.surrogate(inferred.draws, evidence, training)
         return Objective(-tf.reduce_mean(surrogate.value) - extra + surrogate.loss, terms)
 
     def _of_captions(self, batch, masks, seed, training):
@@ -230,7 +230,7 @@ class DGDN(GenerativeModel):
         q_s = self.encode_caption(target.values)
         s = q_s.sample(seed=noise.fold_in(seed, _CAPTION_NOISE))
         given = [tf.stop_gradient(mask[target.first : target.end]) for mask in masks]  # Of the first draw.
-        log_pixels = self.log_p_pixels(batch[CAPTIONED][IMAGE], self.ladder.top_down(s, given))
+        log_pixels = self.log_p_pixels(batch[CAPTIONED][IMAGE], self.deconvnet.top_down(s, given))
         log_likelihood = tf.reduce_sum(log_pixels, axis=[1, 2])
         kl = tf.reduce_sum(gaussian_kl_per_unit(q_s), axis=-1)
         log_p_y = targets.weight(head, scale, target.values, target.share) * head.log_prob(s, target.values)
@@ -250,21 +250,21 @@ class DGDN(GenerativeModel):
 
     def decode(self, z, masks=None):
         """p(x | s, u), or, without masks, a Gaussian at the mean of p(x | s): every cell gets its share of a value."""
-        mean = self.ladder.top_down(z, self.ladder.even_masks(tf.shape(z)[0]) if masks is None else masks)
+        mean = self.deconvnet.top_down(z, self.deconvnet.even_masks(tf.shape(z)[0]) if masks is None else masks)
         return families.tfd.Independent(families.tfd.Normal(mean, tf.exp(-0.5 * self.precision.log())), 3)
 
     def reconstruct(self, image):
         inferred = self.infer(image, 1, None, most_probable)
-        return self.ladder.top_down(inferred.s, self._masks(inferred.draws, tf.shape(image)[0]))
+        return self.deconvnet.top_down(inferred.s, self._masks(inferred.draws, tf.shape(image)[0]))
 
     def sample(self, num, seed):
-        *map_seeds, s_seed = noise.split(seed, self.ladder.num_pooled + 1)
-        return self.ladder.top_down(self.p_s.sample(num, seed=s_seed), self.ladder.prior_masks(num, map_seeds))
+        *map_seeds, s_seed = noise.split(seed, self.deconvnet.num_pooled + 1)
+        return self.deconvnet.top_down(self.p_s.sample(num, seed=s_seed), self.deconvnet.prior_masks(num, map_seeds))
 
     def log_prob_bound(self, image, num_samples, seed):
         inferred = self.infer(image, num_samples, seed)
         masks = self._masks(inferred.draws, tf.shape(inferred.s)[0])
-        log_p_x = tf.reduce_sum(self.log_p_pixels(image, self.ladder.top_down(inferred.s, masks)), axis=[1, 2])
+        log_p_x = tf.reduce_sum(self.log_p_pixels(image, self.deconvnet.top_down(inferred.s, masks)), axis=[1, 2])
         log_w = log_p_x + self.p_s.log_prob(inferred.s) - inferred.q_s.log_prob(inferred.s)
         for draw in inferred.draws:
             log_w -= tf.reduce_sum(draw.log_ratio, axis=[1, 2, 3])
@@ -308,7 +308,7 @@ class DGDN(GenerativeModel):
         Pu 2017, eq. (3.49): every pooled layer is unpooled by the map that was the most probable one in training.
         """
         s = self.encode_caption(words).mean()
-        return self.ladder.top_down(s, self.ladder.usual_masks(tf.shape(s)[0]))
+        return self.deconvnet.top_down(s, self.deconvnet.usual_masks(tf.shape(s)[0]))
 
     def initialise(self, images):
         del images  # Of no use here.
@@ -362,19 +362,19 @@ class DGDN(GenerativeModel):
 
     def transferable_variables(self):
         # Neither the head nor what the estimator learned of its signals.
-        return [*self.ladder.variables, *self.precision.variables]
+        return [*self.deconvnet.variables, *self.precision.variables]
 
     # Maps.
 
     def _pool(self, maps, layer, seed, draw):
         """The maps pooled, and the `MapDraw` by which they were."""
-        block = self.ladder.levels[layer].block
-        drawn = draw(self.ladder.pooling[layer](maps), block, seed)
+        block = self.deconvnet.levels[layer].block
+        drawn = draw(self.deconvnet.pooling[layer](maps), block, seed)
         return unpooling.pool(maps, drawn.up, block), drawn
 
     def _masks(self, draws, num):
         """The masks of `MapDraw`s; the top left cell of every block where unpooling is deterministic."""
-        return [draw.down for draw in draws] if self.stochastic else self.ladder.usual_masks(num)
+        return [draw.down for draw in draws] if self.stochastic else self.deconvnet.usual_masks(num)
 
 
 class _Mean:
@@ -387,13 +387,13 @@ class _Mean:
         return tf.reduce_mean(tf.reshape(values, [self.num_samples, -1]), axis=0)
 
 
-def _estimator(config, ladder, image_shape):
-    if config.estimator == "gumbel":
+def _map_gradient(config, deconvnet, image_shape):
+    if config.map_gradient == "gumbel":
         return GumbelSoftmax(config.temperature, name="gumbel")
-    if config.estimator == "local_expectation":
-        return LocalExpectation(ladder, name="local_expectation")
-    kind = LocalNvil if config.estimator == "nvil_local" else Nvil
-    return kind(ladder, image_shape, name="maps_nvil")
+    if config.map_gradient == "local_expectation":
+        return LocalExpectation(deconvnet, name="local_expectation")
+    kind = LocalNvil if config.map_gradient == "nvil_local" else Nvil
+    return kind(deconvnet, image_shape, name="maps_nvil")
 
 
 def _label_head(config, latent_dim, num_classes):
@@ -404,7 +404,7 @@ def _label_head(config, latent_dim, num_classes):
 
 def _check(config, info):
     """Raises ValueError for what is no model."""
-    choices = (("unpooling", UNPOOLINGS), ("estimator", ESTIMATORS), ("head", HEADS))
+    choices = (("unpooling", UNPOOLINGS), ("map_gradient", MAP_GRADIENTS), ("head", HEADS))
     for name, known in choices:
         if getattr(config, name) not in known:
             raise ValueError(f"`model.{name}` must be one of {known}, got {getattr(config, name)!r}.")

@@ -51,7 +51,7 @@ class UnlabelledModel(GenerativeModel, abc.ABC):
             info, seed=seed, kl_warmup_steps=config.kl_warmup_steps, compile_step=config.compile_step, **kwargs
         )
         self.config = config
-        self.estimator = inference.estimator(config.bound)
+        self.bound_of = inference.bound_named(config.bound)
 
     @abc.abstractmethod
     def log_weights(self, x, seed, num_samples, training=False) -> LogWeights:
@@ -59,7 +59,7 @@ class UnlabelledModel(GenerativeModel, abc.ABC):
 
     def objective(self, batch, seed, training=False):
         weights = self.log_weights(all_images(batch), seed, self.config.num_samples, training)
-        log_p_x = bound(self.estimator, weights, self.kl_weight(training), self.likelihood_weight(training))
+        log_p_x = bound(self.bound_of, weights, self.kl_weight(training), self.likelihood_weight(training))
         terms = {
             "bound": log_p_x.value,
             "log_likelihood": tf.reduce_mean(weights.log_likelihood, axis=0),

@@ -26,7 +26,7 @@ def render(found, level=0.01, anomalies=()):
         anomalies: what else was found, a text for each, such as those of TensorFlow Data Validation.
     """
     tests = found["tests"]
-    plates = [
+    panels = [
         figures.two_histograms(tests[name]["values"]["reference"], tests[name]["values"]["new"], name.title(), unit)
         for name, unit in _UNITS.items()
         if name in tests and tests[name]["values"]
@@ -37,7 +37,7 @@ def render(found, level=0.01, anomalies=()):
     ]
     changed = drift.drifted(found, level)
     template = pages.environment(Path(__file__).parent).get_template("drift.html.j2")
-    return template.render(found=found, rows=rows, plates=plates, names=changed, level=level, anomalies=anomalies)
+    return template.render(found=found, rows=rows, panels=panels, names=changed, level=level, anomalies=anomalies)
 
 
 def _effect(test):

@@ -82,7 +82,7 @@ def levels(image_size, config):
     return tuple(found)
 
 
-class Ladder(keras.layers.Layer):
+class Deconvnet(keras.layers.Layer):
     """Filters and pooling maps upwards, dictionaries and unpooling downwards, over the same blocks.
 
     Where blocks do not tile a map, the encoder pads the input of that layer with zeros and the decoder crops.

@@ -2,6 +2,8 @@
 
 import math
 
+from tfvae.metrics import METRICS
+
 
 def with_derived(metrics):
     """Adds, for a potential, `shortfall`: log Z − bound; and `mass_found`: exp(importance-weighted bound − log Z).
@@ -18,5 +20,4 @@ def with_derived(metrics):
 def best(records):
     """The record whose training reached the best validation metric; the first of equals."""
     monitor = records[0]["monitor"]
-    choose = max if monitor == "bound" else min
-    return choose(records, key=lambda record: record[f"validation_{monitor}"])
+    return METRICS[monitor].best(records, key=lambda record: record[f"validation_{monitor}"])

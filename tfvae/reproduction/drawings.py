@@ -6,10 +6,10 @@ import numpy as np
 
 from tfvae.evaluation import captioning, figures, generation, posterior, posterior_figures
 from tfvae.evaluation.representation import auxiliary_codes
-from tfvae.models.auxiliary import AuxiliaryVAE
+from tfvae.models.auxiliary_vae import AuxiliaryVAE
 from tfvae.probability import gaussian_mixture, noise
 from tfvae.reproduction import derived
-from tfvae.training.run import open_run
+from tfvae.run.opening import open_run
 
 _NUM_SAMPLES = 50_000
 

@@ -9,7 +9,7 @@ from absl import logging
 from tfvae.data import load
 from tfvae.probability import gibbs
 from tfvae.reproduction import runs
-from tfvae.training import atomic
+from tfvae.storage import atomic
 
 # Sweeps of the chain that finds topics, by the budget: before they are kept, and kept.
 _SWEEPS = {"tiny": (5, 5), "small": (200, 100), "full": (2000, 1500)}

@@ -7,7 +7,7 @@ from pathlib import Path
 from absl import logging
 
 from tfvae.reproduction import drawings, facts, preparations, results, runs
-from tfvae.training import atomic
+from tfvae.storage import atomic
 
 
 def reproduce(name, table, budget, workdir, output, num_draws=3, data_dir=""):

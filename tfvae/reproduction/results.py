@@ -7,7 +7,7 @@ import statistics
 from pathlib import Path
 
 from tfvae.reproduction import derived
-from tfvae.training import atomic
+from tfvae.storage import atomic
 
 _DIGITS = {"percent": 2, "nats": 2, "number": 2}
 

@@ -13,14 +13,17 @@ import keras
 
 from tfvae import experiment as experiments
 from tfvae.data import load
-from tfvae.evaluation import draws
+from tfvae.evaluation import label_draws
 from tfvae.evaluation.evaluate import evaluate, plain, scalars
 from tfvae.experiment import Experiment
 from tfvae.reproduction import derived
 from tfvae.reproduction.tables import Entry
-from tfvae.training import atomic, trainer
-from tfvae.training.run import RunDirectory, open_run
-from tfvae.training.state import MetricsLog, Monitor
+from tfvae.run.directory import RunDirectory
+from tfvae.run.opening import open_run
+from tfvae.storage import atomic
+from tfvae.storage.metrics_log import MetricsLog
+from tfvae.training import trainer
+from tfvae.training.state import Monitor
 
 
 class Planned(NamedTuple):
@@ -55,7 +58,7 @@ def plan(table, budget, num_draws, workdir, data_dir=""):
     planned = []
     for draw in range(num_draws):
         for entry in table.entries:
-            experiment = draws.experiment_of(experiment_of(entry, budget, data_dir), draw)
+            experiment = label_draws.experiment_of(experiment_of(entry, budget, data_dir), draw)
             folder = Path(workdir) / budget / _folder(entry) / str(draw)
             if entry.after:
                 first = next(other for other in table.entries if other.name == entry.after)

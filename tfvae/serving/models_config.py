@@ -3,7 +3,7 @@
 import pathlib
 import re
 
-from tfvae.training import atomic
+from tfvae.storage import atomic
 
 FILE_NAME = "models.config"
 

@@ -14,7 +14,7 @@ from tfvae import batch as batches
 from tfvae.data import folder as folders
 from tfvae.data import manifest, records
 from tfvae.serving import export
-from tfvae.training import atomic
+from tfvae.storage import atomic
 
 DESCRIPTION = "predictions.json"
 FORMATS = ("jsonl", "tfrecord")

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfvae.batch import CAPTION, IMAGE
 from tfvae.models.base import Endpoint, by_row
 from tfvae.probability import noise
-from tfvae.serving import decoding
+from tfvae.serving import image_decoding
 
 IMAGE_BYTES = "image_bytes"
 EXAMPLES = "examples"
@@ -34,7 +34,7 @@ class _Source(NamedTuple):
     levels: Callable
 
 
-def served_endpoints(model, transform, class_names=(), max_pixels=decoding.MAX_PIXELS, text=None):
+def served_endpoints(model, transform, class_names=(), max_pixels=image_decoding.MAX_PIXELS, text=None):
     """Served functions of a model; the first one becomes `serving_default`.
 
     Every endpoint that takes observations takes intensities in [0, 1] of the stored shape here (points as they are),
@@ -121,8 +121,8 @@ def _sources(transform, max_pixels):
             None,
             _Source(examples, lambda rows: parse(rows) * scale),
         )
-    decode = _traced_once(Endpoint(lambda rows: decoding.decode_images(rows, shape, max_pixels), [image_bytes]))
-    parse = _traced_once(Endpoint(lambda rows: decoding.decode_examples(rows, shape, max_pixels), [examples]))
+    decode = _traced_once(Endpoint(lambda rows: image_decoding.decode_images(rows, shape, max_pixels), [image_bytes]))
+    parse = _traced_once(Endpoint(lambda rows: image_decoding.decode_examples(rows, shape, max_pixels), [examples]))
     return (
         _Source(spec, lambda image: image * 255.0),
         _Source(image_bytes, decode.function),

@@ -12,7 +12,7 @@ from tfvae.data.rows import NO_LABEL
 from tfvae.evaluation import captioning, classification
 from tfvae.evaluation.batched import at_once
 from tfvae.probability import noise
-from tfvae.training import checkpoints
+from tfvae.storage import checkpoints
 
 _ROWS = 200  # Of validation in one call.
 
@@ -108,7 +108,7 @@ class Epochs(keras.callbacks.Callback):
     Args:
         state: `TrainingState`.
         interruption: `Interruption`.
-        settings: `tfvae.training.settings.Config`.
+        settings: `tfvae.settings.Config`.
     """
 
     def __init__(self, state, interruption, settings):

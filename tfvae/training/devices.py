@@ -1,9 +1,7 @@
-"""Where a model trains and in which precision."""
+"""Where a model trains ."""
 
-import contextlib
 import functools
 
-import keras
 import tensorflow as tf
 
 
@@ -32,17 +30,6 @@ def _mirrored(names):
     # Once a process: a second strategy on the same devices counts its collective operations from the start again, and
     # TensorFlow takes them for those of the first.
     return tf.distribute.MirroredStrategy(list(names))
-
-
-@contextlib.contextmanager
-def precision(name):
-    """Layers made inside compute in that dtype policy; the policy of the process is put back."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(name)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 def training_batches(strategy, data, seed, start_step):

@@ -57,7 +57,7 @@ class NanGuard:
     Args:
         state: `TrainingState`.
         data: `tfvae.data.load.Data`.
-        settings: `tfvae.training.settings.Config`.
+        settings: `tfvae.settings.Config`.
     """
 
     def __init__(self, state, data, settings):

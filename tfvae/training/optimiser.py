@@ -98,7 +98,7 @@ class LossScale(keras.optimizers.LossScaleOptimizer):
 
 
 def from_settings(settings, steps_per_epoch):
-    """The optimiser of `tfvae.training.settings.Config`, to be made in the strategy's scope."""
+    """The optimiser of `tfvae.settings.Config`, to be made in the strategy's scope."""
     rate = float(settings.learning_rate)
     if settings.decay_factor != 1.0:
         decay_steps = settings.decay_epochs * steps_per_epoch

@@ -1,15 +1,15 @@
 """How far a run is, as one value that the callbacks share: steps, variables, and the best epoch so far."""
 
-import json
-
-from tfvae.training import atomic, checkpoints
+from tfvae import metrics
+from tfvae.storage import checkpoints
+from tfvae.storage.metrics_log import MetricsLog
 
 
 class Monitor:
     """The best value so far of one validation metric.
 
     Args:
-        name: `error` or `perplexity`, which fall as a model gets better, or `bound`, which rises.
+        name: one of `tfvae.metrics.MONITORS`.
         patience: epochs without a better value until `exhausted`; 0 for never.
     """
 
@@ -27,7 +27,7 @@ class Monitor:
         A tie goes to the later epoch: on few validation rows errors tie early, while the bound still rises. Patience
         waits for a value that is truly better.
         """
-        better = self.best is None or (value > self.best if self.name == "bound" else value < self.best)
+        better = self.best is None or metrics.METRICS[self.name].better(value, self.best)
         self.waited = 0 if better else self.waited + 1
         if better or value == self.best:
             self.best, self.best_epoch = value, epoch
@@ -39,60 +39,13 @@ class Monitor:
         return bool(self.patience) and self.waited >= self.patience
 
 
-class MetricsLog:
-    """`metrics.jsonl`: a line an epoch, epochs counted from 1.
-
-    Args:
-        path: of the file.
-    """
-
-    def __init__(self, path):
-        self.path = path
-
-    def lines(self):
-        """The whole lines of the file; one that a killed process left unfinished is dropped."""
-        if not self.path.exists():
-            return []
-        whole = []
-        for line in self.path.read_text(errors="replace").splitlines(keepends=True):
-            try:
-                whole.append(json.loads(line) if line.endswith("\n") else None)
-            except ValueError:
-                whole.append(None)
-        return [line for line in whole if line is not None]
-
-    def append(self, line):
-        """Adds a line; all lines are written anew in one step, so a full disk cannot leave half of one."""
-        self._write([*self.lines(), line])
-
-    def truncate(self, epochs):
-        """Keeps the lines of the first epochs and returns them.
-
-        Raises:
-            ValueError: where one of them is missing.
-        """
-        kept = [line for line in self.lines() if line["epoch"] <= epochs]
-        if [line["epoch"] for line in kept] != list(range(1, epochs + 1)):
-            raise ValueError(
-                f"{self.path} lacks lines of the {epochs} epochs that the checkpoint was trained for, so the best "
-                "epoch is not known. Restore the file, or start a run in another `workdir`."
-            )
-        if kept or self.path.exists():
-            self._write(kept)
-        return kept
-
-    def _write(self, lines):
-        text = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines)
-        atomic.write_bytes(self.path, text.encode())
-
-
 class TrainingState:
     """What resuming restores.
 
     Args:
         model: compiled, its optimiser built.
-        directory: `tfvae.training.run.RunDirectory`.
-        settings: `tfvae.training.settings.Config`.
+        directory: `tfvae.run.directory.RunDirectory`.
+        settings: `tfvae.settings.Config`.
         steps_per_epoch: training steps an epoch.
 
     Attributes:

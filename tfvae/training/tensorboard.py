@@ -17,7 +17,7 @@ from tfvae.evaluation import captioning, generation, representation
 from tfvae.evaluation.batched import at_once, subset
 from tfvae.evaluation.compiled import compiled
 from tfvae.probability import noise
-from tfvae.training import atomic
+from tfvae.storage import atomic
 
 _KL_ROWS = 200
 _PROJECTED_ROWS = 1000

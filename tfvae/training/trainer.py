@@ -6,7 +6,10 @@ from absl import logging
 
 from tfvae.batch import CAPTIONED, LABELLED, UNLABELLED
 from tfvae.data.rows import NO_LABEL
-from tfvae.training import checkpoints, devices, optimiser, run, tensorboard
+from tfvae.run import opening
+from tfvae.run.directory import RunDirectory
+from tfvae.storage import checkpoints
+from tfvae.training import devices, optimiser, tensorboard
 from tfvae.training.callbacks import Epochs, Steps, Validation
 from tfvae.training.interruption import Interruption
 from tfvae.training.nan_guard import NanGuard
@@ -37,7 +40,7 @@ def train(experiment, workdir, test_elsewhere=False):
     """
     settings = experiment.training
     settings.validate()
-    directory = run.RunDirectory(workdir)
+    directory = RunDirectory(workdir)
     with Interruption() as interruption, directory.lock():
         data = directory.load_data(experiment)
         strategy = devices.strategy(settings.num_replicas)
@@ -48,7 +51,7 @@ def train(experiment, workdir, test_elsewhere=False):
         if not checkpoints.Checkpoints(directory.checkpoints, settings.keep_checkpoints).steps():
             model.initialise(initial_images(data))
             if settings.start_from:
-                run.start_from(settings.start_from, model)
+                opening.start_from(settings.start_from, model)
         directory.record(experiment, data)
         state = TrainingState(model, directory, settings, steps_per_epoch)
         state.resume()
@@ -77,7 +80,7 @@ def initial_images(data):
 def compiled(experiment, data, steps_per_epoch):
     """The model with its optimiser, both built."""
     settings = experiment.training
-    model = run.build_model(experiment, data)
+    model = opening.build_model(experiment, data)
     chosen = optimiser.from_settings(settings, steps_per_epoch)
     chosen.build(model.trainable_variables)
     # `minimise` asks XLA for what it does faster; Keras would compile the optimiser with it, which is slower.

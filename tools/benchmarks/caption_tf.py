@@ -7,9 +7,10 @@ import tensorflow as tf
 import worker
 from caption_lengths import captions
 
+from tfvae import settings
 from tfvae.heads import caption
-from tfvae.layers import decoding
-from tfvae.training import optimiser, settings
+from tfvae.layers import caption_search
+from tfvae.training import optimiser
 
 BEAMS = 5
 
@@ -34,7 +35,7 @@ def beam_function(peer, batch, words, hidden, embedding, length, latent):
     """codes [1, B, Z] -> int32 [B, length - 1], by our search or keras-hub's."""
     head = head_of(words, hidden, embedding, length, latent, ends=False)
     if not peer:
-        config = decoding.Config(beams=BEAMS, length_penalty=0.0)
+        config = caption_search.Config(beams=BEAMS, length_penalty=0.0)
         return tf.function(lambda z: head.predict(z, config)[0][:, :-1])
     search = keras_hub.samplers.BeamSampler(num_beams=BEAMS)
 
@@ -78,7 +79,7 @@ def beam(peer, **sizes):
 
 def greedy(batch, latent, **sizes):
     head, z = head_of(latent=latent, **sizes, ends=False), codes(batch, latent)
-    call = tf.function(lambda z: head.predict(z, decoding.Config("greedy"))[0])
+    call = tf.function(lambda z: head.predict(z, caption_search.Config("greedy"))[0])
     return worker.repeated(lambda: call(z))
 
 

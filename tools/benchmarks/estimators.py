@@ -40,7 +40,7 @@ class Learner:
     """A model in training, and what was seen of it: seconds of training and the validation bound after every slice."""
 
     def __init__(self, experiment, data, estimator):
-        experiment.model.estimator = estimator
+        experiment.model.map_gradient = estimator
         self.model = trainer.compiled(experiment, data, data.steps_per_epoch)
         self.batches = iter(devices.training_batches(self.model.distribute_strategy, data, 0, 0))
         self.step = tf.function(self.model.train_step)
@@ -66,7 +66,7 @@ def gradient_noise(model, image, draws):
 
     None where that mean cannot be told from 0: the ratio is then above the number of draws.
     """
-    variables = [v for layer in model.ladder.pooling for v in layer.trainable_variables]
+    variables = [v for layer in model.deconvnet.pooling for v in layer.trainable_variables]
 
     @tf.function
     def gradient(seed):
@@ -100,7 +100,7 @@ def main():
     data = load.load(experiment.data)
     validation = data.validation.take(np.arange(min(500, len(data.validation))))
     image, some = (tf.constant(data.observe(rows)) for rows in (validation, validation.take(np.arange(64))))
-    learners = {name: Learner(experiment, data, name) for name in dgdn.ESTIMATORS}
+    learners = {name: Learner(experiment, data, name) for name in dgdn.MAP_GRADIENTS}
     for learner in learners.values():
         learner.train(2)  # Compiles.
         learner.seconds = [0.0]

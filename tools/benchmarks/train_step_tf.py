@@ -12,12 +12,12 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import worker
 
-from tfvae import experiment
+from tfvae import experiment, settings
 from tfvae.data import load, transforms
-from tfvae.models import auxiliary
+from tfvae.models.adgm import Config as ADGMConfig
 from tfvae.networks import mlp
 from tfvae.probability import noise
-from tfvae.training import callbacks, settings, trainer
+from tfvae.training import callbacks, trainer
 
 NETWORKS = ("p_x_given_yz", "p_a_given_zy", "q_a_given_x", "q_y_given_ax", "q_z_given_ayx")
 
@@ -28,7 +28,7 @@ def adgm(shards, precision="float32", xla=False):
     Maaløe et al. 2016: 100 labelled and 100 bare images, 2x500 hidden units, a and z of 100; no batch normalisation.
     """
     chosen = experiment.Experiment(
-        model=auxiliary.Config(latent_dim=100, auxiliary_dim=100, network=mlp.Config((500, 500)), compile_step=xla),
+        model=ADGMConfig(latent_dim=100, auxiliary_dim=100, network=mlp.Config((500, 500)), compile_step=xla),
         data=load.Config(
             source="shards", path=shards, transform=transforms.Config(noise="binarise", min_pixel_std=0.1)
         ),

@@ -14,12 +14,14 @@ import numpy as np
 from absl import app, flags
 
 from tfvae.data import load
-from tfvae.training import callbacks, checkpoints, run, state, trainer
+from tfvae.run.directory import RunDirectory
+from tfvae.storage import checkpoints
+from tfvae.training import callbacks, state, trainer
 
 
 def collect(workdir, folder):
     """Makes the best of what was trained in `folder` the best weights of the run in `workdir`."""
-    directory, folder = run.RunDirectory(workdir), Path(folder)
+    directory, folder = RunDirectory(workdir), Path(folder)
     experiment, split = directory.read()
     data = load.load(experiment.data, split)
     model = trainer.compiled(experiment, data, data.steps_per_epoch)

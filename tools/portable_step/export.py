@@ -22,7 +22,8 @@ from tensorflow.compiler.xla.service import hlo_pb2
 
 from tfvae.data import mixture
 from tfvae.probability import determinant, noise
-from tfvae.training import run, trainer
+from tfvae.run.directory import RunDirectory
+from tfvae.training import trainer
 
 
 def _check(training, data):
@@ -108,7 +109,7 @@ def orders(experiment, data):
 
 def export(experiment, workdir, out):
     """Begins a run in `workdir` and writes its step, its state and its rows to the folder `out`."""
-    directory, out = run.RunDirectory(workdir), Path(out)
+    directory, out = RunDirectory(workdir), Path(out)
     data = directory.load_data(experiment)
     _check(experiment.training, data)
     model = trainer.compiled(experiment, data, data.steps_per_epoch)

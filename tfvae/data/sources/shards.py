@@ -9,7 +9,7 @@ import tensorflow as tf
 from absl import logging
 
 from tfvae import batch as batches
-from tfvae.data import framing, manifest, records
+from tfvae.data import manifest, records, tfrecord_format
 from tfvae.data.rows import NO_LABEL, Rows, Source
 
 _BATCH = 256
@@ -131,14 +131,14 @@ class _Reader:
         """(serialised records [B], the bytes at which they begin), as far as their checksums are right."""
         path = self.folder / shard.name
         if shard.name in self.damaged:
-            intact = [frame for frame in framing.frames(path) if frame.payload is not None]
+            intact = [frame for frame in tfrecord_format.frames(path) if frame.payload is not None]
             for i in range(0, len(intact), _BATCH):
                 some = intact[i : i + _BATCH]
                 yield tf.constant([frame.payload for frame in some]), [frame.offset for frame in some]
             return
         begin = 0
         for serialised in tf.data.TFRecordDataset(str(path)).batch(_BATCH):
-            ends = begin + np.cumsum([framing.size(record) for record in serialised.numpy()])
+            ends = begin + np.cumsum([tfrecord_format.size(record) for record in serialised.numpy()])
             yield serialised, [begin, *ends[:-1].tolist()]
             begin = int(ends[-1])
 

@@ -1,14 +1,16 @@
-"""The plates of a report: every figure and picture that a model and its data allow, with what to see in it."""
+"""The panels of a report: every figure and picture that a model and its data allow, with what to see in it."""
 
 from typing import NamedTuple
 
 import numpy as np
 
 from tfvae.data.rows import NO_LABEL
-from tfvae.evaluation import captioning, classification, figures, generation, history, representation
+from tfvae.evaluation import captioning, classification, figures, generation, representation
 from tfvae.evaluation.batched import at_once, observations, subset
 from tfvae.evaluation.compiled import compiled
+from tfvae.metrics import METRICS
 from tfvae.probability import noise
+from tfvae.storage import metrics_log
 
 _CAPTIONS = {
     "samples": ("Samples", "Invented: each starts from a random code, drawn from the prior."),
@@ -32,7 +34,7 @@ _CAPTIONS = {
 }
 
 
-class Plate(NamedTuple):
+class Panel(NamedTuple):
     """title, caption: words; image: PNG bytes; pixels: whether it is a picture made of large pixels."""
 
     title: str
@@ -56,32 +58,20 @@ def curves(runs):
     Args:
         runs: name -> records of its `metrics.jsonl`.
     """
-    wanted = (
-        ("error", "Validation error", True, None, "Rows the model never trained on."),
-        (
-            "bound",
-            "Validation bound on log p(x)",
-            False,
-            "nats",
-            "It should rise and level off; a fall is overfitting.",
-        ),
-        (
-            "perplexity",
-            "Validation perplexity of captions",
-            False,
-            "a word",
-            "It should fall and level off; a rise is overfitting.",
-        ),
-        ("loss", "Training loss", False, "nats", "What the optimiser minimises; not comparable between models."),
-    )
     made = []
-    for metric, title, percent, unit, caption in wanted:
-        lines = {name: history.series(records, metric) for name, records in runs.items()}
-        lines = {name: line for name, line in lines.items() if line[0]}
-        if lines and not (metric == "loss" and made):
-            label = "error [%]" if percent else f"{metric} [{unit}]"
-            made.append(Plate(title, caption, figures.curves(lines, metric, label, percent, title)))
+    for name in ("error", "bound", "perplexity", "loss"):
+        metric = METRICS[name]
+        lines = {run: metrics_log.series(records, name) for run, records in runs.items()}
+        lines = {run: line for run, line in lines.items() if line[0]}
+        if lines and not (name == "loss" and made):
+            percent, title = metric.unit == "%", _title(metric)
+            label = f"{name} [{metric.unit}]"
+            made.append(Panel(title, metric.meaning, figures.curves(lines, name, label, percent, title)))
     return made
+
+
+def _title(metric):
+    return f"Validation {metric.title[0].lower()}{metric.title[1:]}" if metric.monitored else metric.title
 
 
 def pictures(model, data, seed=0):
@@ -91,9 +81,9 @@ def pictures(model, data, seed=0):
     drawn = []
     for name, grid in grids.items():
         title, caption = _caption(name)
-        drawn.append(Plate(title, caption + note, generation.png(grid, min_width=420), True))
+        drawn.append(Panel(title, caption + note, generation.png(grid, min_width=420), True))
     return [
-        *(Plate(*_caption(name), png) for name, png in captioning.examples(model, data, seed=seed).items()),
+        *(Panel(*_caption(name), png) for name, png in captioning.examples(model, data, seed=seed).items()),
         *drawn,
     ]
 
@@ -119,11 +109,11 @@ def predictions(metrics, data):
     made = []
     if metrics.get("calibration"):
         caption = "Bars below the dashed line: more sure than right. The lower panel counts rows, logarithmically."
-        made.append(Plate("Reliability", caption, figures.reliability(metrics["calibration"])))
+        made.append(Panel("Reliability", caption, figures.reliability(metrics["calibration"])))
     if metrics.get("confusion"):
         counts = np.asarray(metrics["confusion"])
         drawn = figures.confusion(counts, data.class_names)
-        made.append(Plate("Confusion", _worst_pair(counts, data.class_names), drawn))
+        made.append(Panel("Confusion", _worst_pair(counts, data.class_names), drawn))
     return made
 
 
@@ -144,7 +134,7 @@ def inside(model, data, seed=0, num_rows=2000):
     units = _kl(model, data, rows, seed)
     if units:
         caption = "Units near 0 are not used by the model: their code is the prior's (figure 4a)."
-        made.append(Plate("Information a unit", caption, figures.kl_per_unit(units)))
+        made.append(Panel("Information a unit", caption, figures.kl_per_unit(units)))
     return made
 
 
@@ -175,7 +165,7 @@ def _codes(codes, rows, data, variable, note):
     title = f"Codes: the mean of q({variable} | x)"
     coloured = f", coloured by their true class ({note})" if (rows.label != NO_LABEL).any() else ""
     caption = f"The first two principal components of {len(codes):,} test rows{coloured}."
-    return Plate(title, caption, figures.codes_pca(codes, rows.label, data.class_names, title))
+    return Panel(title, caption, figures.codes_pca(codes, rows.label, data.class_names, title))
 
 
 def _kl(model, data, rows, seed):
@@ -199,14 +189,14 @@ def _decision_regions(model, data, rows):
     caption = (
         "The predicted class of every point of the plane; test points grey, labelled points with a rim (figure 2c)."
     )
-    return Plate("Decision regions", caption, drawn)
+    return Panel("Decision regions", caption, drawn)
 
 
 def _potential(model, seed):
     samples = compiled(model, "sample")(20_000, noise.seed(seed)).numpy()
     drawn = figures.potential(model.p_z.log_prob, samples, model.p_z.edge, model.config.prior.upper())
     caption = "Left the target, right a histogram of draws from q(z) (figures 2a, 2b)."
-    return Plate("True and fitted density", caption, drawn)
+    return Panel("True and fitted density", caption, drawn)
 
 
 def _worst_pair(counts, names):

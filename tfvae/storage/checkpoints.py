@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from absl import logging
 
-from tfvae.training import atomic
+from tfvae.storage import atomic
 
 _NAME = "step-{step:09d}.h5"
 _PATTERN = re.compile(r"step-(\d{9})\.h5")

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tfvae.batch import DataInfo
-from tfvae.models import auxiliary
+from tfvae.models import adgm, auxiliary_vae
 from tfvae.networks import mlp
 from tfvae.probability import noise
 
@@ -14,7 +14,7 @@ NOTHING = {"unlabelled": {"image": tf.zeros([50, 0])}}
 
 
 def potential(**fields):
-    return auxiliary.AuxiliaryVAEConfig(2, 4, NET, prior="u2", **fields).build(DataInfo((0,), 0, 100, 0))
+    return auxiliary_vae.Config(2, 4, NET, prior="u2", **fields).build(DataInfo((0,), 0, 100, 0))
 
 
 @pytest.mark.parametrize(("step", "weight"), [(0, 0.01), (50, 0.51), (100, 1.0), (500, 1.0)])
@@ -35,15 +35,15 @@ def test_the_target_warms_up_alone_and_the_true_bound_is_reported(step, weight):
 
 def test_images_have_no_target_to_warm_up(info):
     with pytest.raises(ValueError, match=r"`target_warmup_steps` is for potentials, got 5 .* set `kl_warmup_steps`"):
-        auxiliary.AuxiliaryVAEConfig(2, 2, NET, target_warmup_steps=5).build(info)
+        auxiliary_vae.Config(2, 2, NET, target_warmup_steps=5).build(info)
 
 
 @pytest.mark.parametrize("fields", [{}, {"skip": True}, {"auxiliary_sees_image": True}])
 def test_kl_of_an_auxiliary_unit_is_never_negative_and_repeats(info, batch, fields):
     image = batch["unlabelled"]["image"]
     for model in (
-        auxiliary.Config(3, 2, NET, **fields).build(info),
-        auxiliary.AuxiliaryVAEConfig(3, 2, NET).build(info),
+        adgm.Config(3, 2, NET, **fields).build(info),
+        auxiliary_vae.Config(3, 2, NET).build(info),
     ):
         first, again = (model.kl_per_unit(image, noise.seed(3))["a"] for _ in range(2))
         assert first.shape == (len(image), 2) and np.all(first >= 0)
@@ -51,7 +51,7 @@ def test_kl_of_an_auxiliary_unit_is_never_negative_and_repeats(info, batch, fiel
 
 
 def test_kl_of_an_auxiliary_unit_is_that_of_many_draws(info, batch):
-    model = auxiliary.AuxiliaryVAEConfig(3, 2, NET).build(info)
+    model = auxiliary_vae.Config(3, 2, NET).build(info)
     image = batch["unlabelled"]["image"]
     closed = np.mean([model.kl_per_unit(image, noise.seed(s))["a"] for s in range(40)], axis=0)
     q_a = model.encode_auxiliary(image)

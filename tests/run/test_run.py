@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 from tfvae.configs import vae_digits
-from tfvae.training import atomic, checkpoints, run, trainer
+from tfvae.run import opening
+from tfvae.run.directory import RunDirectory
+from tfvae.storage import atomic, checkpoints
+from tfvae.training import trainer
 
 
 def tiny():
@@ -30,7 +33,7 @@ def trained(tmp_path_factory):
 @pytest.fixture
 def begun(tmp_path):
     """A run directory with its data drawn, nothing trained."""
-    directory = run.RunDirectory(tmp_path)
+    directory = RunDirectory(tmp_path)
     with directory.lock():
         directory.record(tiny(), directory.load_data(tiny()))
     return directory
@@ -44,7 +47,7 @@ def test_config_says_what_made_the_run(trained):
 
 
 def test_opened_run_has_the_best_weights(trained):
-    opened = run.open_run(trained)
+    opened = opening.open_run(trained)
     groups, _ = checkpoints.from_bytes((trained / "best.weights.h5").read_bytes())
     for variable in opened.model.variables:
         np.testing.assert_array_equal(variable.numpy(), groups["model"][variable.path])
@@ -57,26 +60,26 @@ def test_a_flipped_bit_in_the_weights_is_refused(trained, tmp_path):
     data[len(data) // 2] ^= 1
     (copy / "best.weights.h5").write_bytes(data)
     with pytest.raises(atomic.DamagedFileError, match=r"best\.weights\.h5 is damaged"):
-        run.open_run(copy)
+        opening.open_run(copy)
 
 
 def test_without_best_weights_the_newest_checkpoint_is_opened(trained, tmp_path, monkeypatch):
     said = []
-    monkeypatch.setattr(run.logging, "warning", lambda text, *args: said.append(text % args))
+    monkeypatch.setattr(opening.logging, "warning", lambda text, *args: said.append(text % args))
     copy = copied(trained, tmp_path)
     (copy / "best.weights.h5").unlink()
-    run.open_run(copy)
+    opening.open_run(copy)
     assert "using its checkpoint after step" in said[0]
 
 
 def test_a_run_that_never_trained_cannot_be_opened(begun):
     with pytest.raises(ValueError, match=r"nothing was trained yet"):
-        run.open_run(begun.path)
+        opening.open_run(begun.path)
 
 
 def test_no_run_directory(tmp_path):
     with pytest.raises(ValueError, match=r"it has no config.json"):
-        run.open_run(tmp_path)
+        opening.open_run(tmp_path)
 
 
 def test_another_experiment_is_refused_by_field(begun):
@@ -114,7 +117,7 @@ def test_an_edited_split_is_refused(begun):
 def test_weights_without_a_config_are_nobodys(tmp_path):
     (tmp_path / "best.weights.h5").write_bytes(b"")
     with pytest.raises(ValueError, match=r"has weights but no config.json"):
-        run.RunDirectory(tmp_path).load_data(tiny())
+        RunDirectory(tmp_path).load_data(tiny())
 
 
 def test_a_second_process_is_told_the_first_ones_id(tmp_path):
@@ -129,17 +132,20 @@ def test_a_second_process_is_told_the_first_ones_id(tmp_path):
     )  # fmt: skip
     try:
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(ValueError, match=rf"in use by process {holder.pid}"), run.RunDirectory(tmp_path).lock():
+        with (
+            pytest.raises(ValueError, match=rf"in use by process {holder.pid}"),
+            RunDirectory(tmp_path).lock(),
+        ):
             pass
     finally:
         holder.communicate("")
-    with run.RunDirectory(tmp_path).lock():
+    with RunDirectory(tmp_path).lock():
         pass
 
 
 def test_a_file_is_no_run_directory(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(ValueError, match=r"is a file"), run.RunDirectory(tmp_path / "file").lock():
+    with pytest.raises(ValueError, match=r"is a file"), RunDirectory(tmp_path / "file").lock():
         pass
 
 

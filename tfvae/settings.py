@@ -2,7 +2,8 @@
 
 import dataclasses
 
-MONITORS = ("error", "bound", "perplexity")
+from tfvae.metrics import MONITORS
+
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 # Smallest value of each numeric field.

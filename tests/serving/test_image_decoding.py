@@ -8,14 +8,14 @@ import tensorflow as tf
 from PIL import Image
 
 from tfvae.data import images, records
-from tfvae.serving import decoding
+from tfvae.serving import image_decoding
 
 SHAPE = (8, 8, 3)
 
 
 @pytest.fixture(scope="module")
 def decode():
-    return _served(decoding.decode_images)
+    return _served(image_decoding.decode_images)
 
 
 def _served(function, **limits):
@@ -41,7 +41,7 @@ def _file(array, kind, **options):
 def _png_header(width, height):
     """A PNG that ends after its header: whoever decodes it fails."""
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return decoding.PNG + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+    return image_decoding.PNG + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
 
 
 def _damaged(content):
@@ -55,7 +55,7 @@ def test_other_sizes_and_colours_are_read_as_in_training(photo, tmp_path):
         _file(photo[..., :3], "JPEG", quality=95), _file(photo[..., 0], "JPEG"), _file(photo[:20, :20, :3], "PNG"),
     ]  # fmt: skip
     for gray in (False, True):
-        served = decoding.decode_images(files, (24, 24, 1 if gray else 3)).numpy()
+        served = image_decoding.decode_images(files, (24, 24, 1 if gray else 3)).numpy()
         for index, content in enumerate(files):
             path = tmp_path / f"{index}"
             path.write_bytes(content)
@@ -71,7 +71,7 @@ def test_an_image_of_the_right_size_is_exact(photo, decode):
 def test_gray_from_colour_weights_green_most(photo):
     pixel = np.zeros((2, 2, 3), np.uint8)
     pixel[..., 1] = 200
-    assert decoding.decode_images([_file(pixel, "PNG")], (2, 2, 1)).numpy()[0, 0, 0, 0] == round(0.587 * 200)
+    assert image_decoding.decode_images([_file(pixel, "PNG")], (2, 2, 1)).numpy()[0, 0, 0, 0] == round(0.587 * 200)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_bomb_is_refused_from_its_header(decode, photo, side):
 
 
 def test_a_jpeg_bomb_is_refused_too(photo):
-    decode = _served(decoding.decode_images, max_pixels=4000)
+    decode = _served(image_decoding.decode_images, max_pixels=4000)
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"more than 4000 pixels.*\[0\]"):
         decode([_file(photo[..., :3], "JPEG")])
 
@@ -112,7 +112,7 @@ def test_a_jpeg_bomb_is_refused_too(photo):
 def test_an_example_that_is_none_is_named(photo):
     image = photo[:8, :8, :3]
     good, other_shape = records.serialise(image), records.serialise(photo[:4, :4, :3])
-    decode = _served(decoding.decode_examples)
+    decode = _served(image_decoding.decode_examples)
     np.testing.assert_array_equal(decode([good])[0], image)
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"no readable.*\[1 2 3\]"):
         decode([good, b"\xff\xffjunk", b"", other_shape])
@@ -164,7 +164,9 @@ def test_a_png_is_never_turned(photo, tmp_path):
 
 def _served_shape(shape):
     signature = [tf.TensorSpec([None], tf.string)]
-    function = tf.function(lambda rows: decoding.decode_images(rows, shape), input_signature=signature, autograph=False)
+    function = tf.function(
+        lambda rows: image_decoding.decode_images(rows, shape), input_signature=signature, autograph=False
+    )
     return lambda rows: function(tf.constant(rows)).numpy()
 
 

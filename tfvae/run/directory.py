@@ -1,4 +1,4 @@
-"""A run directory: what lies where, who may write to it, and how a finished run is opened again.
+"""A run directory: what lies where, and who may write to it.
 
 config.json   the resolved experiment, versions of the stack, git revision, seeds
 split.json    which rows are labelled, validation, test
@@ -16,28 +16,12 @@ import os
 import platform
 import subprocess
 from pathlib import Path
-from typing import NamedTuple
-
-import keras
-from absl import logging
 
 from tfvae import experiment as experiments
 from tfvae.data import load
-from tfvae.data.load import Data
-from tfvae.experiment import Experiment
-from tfvae.models.base import GenerativeModel
-from tfvae.training import atomic, checkpoints, devices
+from tfvae.storage import atomic
 
 _STACK = ("tfvae", "tensorflow", "keras", "tensorflow-probability", "tf-keras", "tensorflow-datasets", "numpy", "h5py")
-
-
-class Run(NamedTuple):
-    """A run that was trained: everything to evaluate, sample and serve."""
-
-    experiment: Experiment
-    data: Data
-    model: GenerativeModel
-    workdir: Path
 
 
 class RunDirectory:
@@ -175,60 +159,6 @@ def differences(there, here, prefix=""):
         elif old != new:
             told.append(f"{path} is {_short(old)} there, {_short(new)} here")
     return told
-
-
-def build_model(experiment, data):
-    """The model of an experiment, built, prepared and with the initialisation of its seed."""
-    settings = experiment.training
-    with devices.precision(settings.precision):
-        keras.utils.set_random_seed(settings.seed)
-        model = experiment.model.build(data.info, settings.seed)
-        return model.prepare(next(iter(data.training_batches(settings.seed))))
-
-
-def open_run(workdir):
-    """Opens a run that was trained, with its best weights.
-
-    Args:
-        workdir: a run directory.
-
-    Returns:
-        `Run`. Where the run was stopped before it had best weights, the model has those of the newest good checkpoint.
-
-    Raises:
-        ValueError: where there is no run, nothing was trained yet, or the weights are damaged.
-    """
-    directory = RunDirectory(workdir)
-    experiment, split = directory.read()
-    has_best = directory.best_weights.exists()
-    checkpoint = None if has_best else checkpoints.Checkpoints(directory.checkpoints).newest()
-    if not has_best and (checkpoint is None or not checkpoint.step):
-        raise ValueError(f"{directory.path} has no weights: nothing was trained yet. Run tfvae-train on it first.")
-    data = load.load(experiment.data, split)
-    model = build_model(experiment, data)
-    if has_best:
-        checkpoints.load_weights(directory.best_weights, model)
-    else:
-        logging.warning(
-            "%s has no best weights yet; using its checkpoint after step %d.", directory.path, checkpoint.step
-        )
-        variables = checkpoints.by_path(model.variables)
-        checkpoints.assign(variables, checkpoint.values["model"], directory.checkpoints)
-    return Run(experiment, data, model, directory.path)
-
-
-def start_from(workdir, model):
-    """Gives a new model the best weights of a run, as far as they are of use on other data.
-
-    Raises:
-        ValueError: where the run has no weights, or some of another shape than the model's.
-    """
-    directory = RunDirectory(workdir)
-    if not directory.best_weights.exists():
-        raise ValueError(f"`training.start_from` {workdir} has no best.weights.h5: train a run there first.")
-    wanted = checkpoints.by_path(model.transferable_variables())
-    count = checkpoints.load_some_weights(directory.best_weights, wanted)
-    logging.info("Starting from %s: %d variables.", workdir, count)
 
 
 def _refuse_another_split(path, there, here):

@@ -3,8 +3,7 @@
 import dataclasses
 import statistics
 
-_MEASURED = ("error", "bound", "ece", "label_nll", "bits_per_dim", "perplexity", "cider", "rouge_l", "meteor")
-_COUNTED = ("error_s", "bleu", "image_to_caption", "caption_to_image")
+from tfvae import metrics
 
 
 def experiment_of(experiment, number):
@@ -28,7 +27,7 @@ def spread(results):
     """
     if not results:
         return {}
-    names = [name for name in results[0] if _is_measured(name) and all(_number(r.get(name)) for r in results)]
+    names = [name for name in results[0] if metrics.find(name) and all(_number(r.get(name)) for r in results)]
     return {name: _summary([result[name] for result in results]) for name in names}
 
 
@@ -40,10 +39,6 @@ def summary(results):
 def _summary(values):
     deviation = statistics.stdev(values) if len(values) > 1 else None
     return {"mean": statistics.fmean(values), "std": deviation, "values": values}
-
-
-def _is_measured(name):
-    return name.endswith(_MEASURED) or name.startswith(_COUNTED)
 
 
 def _number(value):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfvae.layers import decoding
+from tfvae.layers import caption_search
 from tfvae.probability import noise
 
 NUM_WORDS, LENGTH, BATCH = 4, 4, 3
@@ -22,7 +22,7 @@ def chain(rng):
         (row,) = state
         return tf.gather_nd(tf.constant(transitions), tf.stack([row, word], axis=1)), (row,)
 
-    return decoding.Words(tf.constant(first), (tf.range(BATCH),), advance), first, transitions
+    return caption_search.Words(tf.constant(first), (tf.range(BATCH),), advance), first, transitions
 
 
 def log_prob(first, transitions, row, ids):
@@ -47,7 +47,7 @@ def sequences(unknown):
 @pytest.mark.parametrize("unknown", [False, True])
 def test_a_beam_as_wide_as_all_sequences_finds_the_best(chain, length_penalty, unknown):
     words, first, transitions = chain
-    ids, log_p = decoding.beam_search(words, LENGTH, NUM_WORDS**LENGTH, length_penalty, unknown)
+    ids, log_p = caption_search.beam_search(words, LENGTH, NUM_WORDS**LENGTH, length_penalty, unknown)
     for row in range(BATCH):
         scored = {
             sequence: log_prob(first, transitions, row, sequence)
@@ -61,8 +61,8 @@ def test_a_beam_as_wide_as_all_sequences_finds_the_best(chain, length_penalty, u
 
 def test_a_beam_of_one_is_greedy(chain):
     words, *_ = chain
-    greedy, log_p = decoding.decode(words, LENGTH, decoding.Config("greedy"))
-    beam, same = decoding.beam_search(words, LENGTH, 1)
+    greedy, log_p = caption_search.decode(words, LENGTH, caption_search.Config("greedy"))
+    beam, same = caption_search.beam_search(words, LENGTH, 1)
     np.testing.assert_array_equal(greedy, beam)
     np.testing.assert_allclose(log_p, same, rtol=1e-5)
 
@@ -70,20 +70,22 @@ def test_a_beam_of_one_is_greedy(chain):
 @pytest.mark.parametrize("beams", [1, 2, 3])
 def test_a_wider_beam_never_finds_a_worse_sequence_here(chain, beams):
     words, *_ = chain
-    narrow, wide = (decoding.beam_search(words, LENGTH, b)[1].numpy() for b in (beams, NUM_WORDS**LENGTH))
+    narrow, wide = (caption_search.beam_search(words, LENGTH, b)[1].numpy() for b in (beams, NUM_WORDS**LENGTH))
     assert (wide >= narrow - 1e-5).all()
 
 
 def many(chain, num):
     """The same chain's first row, `num` times."""
     words, *_ = chain
-    return decoding.Words(tf.repeat(words.first[:1], num, axis=0), (tf.zeros([num], tf.int32),), words.advance)
+    return caption_search.Words(tf.repeat(words.first[:1], num, axis=0), (tf.zeros([num], tf.int32),), words.advance)
 
 
 def test_sampling_draws_each_sequence_as_often_as_it_is_probable(chain):
     _, first, transitions = chain
     num = 20_000
-    ids, log_p = decoding.decode(many(chain, num), LENGTH, decoding.Config("sample", unknown=True), noise.seed(0))
+    ids, log_p = caption_search.decode(
+        many(chain, num), LENGTH, caption_search.Config("sample", unknown=True), noise.seed(0)
+    )
     drawn, counts = np.unique(ids.numpy(), axis=0, return_counts=True)
     # The end at the last place is certain: what leads there has the probability of the words before it.
     expected = [
@@ -97,35 +99,35 @@ def test_sampling_draws_each_sequence_as_often_as_it_is_probable(chain):
 @pytest.mark.parametrize(
     ("config", "allowed"),
     [
-        (decoding.Config("sample", top_k=2), {2, 3}),
-        (decoding.Config("sample", top_p=0.75), {2, 3}),
-        (decoding.Config("sample", top_p=0.5), {3}),
-        (decoding.Config("sample", temperature=1e-4), {3}),
+        (caption_search.Config("sample", top_k=2), {2, 3}),
+        (caption_search.Config("sample", top_p=0.75), {2, 3}),
+        (caption_search.Config("sample", top_p=0.5), {3}),
+        (caption_search.Config("sample", temperature=1e-4), {3}),
     ],
 )
 def test_draws_are_cut_to_the_most_probable_words(config, allowed):
     log_probs = tf.math.log(tf.repeat([[0.1, 0.1, 0.3, 0.5]], 500, axis=0))
-    assert set(decoding.draw(log_probs, noise.seed(0), config).numpy()) == allowed
+    assert set(caption_search.draw(log_probs, noise.seed(0), config).numpy()) == allowed
 
 
 def test_temperature_flattens():
     log_probs = tf.math.log(tf.repeat([[0.1, 0.9]], 20_000, axis=0))
-    hot = decoding.draw(log_probs, noise.seed(0), decoding.Config("sample", temperature=2.0)).numpy().mean()
+    hot = caption_search.draw(log_probs, noise.seed(0), caption_search.Config("sample", temperature=2.0)).numpy().mean()
     assert hot == pytest.approx(3.0 / 4.0, abs=0.01)  # √0.9 : √0.1 = 3 : 1
 
 
-@pytest.mark.parametrize("method", decoding.METHODS)
+@pytest.mark.parametrize("method", caption_search.METHODS)
 def test_a_chain_that_never_ends_is_ended_at_its_limit(method):
     first = tf.constant([[-20.0, -20.0, 0.0]] * 2)
-    words = decoding.Words(first, (tf.zeros([2]),), lambda word, state: (tf.gather(first, 0 * word), state))
-    config = decoding.Config(method, beams=2)
-    ids, _ = tf.function(lambda: decoding.decode(words, 5, config, noise.seed(0)))()
+    words = caption_search.Words(first, (tf.zeros([2]),), lambda word, state: (tf.gather(first, 0 * word), state))
+    config = caption_search.Config(method, beams=2)
+    ids, _ = tf.function(lambda: caption_search.decode(words, 5, config, noise.seed(0)))()
     np.testing.assert_array_equal(ids, [[2, 2, 2, 2, 0]] * 2)
 
 
 def test_more_beams_than_words_are_no_harm(chain):
     words, *_ = chain
-    ids, log_p = decoding.beam_search(words, LENGTH, 50)
+    ids, log_p = caption_search.beam_search(words, LENGTH, 50)
     assert np.isfinite(log_p).all() and (ids[:, -1] == 0).numpy().all() and (log_p > -100).numpy().all()
 
 
@@ -134,4 +136,4 @@ def test_more_beams_than_words_are_no_harm(chain):
 )
 def test_what_chooses_no_words_is_refused(fields):
     with pytest.raises(ValueError, match="got"):
-        decoding.Config(**fields).validate()
+        caption_search.Config(**fields).validate()

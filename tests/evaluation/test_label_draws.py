@@ -3,29 +3,30 @@ import json
 import pytest
 
 from tfvae.data import load
-from tfvae.evaluation import draws, history
+from tfvae.evaluation import label_draws
 from tfvae.experiment import Experiment
 from tfvae.models import vae
+from tfvae.storage.metrics_log import MetricsLog, series
 
 
 def test_a_line_that_was_cut_and_an_epoch_done_twice_do_no_harm(tmp_path):
     path = tmp_path / "metrics.jsonl"
     lines = [{"epoch": 1, "val_error": 0.5}, {"epoch": 2, "val_error": 0.4}, {"epoch": 2, "val_error": 0.3}]
     path.write_text("\n".join(map(json.dumps, lines)) + '\n{"epoch": 3, "val_er')
-    assert history.series(history.read(path), "error") == ([1, 2], [0.5, 0.3])
-    assert history.read(tmp_path / "missing.jsonl") == []
+    assert series(MetricsLog(path).lines(), "error") == ([1, 2], [0.5, 0.3])
+    assert MetricsLog(tmp_path / "missing.jsonl").lines() == []
 
 
 def test_validation_comes_before_training():
     records = [{"epoch": 1, "bound": -90.0, "val_bound": -95.0}, {"epoch": 2, "bound": -80.0, "val_bound": None}]
-    assert history.series(records, "bound") == ([1], [-95.0])
-    assert history.series([{"epoch": 1, "bound": -90.0}], "bound") == ([1], [-90.0])
-    assert history.series(records, "error") == ([], [])
+    assert series(records, "bound") == ([1], [-95.0])
+    assert series([{"epoch": 1, "bound": -90.0}], "bound") == ([1], [-90.0])
+    assert series(records, "error") == ([], [])
 
 
 def test_a_draw_changes_labels_and_noise_and_nothing_else():
     experiment = Experiment(vae.Config(latent_dim=3), load.Config(labels_per_class=7))
-    drawn = draws.experiment_of(experiment, 2)
+    drawn = label_draws.experiment_of(experiment, 2)
     assert (drawn.data.label_seed, drawn.training.seed) == (2, 2)
     assert (drawn.data.labels_per_class, drawn.model) == (7, experiment.model)
     assert (experiment.data.label_seed, experiment.training.seed) == (0, 0)
@@ -36,10 +37,10 @@ def test_spread_is_mean_and_sample_deviation_of_what_was_measured():
         {"error": 0.1, "iw_bound": -20.0, "bound_rows": 5, "ece": None, "error_s5": 0.1, "confusion": [[1]]},
         {"error": 0.2, "iw_bound": -22.0, "bound_rows": 5, "ece": 0.1, "error_s5": 0.3, "confusion": [[1]]},
     ]
-    spread = draws.spread(results)
+    spread = label_draws.spread(results)
     assert set(spread) == {"error", "iw_bound", "error_s5"}
     assert spread["error"]["mean"] == pytest.approx(0.15)
     assert spread["error"]["std"] == pytest.approx(0.05 * 2**0.5)
-    assert draws.flat(spread)["iw_bound_mean"] == pytest.approx(-21.0)
-    assert draws.spread(results[:1])["error"]["std"] is None
-    assert draws.spread([]) == {}
+    assert label_draws.flat(spread)["iw_bound_mean"] == pytest.approx(-21.0)
+    assert label_draws.spread(results[:1])["error"]["std"] is None
+    assert label_draws.spread([]) == {}

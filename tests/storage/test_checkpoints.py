@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tfvae.training import atomic, checkpoints
+from tfvae.storage import atomic, checkpoints
 
 
 def network(units=3, name="encoder"):

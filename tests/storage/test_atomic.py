@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tfvae.training import atomic
+from tfvae.storage import atomic
 
 
 class Killed(BaseException):

@@ -1,0 +1,69 @@
+"""What is measured: one table of names, units and directions behind monitors, tuners, curves and tables."""
+
+from typing import NamedTuple
+
+
+class Metric(NamedTuple):
+    """One number that tells how good a model is.
+
+    name:      in `metrics.json`; `val_<name>` in `metrics.jsonl`.
+    title:     in words, as a curve or a table is headed.
+    unit:      of the number as it is shown; "%" for fractions.
+    rises:     whether a better model has a higher value.
+    meaning:   what a curve of it should do.
+    monitored: whether it can choose the best weights.
+    """
+
+    name: str
+    title: str
+    unit: str
+    rises: bool = False
+    meaning: str = ""
+    monitored: bool = False
+
+    def better(self, value, than):
+        """Whether a value is better than another one."""
+        return value > than if self.rises else value < than
+
+    def best(self, items, key):
+        """The item with the best `key(item)`; the first of equals."""
+        return (max if self.rises else min)(items, key=key)
+
+
+_TABLE = (
+    Metric("error", "Error", "%", False, "Rows the model never trained on.", monitored=True),
+    Metric(
+        "bound", "Bound on log p(x)", "nats", True,
+        "It should rise and level off; a fall is overfitting.", monitored=True,
+    ),
+    Metric(
+        "perplexity", "Perplexity of captions", "a word", False,
+        "It should fall and level off; a rise is overfitting.", monitored=True,
+    ),
+    Metric("loss", "Training loss", "nats", False, "What the optimiser minimises; not comparable between models."),
+    Metric("ece", "Expected calibration error", "%"),
+    Metric("label_nll", "Negative log-likelihood of labels", "nats"),
+    Metric("bits_per_dim", "Negative bound", "bits a dimension"),
+    Metric("cider", "CIDEr", "", True),
+    Metric("rouge_l", "ROUGE-L", "", True),
+    Metric("meteor", "METEOR", "", True),
+    Metric("bleu", "BLEU", "", True),
+    Metric("image_to_caption", "Captions found by an image", "", True),
+    Metric("caption_to_image", "Images found by a caption", "", True),
+)  # fmt: skip
+METRICS = {metric.name: metric for metric in _TABLE}
+MONITORS = tuple(metric.name for metric in _TABLE if metric.monitored)
+
+# Names with a number in them begin with these: `error_s10`, `bleu4`, `image_to_caption_recall_at_10`.
+_NUMBERED = ("error_s", "bleu", "image_to_caption", "caption_to_image")
+
+
+def find(name):
+    """The `Metric` that a key of `metrics.json` is a case of; None for a key that is no metric.
+
+    `svm_error` and `baseline_mlp_error` are errors, `iw_bound` is a bound, `error_s10` an error, `bleu4` a BLEU.
+    """
+    for start in _NUMBERED:
+        if name.startswith(start):
+            return METRICS[start.removesuffix("_s")]
+    return next((metric for metric in _TABLE if name == metric.name or name.endswith(f"_{metric.name}")), None)

@@ -1,0 +1,82 @@
+"""`metrics.jsonl`: what was measured after each epoch, or each stretch of a chain."""
+
+import json
+from pathlib import Path
+
+from tfvae.storage import atomic
+
+# Validation comes before training: curves are there to see whether a model generalises.
+_PREFIXES = ("val_", "validation_", "")
+
+
+class MetricsLog:
+    """A line an epoch, epochs counted from 1.
+
+    Args:
+        path: of the file.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+
+    def lines(self):
+        """The records, in the order of epochs; [] where there is no file.
+
+        A line that a killed process left unfinished is passed over, and of two records of one epoch (a run that was
+        resumed) the later counts.
+        """
+        if not self.path.exists():
+            return []
+        records = {}
+        for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True):
+            record = _record(line)
+            if record is not None:
+                records[record["epoch"]] = record
+        return [records[epoch] for epoch in sorted(records)]
+
+    def append(self, line):
+        """Adds a line; all lines are written anew in one step, so a full disk cannot leave half of one."""
+        self._write([*self.lines(), line])
+
+    def truncate(self, epochs):
+        """Keeps the lines of the first epochs and returns them.
+
+        Raises:
+            ValueError: if one of them is missing.
+        """
+        kept = [line for line in self.lines() if line["epoch"] <= epochs]
+        if [line["epoch"] for line in kept] != list(range(1, epochs + 1)):
+            raise ValueError(
+                f"{self.path} lacks lines of the {epochs} epochs that the checkpoint was trained for, so the best "
+                "epoch is not known. Restore the file, or start a run in another `workdir`."
+            )
+        if kept or self.path.exists():
+            self._write(kept)
+        return kept
+
+    def _write(self, lines):
+        text = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines)
+        atomic.write_bytes(self.path, text.encode())
+
+
+def series(records, metric):
+    """(epochs, values) of a metric on validation rows, or on training rows where nothing was validated.
+
+    ([], []) if it was never recorded.
+    """
+    for prefix in _PREFIXES:
+        found = [(r["epoch"], r[prefix + metric]) for r in records if r.get(prefix + metric) is not None]
+        if found:
+            return [epoch for epoch, _ in found], [value for _, value in found]
+    return [], []
+
+
+def _record(line):
+    """The record of a whole line, None for any other."""
+    if not line.endswith("\n"):
+        return None
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) and "epoch" in record else None
