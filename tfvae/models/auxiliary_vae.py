@@ -66,7 +66,7 @@ class AuxiliaryPosterior(UnlabelledModel):
         a = q_a.sample(num_samples, seed=a_seed)
         q_z = self.q_z_given_ax(a, x, training=training)
         z = q_z.sample(seed=z_seed)
-        log_q = q_a.log_prob(a) + q_z.log_prob(z) - self.p_a_given_xz(x, z, training=training).log_prob(a)
+        log_q = q_a.log_prob(a) - self.p_a_given_xz(x, z, training=training).log_prob(a) + q_z.log_prob(z)
         return self.weights_at(x, z, log_q, training)
 
     @abc.abstractmethod
