@@ -124,7 +124,7 @@ def _check_title(block):
 
 
 def _module_of(title):
-    return ".".join(pathlib.PurePosixPath(title).with_suffix("").parts)
+    return ".".join(pathlib.PurePosixPath(title).with_suffix("").parts).removesuffix(".__init__")
 
 
 @contextlib.contextmanager
