@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import re
 
 import numpy as np
 import pytest
@@ -171,7 +172,7 @@ def test_config_survives_json(preset):
 def test_every_preset_says_where_it_comes_from(preset):
     module = __import__(f"tfvae.configs.{preset}", fromlist=["get_config"])
     assert module.__doc__
-    assert "20" in module.get_config.__doc__, "name the source and its year"
+    assert re.search(r"\b(19|20)\d\d\b", module.get_config.__doc__), "name the source and its year"
 
 
 @every_preset

@@ -5,6 +5,7 @@ the served functions follow. All classes are evaluated in one batched pass.
 """
 
 import abc
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from tfvae import inference
 from tfvae.batch import IMAGE, LABEL, LABELLED, UNLABELLED
 from tfvae.capabilities import Capability
 from tfvae.inference.bound import LogWeights, bound
-from tfvae.inference.label import log_mean_probs, sum_over_classes
+from tfvae.inference.label import log_mean_probs
 from tfvae.models.base import LatentVariableModel, Objective
 from tfvae.probability import noise
 
@@ -53,6 +54,7 @@ class ClassConditionalModel(LatentVariableModel, abc.ABC):
         )
         self.config, self.likelihood = config, config.likelihood
         self.bound_of = inference.bound_named(config.bound)
+        self.bound_over_classes = inference.bound_over_classes(config.bound)
         self.alpha = config.beta * info.num_train / max(info.num_labelled, 1)
         self.log_p_y = -float(np.log(info.num_classes))
 
@@ -85,16 +87,10 @@ class ClassConditionalModel(LatentVariableModel, abc.ABC):
         return log_p_xy, tf.reduce_sum(y * log_mean_probs(table.log_q_y), axis=-1)
 
     def unlabelled_bound(self, x, seed, training=False):
-        """−U(x) [B] as a `Bound`, eq. (13); under importance weighting each class has its own S-draw bound."""
+        """−U(x) [B] as a `Bound`, eq. (13), and log q(y | a, x) of its draws."""
         table = self.all_classes(x, seed, self.config.num_samples, training)
-        importance = self.config.bound == "importance"
-
-        def estimate(log_w):
-            if importance:
-                return sum_over_classes(self.bound_of(log_w), log_mean_probs(table.log_q_y))
-            return self.bound_of(sum_over_classes(log_w, table.log_q_y))
-
-        return bound(estimate, table.weights, self.kl_weight(training)), table.log_q_y
+        of_weights = functools.partial(self.bound_over_classes, log_q_y=table.log_q_y)
+        return bound(of_weights, table.weights, self.kl_weight(training)), table.log_q_y
 
     def objective(self, batch, seed, training=False):
         labelled_seed, unlabelled_seed = noise.split(seed, 2)

@@ -33,7 +33,13 @@ from tfvae.probability import families, noise
 
 UNPOOLINGS = ("stochastic", "deterministic")
 MAP_GRADIENTS = ("nvil", "nvil_local", "gumbel", "local_expectation")
-HEADS = ("bayesian_svm", "softmax")
+# Name -> (config, Z, K) -> a head for labels.
+HEADS = {
+    "bayesian_svm": lambda config, latent_dim, num_classes: BayesianSvm(
+        latent_dim, num_classes, config.gamma, name="label_svm"
+    ),
+    "softmax": lambda config, latent_dim, num_classes: Softmax(latent_dim, num_classes, name="label_softmax"),
+}
 
 # Keeps the noise of captions apart from that of codes.
 _CAPTION_NOISE = 1
@@ -52,7 +58,7 @@ class Config:
         map_gradient: the estimator of the gradient through the maps: `nvil` (the source's), `nvil_local`, `gumbel`, or
             `local_expectation`, which learns fastest by far (measured by `tools/benchmarks/estimators.py`).
         temperature: of `gumbel`.
-        head: `bayesian_svm` or `softmax`.
+        head: for labels, one of `HEADS`: `bayesian_svm` or `softmax`.
         label_weight: times N_x / (C ρ) it is the weight ξ of a label, ρ being the labelled share of a batch and N_x the
             number of pixels; 0 for a model without a head for labels.
         caption_weight: times N_x / (T ρ) it is the weight of a caption of T words, its end counted, ρ being the
@@ -132,7 +138,7 @@ class DGDN(LatentVariableModel):
         self.heads, num_pixels = {}, info.image_shape[0] * info.image_shape[1]
         self.scales = {"label": config.label_weight * num_pixels, "caption": config.caption_weight * num_pixels}
         if config.label_weight:
-            self.heads["label"] = _label_head(config, self.latent_dim, info.num_classes)
+            self.heads["label"] = HEADS[config.head](config, self.latent_dim, info.num_classes)
         if config.caption_weight:
             sizes = self.latent_dim, info.vocabulary, info.caption_length
             self.heads["caption"] = Caption(*sizes, config.caption, name="caption_words")
@@ -408,18 +414,12 @@ def _map_gradient(config, deconvnet, image_shape):
     return kind(deconvnet, image_shape, name="maps_nvil")
 
 
-def _label_head(config, latent_dim, num_classes):
-    if config.head == "softmax":
-        return Softmax(latent_dim, num_classes, name="label_softmax")
-    return BayesianSvm(latent_dim, num_classes, config.gamma, name="label_svm")
-
-
 def _check(config, info):
     """Raises ValueError for what is no model."""
     choices = (("unpooling", UNPOOLINGS), ("map_gradient", MAP_GRADIENTS), ("head", HEADS))
     for name, known in choices:
         if getattr(config, name) not in known:
-            raise ValueError(f"`model.{name}` must be one of {known}, got {getattr(config, name)!r}.")
+            raise ValueError(f"`model.{name}` must be one of {tuple(known)}, got {getattr(config, name)!r}.")
     if len(info.image_shape) != 3:
         raise ValueError(
             f"DGDN convolves images [H, W, C], got observations of shape {info.image_shape}: set "
