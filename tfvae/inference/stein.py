@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfvae.probability import kernels, svgd
 
 
-def directions(log_joint, z, kernel, bandwidth, log_q=None, compiled=False):
+def directions(log_joint, z, kernel, bandwidth, log_q=None, compiled=False, own="out"):
     """φ(z) of the particles of every data point.
 
     Args:
@@ -17,6 +17,7 @@ def directions(log_joint, z, kernel, bandwidth, log_q=None, compiled=False):
         kernel, bandwidth: as in `tfvae.probability.svgd.direction`.
         log_q: [S, B], log q(z | x) of the particles for the importance-weighted direction; None for equal weights.
         compiled: whether XLA compiles kernel and direction (measured by `tools/benchmarks/svgd.py`).
+        own: as in `tfvae.probability.svgd.direction`; out by default, because an encoder draws its particles anew.
 
     Returns:
         (φ [S, B, Z], log p(x, z) [S, B]), both without gradient.
@@ -25,7 +26,7 @@ def directions(log_joint, z, kernel, bandwidth, log_q=None, compiled=False):
     """
     log_p, by_point = _scores(log_joint, z)
     log_weights = None if log_q is None else tf.transpose(log_p - log_q)
-    direction = functools.partial(svgd.direction, kernel=kernel, bandwidth=bandwidth, log_weights=log_weights)
+    direction = functools.partial(svgd.direction, kernel=kernel, bandwidth=bandwidth, log_weights=log_weights, own=own)
     moved = (tf.function(direction, jit_compile=True) if compiled else direction)(*by_point)
     return tf.stop_gradient(tf.transpose(moved, [1, 0, 2])), tf.stop_gradient(log_p)
 
