@@ -17,7 +17,7 @@ from tests import made_captions
 from tfvae import settings
 from tfvae.batch import DataInfo
 from tfvae.configs import dgdn_flickr8k_images, vae_digits
-from tfvae.inference.stein import Parameters, of_parameters
+from tfvae.inference.stein import Parameters, parameter_objective
 from tfvae.models import stein
 from tfvae.models.base import GenerativeModel, Objective
 from tfvae.probability import noise
@@ -146,7 +146,7 @@ def particles(workdir):
             with tf.GradientTape() as outer:
                 with tf.GradientTape() as tape:
                     value = -tf.reduce_mean((rows[:, None] - variable.value) ** 2)
-                value = of_parameters(value, tape, [Parameters([variable], 40)], config)
+                value = parameter_objective(value, tape, [Parameters([variable], 40)], config)
             return outer.gradient(value, variable.value) / num
 
         halves = strategy.experimental_distribute_values_from_function(

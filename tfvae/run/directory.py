@@ -140,11 +140,13 @@ class RunDirectory:
         asked_for = _plain(experiments.to_dict(experiment))
         differing = differences(began_with, asked_for)
         more_epochs = asked_for["training"]["epochs"] >= began_with["training"]["epochs"]
+        more_epochs = more_epochs and not experiment.training.depends_on_epochs()
         differing = [told for told in differing if not (told.startswith("training.epochs ") and more_epochs)]
         if differing:
             raise ValueError(
                 f"{self.path} is a run of another experiment: {'; '.join(differing)}. Only `training.epochs` may "
-                "be raised to go on; for anything else name another `workdir`."
+                "be raised to go on, and not where a linear or cosine decay leads to the last epoch; for anything "
+                "else name another `workdir`."
             )
 
 

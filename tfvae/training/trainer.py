@@ -78,14 +78,12 @@ def initial_images(data):
 
 
 def compiled(experiment, data, steps_per_epoch):
-    """The model with its optimiser, both built."""
+    """The model with an optimiser a player, all built."""
     settings = experiment.training
     model = opening.build_model(experiment, data)
-    chosen = optimiser.from_settings(settings, steps_per_epoch)
-    chosen.build(model.trainable_variables)
-    # `minimise` asks XLA for what it does faster; Keras would compile the optimiser with it, which is slower.
+    # A round asks XLA for what it does faster; Keras would compile the optimiser with it, which is slower.
     model.compile(
-        optimizer=chosen,
+        optimizer=optimiser.of_players(settings, steps_per_epoch, model.players()),
         jit_compile=False,
         steps_per_execution=settings.steps_per_execution,
         auto_scale_loss=False,
