@@ -58,8 +58,8 @@ class Config:
 
     Args:
         epochs: an epoch is one pass over the unlabelled rows.
-        optimiser: `adam` with (0.9, 0.999), `rmsprop` with Nesterov's momentum, or `sgd` with momentum.
         learning_rate: of the first step.
+        optimiser: `adam` with (0.9, 0.999), `rmsprop` with Nesterov's momentum, or `sgd` with momentum.
         momentum: of `rmsprop` and `sgd`.
         decay: `staircase` multiplies the rate by `decay_factor` every `decay_epochs` epochs, `exponential` does so
             evenly; `linear` and `cosine` lead to `min_learning_rate` over all epochs.
@@ -81,8 +81,8 @@ class Config:
     """
 
     epochs: int = 100
-    optimiser: str = "adam"
     learning_rate: float = 3e-4
+    optimiser: str = "adam"
     momentum: float = 0.9
     decay: str = "staircase"
     decay_factor: float = 1.0

@@ -125,7 +125,8 @@ class GenerativeModel(Trainable, abc.ABC):
         return self.warmed_up(self.kl_warmup_steps, training)
 
     def test_step(self, batch):
-        return self._report(self.objective(batch, noise.seed(self.seed)))
+        objective = self.objective(batch, noise.seed(self.seed))
+        return self.report({"loss": objective.loss, **objective.terms})
 
     def _serve_encode(self, image):
         q_z = self.encode(image)

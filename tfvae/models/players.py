@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from tfvae.probability import noise
+from tfvae.samplers.learner import Learner
 
 
 class Player(NamedTuple):
@@ -83,6 +84,10 @@ class Trainable(keras.Model):
         del seed
         return batch
 
+    def learner(self) -> Learner | None:
+        """The chain that this model is learned by; None for players, whose gradients `fit` follows."""
+        return None
+
     # Time.
 
     @property
@@ -115,12 +120,15 @@ class Trainable(keras.Model):
         return dict(self._optimisers)
 
     def compile(self, optimizer, **kwargs):
-        """Keras' `compile`; of several players `optimizer` is a dict with that of each.
+        """Keras' `compile`; of several players `optimizer` is a dict with that of each, of a chain it is None.
 
         Raises:
             ValueError: for players without an optimiser, optimisers of nobody, and calls of several steps that a stage
                 would begin or end within.
         """
+        if optimizer is None:
+            super().compile(optimizer=None, **kwargs)
+            return
         players = self.players()
         chosen = dict(optimizer) if isinstance(optimizer, dict) else dict.fromkeys(players, optimizer)
         if set(chosen) != set(players) or (len(players) > 1 and not isinstance(optimizer, dict)):
@@ -193,7 +201,7 @@ class Trainable(keras.Model):
                     watch(name, lambda: player.objective(shared, step_seed), player.variables)  # noqa: B023
                 objective, gradients = gradients_of(step_seed)
                 self._optimisers[name].apply(gradients, player.variables)
-                report |= self._report(objective, self._loss_name(name))
+                report |= self.report({self._loss_name(name): objective.loss, **objective.terms})
                 number += 1
         self.step.assign_add(1)
         return report
@@ -251,9 +259,11 @@ class Trainable(keras.Model):
     def _loss_name(self, player):
         return "loss" if len(self.players()) == 1 else f"loss_{player}"
 
-    def _report(self, objective, loss="loss"):
-        values = {loss: objective.loss, **objective.terms}
+    def report(self, values):
+        """Takes the values of a step into their running means; returns those of this step's names.
+
+        A term that these streams do not have has no mean, rather than a mean of 0.
+        """
         for name, value in values.items():
             self._trackers[name].update_state(value)
-        # A term that these streams do not have has no mean, rather than a mean of 0.
         return {name: self._trackers[name].result() for name in values}

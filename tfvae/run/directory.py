@@ -4,6 +4,7 @@ config.json   the resolved experiment, versions of the stack, git revision, seed
 split.json    which rows are labelled, validation, test
 checkpoints/  state to resume from
 best.weights.h5 + .sha256      the weights by the validation metric
+draws/        of a chain: the draws that it keeps
 tensorboard/  metrics.jsonl  metrics.json  report.html
 """
 
@@ -36,6 +37,7 @@ class RunDirectory:
         self.config = self.path / "config.json"
         self.split = self.path / "split.json"
         self.best_weights = self.path / "best.weights.h5"
+        self.draws = self.path / "draws"
         self.metrics_log = self.path / "metrics.jsonl"
         self.metrics = self.path / "metrics.json"
         self.report = self.path / "report.html"
@@ -66,7 +68,7 @@ class RunDirectory:
             file.truncate(0)
             file.write(f"{os.getpid()}\n")
             file.flush()
-            for folder in (self.path, self.checkpoints):
+            for folder in (self.path, self.checkpoints, self.draws):
                 atomic.remove_temporaries(folder)
             try:
                 yield

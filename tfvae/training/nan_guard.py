@@ -64,12 +64,14 @@ class NanGuard:
         state: `TrainingState`.
         data: `tfvae.data.load.Data`.
         settings: `tfvae.settings.Config`.
+        chain: `Chain` of a model that is learned by one.
     """
 
-    def __init__(self, state, data, settings):
+    def __init__(self, state, data, settings, chain=None):
         self.state = state
         self.data = data
         self.settings = settings
+        self.chain = chain
 
     def training(self, logs):
         """Called after the step at which a training metric was not finite any more."""
@@ -89,8 +91,8 @@ class NanGuard:
             what += f" of the player {finding.player!r}"
         kept = self.state.checkpoints.steps()
         report = {
-            "step": finding.step, "epoch": finding.step // self.state.steps_per_epoch + 1, "first_bad": what, "bad": bad,
-            "player": finding.player, "likely_cause": cause, "repeated": repeated, "last_checkpoint": kept[-1],
+            "step": finding.step, "epoch": finding.step // self.state.steps_per_epoch + 1, "first_bad": what,
+            "bad": bad, "player": finding.player, "likely_cause": cause, "repeated": repeated, "last_checkpoint": kept[-1],
             "history": history[-_HISTORY:], "gradient_norms": finding.norms,
             "terms": {name: _summary(x) for name, x in finding.terms.items()},
         }  # fmt: skip
@@ -117,7 +119,7 @@ class NanGuard:
         state, model = self.state, self.state.model
         strategy = model.distribute_strategy
         state.restore(state.checkpoints.newest())
-        rounds = _watched_rounds(model, strategy)
+        rounds = _watched_rounds(model, strategy) if self.chain is None else _watched_steps(self.chain)
         history = []
         batches = iter(devices.training_batches(strategy, self.data, self.settings.seed, state.step))
         for step in range(state.step, until):
@@ -156,7 +158,8 @@ def _watched_rounds(model, strategy):
                 gradients = tape.gradient(objective.loss, variables)
                 norms = [tf.constant(0.0) if g is None else tf.norm(tf.convert_to_tensor(g)) for g in gradients]
                 of_variables = {v.path: norm for v, norm in zip(variables, norms, strict=True)}
-                looks.setdefault(player, []).append((objective.loss, objective.terms, of_variables))
+                loss = "loss" if len(names) == 1 else f"loss_{player}"
+                looks.setdefault(player, []).append(({loss: objective.loss, **objective.terms}, of_variables))
 
             weights = tf.linalg.global_norm([tf.convert_to_tensor(v) for v in model.trainable_variables])
             model.round(batch, names, watch)
@@ -165,6 +168,18 @@ def _watched_rounds(model, strategy):
         return tf.function(lambda batch: strategy.run(watched, args=(batch,)))
 
     return of
+
+
+def _watched_steps(chain):
+    """As `_watched_rounds`: what a chain reports, and the norm of every field of the state that a step leads to."""
+
+    def watched(batch):
+        reported = chain.step(batch)
+        norms = {path: tf.norm(tf.cast(variable, tf.float64)) for path, variable in chain.variables.items()}
+        of_state = {f"state/{path}": norm for path, norm in norms.items()}
+        return tf.linalg.global_norm(list(norms.values())), {"chain": [({**of_state, **reported}, {})]}
+
+    return lambda names: watched
 
 
 def _finding(step, batch, weight_norm, looks, strategy):
@@ -181,8 +196,7 @@ def _finding(step, batch, weight_norm, looks, strategy):
     )  # fmt: skip
     for player, steps in looks.items():
         several = len(looks) > 1
-        for loss, terms, norms in steps:
-            terms = {f"loss_{player}" if several else "loss": loss, **terms}
+        for terms, norms in steps:
             of_step = found._replace(
                 terms={name: gathered(value) for name, value in terms.items()},
                 norms={path: float(np.max(gathered(norm))) for path, norm in norms.items()},
@@ -202,6 +216,8 @@ def _cause(bad, finding, history, settings):
     """The most likely reason, in words that say what to do."""
     if bad["input"]:
         return f"the data itself: {bad['input'][0]} has values that are not finite"
+    if not finding.norms:  # A chain has no rate.
+        return f"{_kind_of(finding.terms[bad['term'][0]])} in that term of the chain"
     path = f"training.players.{finding.player}" if finding.player in settings.players else "training"
     rate = f"`{path}.learning_rate` ({settings.of_player(finding.player).learning_rate})"
     diverged = _divergence(finding, history)
@@ -210,12 +226,15 @@ def _cause(bad, finding, history, settings):
     if settings.precision == "mixed_float16":
         return "an overflow of float16, which ends at 65504; use `training.precision=mixed_bfloat16`"
     if bad["term"]:
-        value = finding.terms[bad["term"][0]]
-        kind = "an infinity: log 0, exp of a large number or a division by 0"
-        if np.isnan(value).any():
-            kind = "a NaN: 0/0, log or square root of a negative number"
+        kind = _kind_of(finding.terms[bad["term"][0]])
         return f"{kind} in that term; a lower {rate} often avoids it"
     return "the loss is finite but its derivative is not: a square root, log, norm or division at 0"
+
+
+def _kind_of(value):
+    if np.isnan(value).any():
+        return "a NaN: 0/0, log or square root of a negative number"
+    return "an infinity: log 0, exp of a large number or a division by 0"
 
 
 def _divergence(finding, history):

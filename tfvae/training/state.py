@@ -53,17 +53,19 @@ class TrainingState:
         directory: `tfvae.run.directory.RunDirectory`.
         settings: `tfvae.settings.Config`.
         steps_per_epoch: training steps an epoch.
+        chain: `Chain` of a model that is learned by one.
 
     Attributes:
         step: training steps done.
+        draws: `Checkpoints` of the draws that a chain keeps.
     """
 
-    def __init__(self, model, directory, settings, steps_per_epoch):
+    def __init__(self, model, directory, settings, steps_per_epoch, chain=None):
         self.model = model
         self.directory = directory
         self.steps_per_epoch = steps_per_epoch
         self.step = 0
-        begins = max(player.begins for player in model.players().values())
+        begins = chain.learner.burn_in if chain else max(player.begins for player in model.players().values())
         self.monitor = Monitor(settings.monitor, settings.patience, begins=-(-begins // steps_per_epoch))
         self.log = MetricsLog(directory.metrics_log)
         self.checkpoints = checkpoints.Checkpoints(directory.checkpoints, settings.keep_checkpoints)
@@ -71,7 +73,9 @@ class TrainingState:
             "model": checkpoints.by_path(model.variables),
             "optimiser": _of_optimisers(model.optimisers),
             "clock": {"step": model.step},
+            **({"chain": chain.variables} if chain else {}),
         }
+        self.draws = checkpoints.Checkpoints(directory.draws, chain.learner.num_draws if chain else 0)
         # Sums of the epoch's metrics, so that an epoch that was interrupted reports all its steps.
         self._metrics = checkpoints.by_path([variable for metric in model.metrics for variable in metric.variables])
         self._interrupted_metrics = None
@@ -98,6 +102,7 @@ class TrainingState:
             self.save()
             return
         self.restore(checkpoint)
+        self.draws.remove_after(self.step)
         for line in self.log.truncate(self.epoch):
             self.monitor.observe(line["epoch"], line[self.monitor.key])
 

@@ -5,8 +5,8 @@
     python tools/portable_step/collect.py --workdir=RUN --folder=FOLDER
 
 The program is the one that tfvae-train runs: the transform's noise, the losses, their gradients, the optimisers and the
-counter of steps, from which all noise follows. Its rows come in the order of tfvae-train too. So the weights are those that
-tfvae-train would have, up to the rounding of another device.
+counter of steps, from which all noise follows. Its rows come in the order of tfvae-train too. So the weights are those
+that tfvae-train would have, up to the rounding of another device.
 """
 
 import hashlib
@@ -28,6 +28,8 @@ from tfvae.training import trainer
 
 def _check(training, data, model):
     """Raises ValueError for what the program would do otherwise than tfvae-train."""
+    if model.learner() is not None:
+        raise ValueError(f"{type(model).__name__} is learned by a chain, which has no step of an optimiser.")
     if any(player.begins or player.ends is not None for player in model.players().values()):
         raise ValueError("A portable step is the same step every time, and this model learns in stages.")
     if training.start_from or training.num_replicas != 1 or training.steps_per_execution != 1:
