@@ -124,7 +124,7 @@ class GenerativeModel(Trainable, abc.ABC):
     def prepare(self, batch):
         """Runs the objective once, eagerly: shape errors surface here, and every metric gets its name."""
         self.track(("loss", *self.objective(batch, noise.seed(self.seed)).terms))
-        if len(self.players()) > 1:
+        if set(self.players()) != {"model"}:
             self.track(self.names_of_terms(batch))
         self.built = True
         return self

@@ -1,7 +1,7 @@
 """Learning without gradients and without `fit`: a chain whose steps are pure functions of a state that can be printed.
 
-A model that is learned so returns a `Learner` from `learner()`; run directory, interruption, resume, metrics, TensorBoard,
-best weights and the guard against numbers that are not finite are those of every other training.
+A model that is learned like this returns a `Learner` from `learner()`; run directory, interruption, resume, metrics,
+TensorBoard, best weights and the guard against numbers that are not finite are those of every other training.
 """
 
 import abc
@@ -42,8 +42,8 @@ class Learner(abc.ABC):
 
         Args:
             state: as `init` or `step` returned it.
-            batch: of streams; with `data.row_numbers` every stream has an entry `row`, int64 [B], the numbers of its
-                rows among the `info.num_train` training rows, under which a chain finds the local variables of an image.
+            batch: of streams; with `data.row_numbers` every stream has an entry `row`, int64 [B]: the numbers of its
+                rows among the `info.num_train` training rows, by which a chain finds what is local to an image.
             seed: int32 [2], another one every step.
         """
 

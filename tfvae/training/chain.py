@@ -23,9 +23,7 @@ class Chain:
         self.learner = model.learner()
         state = self.learner.init(noise.seed(seed))
         self._structure = state
-        self.variables = {
-            path: tf.Variable(value, trainable=False) for path, value in tf.nest.flatten_with_joined_string_paths(state)
-        }
+        self.variables = {path: tf.Variable(value, trainable=False) for path, value in _fields(state)}
         model.track(self.learner.report(state))
         model.train_function = self._train_function
         learner_step = self.learner.step
@@ -76,6 +74,15 @@ class Draws(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.chain.write()
+
+
+def _fields(state, prefix=""):
+    """(path, tensor) of every field of a NamedTuple, and of those in it."""
+    for name, value in state._asdict().items():
+        if isinstance(value, tuple):
+            yield from _fields(value, f"{prefix}{name}/")
+        else:
+            yield f"{prefix}{name}", value
 
 
 def check(settings):

@@ -91,8 +91,8 @@ class NanGuard:
             what += f" of the player {finding.player!r}"
         kept = self.state.checkpoints.steps()
         report = {
-            "step": finding.step, "epoch": finding.step // self.state.steps_per_epoch + 1, "first_bad": what,
-            "bad": bad, "player": finding.player, "likely_cause": cause, "repeated": repeated, "last_checkpoint": kept[-1],
+            "step": finding.step, "epoch": finding.step // self.state.steps_per_epoch + 1, "player": finding.player,
+            "first_bad": what, "bad": bad, "likely_cause": cause, "repeated": repeated, "last_checkpoint": kept[-1],
             "history": history[-_HISTORY:], "gradient_norms": finding.norms,
             "terms": {name: _summary(x) for name, x in finding.terms.items()},
         }  # fmt: skip
@@ -174,7 +174,8 @@ def _watched_steps(chain):
     """As `_watched_rounds`: what a chain reports, and the norm of every field of the state that a step leads to."""
 
     def watched(batch):
-        reported = chain.step(batch)
+        chain.step(batch)
+        reported = chain.learner.report(chain.state)  # What it returns are means, spoilt for good.
         norms = {path: tf.norm(tf.cast(variable, tf.float64)) for path, variable in chain.variables.items()}
         of_state = {f"state/{path}": norm for path, norm in norms.items()}
         return tf.linalg.global_norm(list(norms.values())), {"chain": [({**of_state, **reported}, {})]}
