@@ -165,7 +165,7 @@ class Trainable(keras.Model):
         functions = {}
 
         def train_function(iterator):
-            names = self.names_at(int(self.step))
+            names = self.names_at(self._rounds_done())
             if names not in functions:
                 super(Trainable, self).make_train_function(force=True)
                 functions[names], self.train_function = self.train_function, train_function
@@ -219,6 +219,9 @@ class Trainable(keras.Model):
 
         return tf.function(loss_and_gradients, jit_compile=True) if self.compile_step else loss_and_gradients
 
+    def _rounds_done(self):
+        return int(keras.ops.convert_to_numpy(self.step))
+
     def _has_stages(self):
         return any(player.begins or player.ends is not None for player in self.players().values())
 
@@ -230,7 +233,7 @@ class Trainable(keras.Model):
                 f"{type(self).__name__} learns in stages, so a graph of its step is one of a stage: name who plays, as "
                 "in `round(batch, names_at(step))`."
             )
-        return self.names_at(int(self.step))
+        return self.names_at(self._rounds_done())
 
     # Metrics.
 
@@ -244,7 +247,7 @@ class Trainable(keras.Model):
         """What rounds report: losses and terms of all players, found without a step."""
         players, seed = self.players(), noise.seed(self.seed)
 
-        @tf.function
+        @tf.function(autograph=False)  # As in `fit`.
         def terms():
             shared = self.begin_round(batch, seed)
             return {name: player.objective(shared, seed).terms for name, player in players.items()}

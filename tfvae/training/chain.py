@@ -86,9 +86,10 @@ def _fields(state, prefix=""):
 
 
 def check(settings):
-    """Raises ValueError for settings that no chain has."""
-    if settings.num_replicas != 1 or settings.steps_per_execution != 1:
+    """Raises ValueError for settings that no chain has; called in the scope of the strategy."""
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    if replicas != 1 or settings.steps_per_execution != 1:
         raise ValueError(
             "A chain runs on one device, a step at a time: set `training.num_replicas=1` and "
-            f"`training.steps_per_execution=1`, got {settings.num_replicas} and {settings.steps_per_execution}."
+            f"`training.steps_per_execution=1`, got {replicas} devices and {settings.steps_per_execution} steps."
         )
