@@ -2,10 +2,11 @@
 
 import dataclasses
 import difflib
+import functools
 import re
 
 from tfvae import settings
-from tfvae.bin import presets
+from tfvae.command_line import presets
 
 _OVERRIDE = re.compile(r"--?(?:no)?config\.([^=]+)")
 _OF_PLAYER = re.compile(r"training\.players\.(\w+)\.")
@@ -23,13 +24,16 @@ def unknown(argv):
 
 def _told(field, known):
     """Only the last name is compared: that of a field looked for in another group is the same."""
+    asked = field.rpartition(".")[2]
+    group = field.partition(".")[0]
     last = [name.rpartition(".")[2] for name in known]
-    close = difflib.get_close_matches(field.rpartition(".")[2], last, n=1)
+    close = difflib.get_close_matches(asked, last, n=1)
     near = [name for name, its_last in zip(known, last) if its_last in close]
     near = [name for name in near if name.rpartition(".")[0] == field.rpartition(".")[0]] or near
+    if not any(name.startswith(f"{group}.") for name in near):  # A part of a name in its own group is nearer.
+        near = [name for name in known if name.startswith(f"{group}.") and asked in name.rpartition(".")[2]] or near
     if near:
         return f"The preset has no field {field}. Did you mean {' or '.join(f'--config.{name}' for name in near)}?"
-    group = field.partition(".")[0]
     there = [name for name in known if name.startswith(f"{group}.")] or known
     return f"The preset has no field {field}. It has {', '.join(there)}."
 
@@ -38,6 +42,14 @@ def _of_players(fields):
     """The fields of the players that are named; whether the model has them is known when it is built."""
     named = dict.fromkeys(match[0] for match in map(_OF_PLAYER.match, fields) if match)
     return [f"{player}{field.name}" for player in named for field in dataclasses.fields(settings.Player)]
+
+
+def values(config):
+    """(dotted name, value) of every field of nested dataclasses that is no group."""
+    for name in _dotted(config):
+        value = functools.reduce(getattr, name.split("."), config)
+        if not dataclasses.is_dataclass(value):
+            yield name, value
 
 
 def _dotted(config, prefix=""):
