@@ -52,6 +52,26 @@ def test_batches_have_exact_counts_and_binary_pixels(digits):
     assert "label" not in batch["unlabelled"]
 
 
+def test_a_batch_carries_the_numbers_of_its_rows(digits):
+    """Of the same training image the same number, in whichever stream; validation rows have none."""
+    config = load.Config(row_numbers=True, transform=transforms.Config(scale="raw", flatten=True))
+    data = load.load(config)
+    images = data.train.image.reshape(len(data.train), -1)
+    for batch in take(data.training_batches(seed=0), 3):
+        for stream in ("labelled", "unlabelled"):
+            entries = batch[stream]
+            np.testing.assert_array_equal(entries["image"], images[entries["row"]])
+        np.testing.assert_array_equal(batch["labelled"]["label"], data.train.label[batch["labelled"]["row"]])
+    assert "row" not in take(digits.training_batches(seed=0), 1)[0]["unlabelled"]
+
+
+def test_rows_of_files_have_no_numbers():
+    row = Rows(np.zeros([1, 8, 8, 1], np.uint8), np.zeros(1, np.int64))
+    streams = {"unlabelled": mixture.StreamSpec(row, 4, files=("a.tfrecord",), num_rows=9)}
+    with pytest.raises(ValueError, match=r"read from files, which have no numbers: set `data.max_memory_bytes`"):
+        load._numbered(streams, {"unlabelled": np.arange(1)})
+
+
 def test_a_batch_is_a_function_of_seed_and_step(digits):
     straight = take(digits.training_batches(seed=0), 26)
     resumed = take(digits.training_batches(seed=0, start_step=15), 11)
