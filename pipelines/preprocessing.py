@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfvae import batch as batches
 from tfvae.data import records
-from tfvae.data.rows import NO_LABEL
+from tfvae.data.entries.label import NO_LABEL
 
 # Of the texts, those that training reads; the others stay behind.
 _TEXTS = (records.CAPTION,)

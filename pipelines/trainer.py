@@ -12,7 +12,7 @@ from tfx.components.tuner.component import TunerFnResult
 
 import tfvae
 from tfvae import experiment as experiments
-from tfvae.data import examples, manifest
+from tfvae.data import manifest, reshard
 from tfvae.evaluation.evaluate import evaluate
 from tfvae.metrics import METRICS
 from tfvae.run import opening
@@ -71,7 +71,7 @@ def prepared(fn_args, changed=None):
             settings["counts"],
             captions=settings["captions"],
         )
-        examples.to_shards(files, shards, described)
+        reshard.to_shards(files, shards, described)
     data = dataclasses.replace(experiment.data, source="shards", path=str(shards))
     logging.info("Training in %s on %s.", directory, shards)
     return dataclasses.replace(experiment, data=data), directory

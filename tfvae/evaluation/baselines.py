@@ -8,7 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 from sklearn.semi_supervised import LabelSpreading
 
-from tfvae.data.rows import NO_LABEL
+from tfvae.data.entries.label import NO_LABEL
 from tfvae.evaluation import convnet
 from tfvae.evaluation.batched import subset
 from tfvae.evaluation.representation import svm
@@ -31,7 +31,7 @@ def evaluate(data, rows=None, hidden=(500, 500), limit=5000, seed=0, convolution
 
     Args:
         data: `tfvae.data.load.Data`.
-        rows: test `Rows` with labels, by default `data.test`.
+        rows: test `Examples` with labels, by default `data.test`.
         hidden: widths of the supervised network.
         limit: labelled rows, and unlabelled rows, that a rival sees at most (a seeded draw); 0 for all.
         seed: of the network, and of the draw.

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from tfvae import batch as batches
-from tfvae.data import images, manifest, records
+from tfvae.data import images, manifest
+from tfvae.data.entries.image import Image
 from tfvae.serving import export
 
 _BATCH = 100
@@ -91,7 +91,7 @@ def _of_shards(source, image_shape, num, rng, splits):
         raise ValueError(f"The shards in {source} have no rows of {', '.join(splits)}.")
     chosen = set(rng.permutation(sum(shard.records for shard in described.shards if shard.split in splits))[:num])
     drawn = [record.numpy() for i, record in enumerate(tf.data.TFRecordDataset(files)) if i in chosen]
-    return records.parse(tf.constant(drawn, tf.string), image_shape)[batches.IMAGE].numpy()
+    return Image(shape=image_shape).decoded(drawn)
 
 
 def _of_folder(source, image_shape, num, rng):

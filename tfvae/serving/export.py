@@ -16,6 +16,7 @@ import tfvae
 from tfvae.serving import gate, requests, signatures
 from tfvae.serving.graph import MetaGraph
 from tfvae.serving.text import Text
+from tfvae.storage import atomic
 
 DESCRIPTION = "tfvae.json"
 INCOMING = ".incoming-"  # A server looks at integers only.
@@ -202,19 +203,9 @@ def _describe(directory, model, data, name, report, origin):
     (directory / "assets.extra" / DESCRIPTION).write_text(json.dumps(described, indent=2) + "\n")
 
 
-def _sync(directory):
-    """Everything on the disk before the rename says that it is there."""
-    for path in (*directory.rglob("*"), directory):
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
 def _publish(incoming, output):
     """All of it on the disk, then a rename to the next free integer; one that another export takes is stepped over."""
-    _sync(incoming)
+    atomic.sync_tree(incoming)
     while True:
         version = output / str(1 + max((int(p.name) for p in output.iterdir() if p.name.isdigit()), default=0))
         try:

@@ -13,8 +13,9 @@ import tensorflow as tf
 from tfvae import batch as batches
 from tfvae.data import folder as folders
 from tfvae.data import manifest, records
+from tfvae.data.entries.image import Image
 from tfvae.serving import export
-from tfvae.storage import atomic
+from tfvae.storage import atomic, record_files
 
 DESCRIPTION = "predictions.json"
 FORMATS = ("jsonl", "tfrecord")
@@ -165,7 +166,7 @@ def _part(job, numbered):
     if job.suffix == "jsonl":
         atomic.write_bytes(path, "".join(map(_line, answers)).encode())
     else:
-        records.write(path, map(_example, answers))
+        record_files.write(path, map(_example, answers))
     return counts
 
 
@@ -178,7 +179,10 @@ def _chunks(job, rows):
         return
     for shard in rows:
         for batch in tf.data.TFRecordDataset(str(Path(job.source) / shard)).batch(_BATCH):
-            yield _names(batch), records.parse(batch, job.image_shape)[batches.IMAGE].numpy() / np.float32(255.0)
+            yield (
+                _names(batch),
+                records.parse(batch, [Image(shape=job.image_shape)])[batches.IMAGE].numpy() / np.float32(255.0),
+            )
 
 
 def _read(path):

@@ -5,7 +5,7 @@ import sys
 from absl import logging
 
 from tfvae.batch import CAPTIONED, LABELLED, UNLABELLED
-from tfvae.data.rows import NO_LABEL
+from tfvae.data.entries.label import NO_LABEL
 from tfvae.run import opening
 from tfvae.run.directory import RunDirectory
 from tfvae.storage import checkpoints
