@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae import batch as batches
-from tfvae.data.entry import Entry, floats, strings
+from tfvae.data.entry import Entry, floats
 
 
 class Factors(Entry):
@@ -70,8 +70,7 @@ class Factors(Entry):
         return ~np.isnan(column).any(axis=1)
 
     def features(self, value):
-        names = sorted(value)
-        return {self.feature: floats([value[name] for name in names]), f"{self.name}/names": strings(names)}
+        return {self.feature: floats(_ordered(value))}
 
     def spec(self):
         return {self.feature: tf.io.RaggedFeature(tf.float32)}
