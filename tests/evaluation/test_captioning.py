@@ -90,7 +90,7 @@ def data():
     image = np.zeros([6, 2, 2, 1], np.uint8)
     image[::2] = 255
     texts = tuple(("bright", "so bright") if i % 2 == 0 else ("dark",) for i in range(6))
-    rows = Examples(image, np.full(6, -1, np.int64), texts)
+    rows = Examples(image, np.full(6, -1, np.int64), caption=texts)
     return types.SimpleNamespace(
         test=rows, vocabulary=VOCABULARY, observe=lambda rows, seed=None: rows.image.astype(np.float32) / 255
     )
