@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfvae import inference
 from tfvae.batch import DataInfo
 from tfvae.inference.label import sum_over_classes
 from tfvae.models import adgm, auxiliary_vae, m1m2, m2, vae
@@ -60,6 +61,14 @@ def test_summing_out_is_tight_at_the_posterior_over_classes(rng):
     log_p_xy = tf.constant(rng.normal(size=[5, 4]).astype("float32"))
     bound = sum_over_classes(log_p_xy, tf.math.log_softmax(log_p_xy))
     np.testing.assert_allclose(bound, tf.reduce_logsumexp(log_p_xy, axis=-1), rtol=1e-5)
+
+
+def test_a_bound_that_does_not_state_its_sum_over_classes_is_refused(info, batch, monkeypatch):
+    """It would be summed as if it were another one."""
+    monkeypatch.setitem(inference.BOUNDS, "best", lambda log_weights: tf.reduce_max(log_weights, axis=0))
+    with pytest.raises(ValueError, match="how a label is summed out"):
+        m2.Config(3, NET, bound="best").build(info)
+    vae.Config(3, NET, bound="best").build(info).prepare(batch)
 
 
 @every_model

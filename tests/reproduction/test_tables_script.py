@@ -1,4 +1,4 @@
-"""tools/tables: README's results come from JSON, and from nowhere else."""
+"""tools/tables: the results in README.md and docs/results.md come from JSON, and from nowhere else."""
 
 import json
 import pathlib
@@ -31,7 +31,7 @@ def repository(tmp_path):
 
 
 def tables(repository, *arguments):
-    paths = [f"--readme={repository / 'README.md'}", f"--results={repository / 'results'}"]
+    paths = [repository / "README.md", f"--results={repository / 'results'}"]
     return subprocess.run([sys.executable, SCRIPT, *paths, *arguments], capture_output=True, text=True, check=False)
 
 
@@ -99,11 +99,32 @@ def test_broken_results_are_an_error_of_one_line(repository, broken):
     assert asked.returncode == 1 and "speed.json" in asked.stderr and asked.stderr.count("\n") == 1
 
 
-def test_the_readme_is_up_to_date():
-    readme = ROOT / "README.md"
-    if not readme.exists():
-        pytest.skip("no README yet")
+def test_a_picked_table_has_the_cells_of_others(repository):
+    cell = {"of": "speed", "row": "step", "column": "a|b"}
+    rows = {"columns": ["what", "how fast"], "rows": [["ours", ["about ", cell, " s"]]]}
+    (repository / "results" / "picked.json").write_text(json.dumps({"title": "", "picked": rows}))
+    (repository / "README.md").write_text(README + "\n<!-- results: picked -->\n<!-- end -->\n")
+    assert tables(repository).returncode == 0
+    assert (
+        "<!-- results: picked -->\n| what | how fast |\n| --- | --- |\n| ours | about 1.5 s |\n"
+        in (repository / "README.md").read_text()
+    )
+    rows["rows"][0][1][1]["row"] = "steps"
+    (repository / "results" / "picked.json").write_text(json.dumps({"title": "", "picked": rows}))
+    asked = tables(repository, "--check")
+    assert asked.returncode == 1 and "no cell 'steps'" in asked.stderr
+
+
+def test_results_on_no_page_are_found(repository):
+    (repository / "results" / "other.json").write_text(json.dumps(RESULT))
+    tables(repository)
+    checked = tables(repository, "--check")
+    assert checked.returncode == 1 and "other" in checked.stderr
+
+
+def test_the_pages_are_up_to_date():
     checked = subprocess.run([sys.executable, SCRIPT, "--check"], capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
-    names = re.findall(r"<!-- results: (\S+) -->", readme.read_text())
+    pages = (ROOT / "README.md").read_text() + (ROOT / "docs" / "results.md").read_text()
+    names = re.findall(r"<!-- results: (\S+) -->", pages)
     assert len(names) == len(set(names)), "a table stands there twice"

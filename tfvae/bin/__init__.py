@@ -1,0 +1,1 @@
+"""Programs: flags, parts and one call."""

@@ -1,0 +1,1 @@
+"""Presets: values only, found by their file names."""

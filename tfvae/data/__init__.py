@@ -1,0 +1,1 @@
+"""Images, labels and captions from files to batches of streams."""

@@ -1,0 +1,1 @@
+"""Generative models, one family a file, and the contract that all answer."""

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from tfvae import inference
 from tfvae.batch import CAPTION, CAPTIONED, IMAGE
+from tfvae.capabilities import Capability
 from tfvae.heads import caption as captions
 from tfvae.heads import targets
 from tfvae.heads.bayesian_svm import BayesianSvm
@@ -24,7 +25,7 @@ from tfvae.inference.nvil import LocalNvil, Nvil
 from tfvae.inference.straight_through import GumbelSoftmax, LocalExpectation
 from tfvae.layers import unpooling
 from tfvae.layers.precision import Precision
-from tfvae.models.base import Endpoint, GenerativeModel, Objective, all_images
+from tfvae.models.base import Endpoint, LatentVariableModel, Objective, all_images
 from tfvae.models.vae import gaussian_kl_per_unit
 from tfvae.networks import dgdn
 from tfvae.networks.caption import CaptionEncoder
@@ -32,7 +33,13 @@ from tfvae.probability import families, noise
 
 UNPOOLINGS = ("stochastic", "deterministic")
 MAP_GRADIENTS = ("nvil", "nvil_local", "gumbel", "local_expectation")
-HEADS = ("bayesian_svm", "softmax")
+# Name -> (config, Z, K) -> a head for labels.
+HEADS = {
+    "bayesian_svm": lambda config, latent_dim, num_classes: BayesianSvm(
+        latent_dim, num_classes, config.gamma, name="label_svm"
+    ),
+    "softmax": lambda config, latent_dim, num_classes: Softmax(latent_dim, num_classes, name="label_softmax"),
+}
 
 # Keeps the noise of captions apart from that of codes.
 _CAPTION_NOISE = 1
@@ -51,7 +58,7 @@ class Config:
         map_gradient: the estimator of the gradient through the maps: `nvil` (the source's), `nvil_local`, `gumbel`, or
             `local_expectation`, which learns fastest by far (measured by `tools/benchmarks/estimators.py`).
         temperature: of `gumbel`.
-        head: `bayesian_svm` or `softmax`.
+        head: for labels, one of `HEADS`: `bayesian_svm` or `softmax`.
         label_weight: times N_x / (C ρ) it is the weight ξ of a label, ρ being the labelled share of a batch and N_x the
             number of pixels; 0 for a model without a head for labels.
         caption_weight: times N_x / (T ρ) it is the weight of a caption of T words, its end counted, ρ being the
@@ -102,7 +109,7 @@ class Inferred(NamedTuple):
     s: tf.Tensor
 
 
-class DGDN(GenerativeModel):
+class DGDN(LatentVariableModel):
     """Deep generative deconvolutional network, learned by a recognition model.
 
     The loss is  −mean_x U(x) − (B_l / B) ξ mean_l log p(y | s) − (B_c / B) mean_c ξ_c log p(Y | s),  the means over all
@@ -131,12 +138,10 @@ class DGDN(GenerativeModel):
         self.heads, num_pixels = {}, info.image_shape[0] * info.image_shape[1]
         self.scales = {"label": config.label_weight * num_pixels, "caption": config.caption_weight * num_pixels}
         if config.label_weight:
-            self.heads["label"] = _label_head(config, self.latent_dim, info.num_classes)
-            self.classify = self._classify
+            self.heads["label"] = HEADS[config.head](config, self.latent_dim, info.num_classes)
         if config.caption_weight:
             sizes = self.latent_dim, info.vocabulary, info.caption_length
             self.heads["caption"] = Caption(*sizes, config.caption, name="caption_words")
-            self.caption = self._caption
         self.q_s_given_caption = None
         if config.caption_encoder:
             encoder = CaptionEncoder(self.latent_dim, len(info.vocabulary), config.caption, name="q_s_words")
@@ -240,6 +245,19 @@ class DGDN(GenerativeModel):
 
     # What can be asked of the model.
 
+    def capabilities(self):
+        found = super().capabilities() | {Capability.CODES, Capability.DICTIONARY}
+        of_heads = {"label": Capability.CLASSIFY, "caption": Capability.CAPTION}
+        found |= {of_heads[name] for name in self.heads}
+        return found | ({Capability.IMAGE_FROM_CAPTION} if self.q_s_given_caption is not None else set())
+
+    def supervised_network(self):
+        return self.config.network
+
+    def dictionary_elements(self, layer):
+        """Elements of a layer (from 0) in the image plane, through the most probable maps: [K, H, W, C]."""
+        return self.deconvnet.elements(layer, self.deconvnet.usual_masks())
+
     def encode(self, image):
         """q(s | x) at the expectation of every pooled value.
 
@@ -317,7 +335,7 @@ class DGDN(GenerativeModel):
             if self.q_s_given_caption is not None and self.config.caption.word_vectors:
                 self.q_s_given_caption.w_e.assign(self.heads["caption"].w_e)
 
-    def _caption(self, image, num_samples=1, seed=None, decoding=""):
+    def caption(self, image, num_samples=1, seed=None, decoding=""):
         """Captions of images and their log probabilities: int32 [B, T], [B] in nats.
 
         Args:
@@ -356,7 +374,7 @@ class DGDN(GenerativeModel):
         q_s = self.encode_caption(words)
         return {"mean": q_s.mean(), "stddev": q_s.stddev()}
 
-    def _classify(self, image, num_samples=1, seed=None):
+    def classify(self, image, num_samples=1, seed=None):
         """p(y | x) [B, K]: of the mean of `encode`, or averaged over draws of maps and codes where there is a seed."""
         return self.heads["label"].predict(self.codes(image, num_samples, seed))
 
@@ -396,18 +414,12 @@ def _map_gradient(config, deconvnet, image_shape):
     return kind(deconvnet, image_shape, name="maps_nvil")
 
 
-def _label_head(config, latent_dim, num_classes):
-    if config.head == "softmax":
-        return Softmax(latent_dim, num_classes, name="label_softmax")
-    return BayesianSvm(latent_dim, num_classes, config.gamma, name="label_svm")
-
-
 def _check(config, info):
     """Raises ValueError for what is no model."""
     choices = (("unpooling", UNPOOLINGS), ("map_gradient", MAP_GRADIENTS), ("head", HEADS))
     for name, known in choices:
         if getattr(config, name) not in known:
-            raise ValueError(f"`model.{name}` must be one of {known}, got {getattr(config, name)!r}.")
+            raise ValueError(f"`model.{name}` must be one of {tuple(known)}, got {getattr(config, name)!r}.")
     if len(info.image_shape) != 3:
         raise ValueError(
             f"DGDN convolves images [H, W, C], got observations of shape {info.image_shape}: set "

@@ -1,0 +1,1 @@
+"""Distributions, kernels, samplers and stateless noise."""

@@ -1,0 +1,1 @@
+"""Tables and figures of the sources, made anew beside their numbers."""

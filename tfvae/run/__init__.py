@@ -1,0 +1,1 @@
+"""A run directory, and a trained run opened from it."""

@@ -1,0 +1,1 @@
+"""Training by `fit`, from a first step to a resumed one."""
