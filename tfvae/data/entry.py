@@ -167,9 +167,35 @@ class Entry(abc.ABC):
 
     # Serving.
 
-    def served(self) -> tf.TensorSpec:
-        """The argument of a served function that stands for the entry."""
-        raise ValueError(f"No served argument stands for `{self.name}`; teach `tfvae.data.entries` to serve it.")
+    def served(self) -> "Served":
+        """What stands for the entry in a served graph."""
+        return Served()
+
+    def asked(self, column) -> np.ndarray:
+        """What a request holds of these examples."""
+        return self.tensor(column)
+
+
+class Served:
+    """What stands for an entry in a served graph: here, what the model itself takes and gives.
+
+    Attributes:
+        is_read: whether a server can be given the entry.
+    """
+
+    is_read = True
+
+    def spec(self, spec):
+        """The argument of a served function, for that of the model's."""
+        return spec
+
+    def taken(self, argument):
+        """What the model takes."""
+        return argument
+
+    def given(self, value):
+        """What an answer holds of what the model gives."""
+        return value
 
 
 class Collector:

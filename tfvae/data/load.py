@@ -154,6 +154,11 @@ class Data:
         return {IMAGE: self.transform, **self.further_transforms}
 
     @property
+    def entries(self) -> dict[str, Entry]:
+        """What batches carry, fitted: name -> entry."""
+        return {name: entry for spec in self.streams.values() for name, entry in spec.entries.items()}
+
+    @property
     def steps_per_epoch(self):
         """An epoch is one pass over the unlabelled images; without them over the pairs, or else what there is."""
         order = (UNLABELLED, PAIRED, *reversed(batches.streams(tuple(self.transforms))))

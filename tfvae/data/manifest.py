@@ -45,7 +45,7 @@ class Shard:
     @property
     def stream(self):
         """The richest stream that its records can be rows of: `labelled`, `captioned`, …, or `unlabelled`."""
-        return self.name.split("-")[1]
+        return stream_of(self.name)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -199,6 +199,11 @@ def describe(path, num_records):
     """The `Shard` of a file that was just written."""
     path = Path(path)
     return Shard(path.name, num_records, path.stat().st_size, _sha256(path))
+
+
+def stream_of(name):
+    """The stream in the name of a shard."""
+    return name.split("-")[1]
 
 
 def is_shard_name(name):

@@ -56,7 +56,7 @@ def exported(experiment, data, model):
         for (stream, entry), tensor in zip(entries, tensors):
             raw.setdefault(stream, {})[entry] = tensor
         seed = noise.seed(experiment.training.seed, mixture.NOISE, tf.convert_to_tensor(model.optimizer.iterations))
-        return model.train_step(mixture.observed(raw, data.transforms, entries_of(data), seed))
+        return model.train_step(mixture.observed(raw, data.transforms, data.entries, seed))
 
     with determinant.compiled():
         concrete = step.get_concrete_function()
@@ -96,11 +96,6 @@ def rows_of(data):
         for name in spec.entries:
             found[stream, name] = spec.rows[name]
     return found
-
-
-def entries_of(data):
-    """name -> entry of all streams."""
-    return {name: entry for spec in data.streams.values() for name, entry in spec.entries.items()}
 
 
 def orders(experiment, data):

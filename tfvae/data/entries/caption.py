@@ -11,6 +11,7 @@ from tfvae import batch as batches
 from tfvae.data import captions as texts
 from tfvae.data.captions import Vocabulary
 from tfvae.data.entry import Entry, strings
+from tfvae.data.served_text import Text
 from tfvae.probability import noise
 
 MAX_BYTES = 4096
@@ -95,6 +96,13 @@ class Caption(Entry):
         num = tf.reduce_sum(tf.cast(raw[:, :, 0] != batches.END, tf.int32), axis=1)
         drawn = tf.cast(noise.uniform(tf.shape(num), seed) * tf.cast(num, tf.float32), tf.int32)
         return tf.gather(raw, drawn, batch_dims=1)
+
+    def served(self):
+        return Text(self.vocabulary)
+
+    def asked(self, column):
+        """The first caption of each; words that no vocabulary has for an image without one."""
+        return np.array([(*of_image, "nothing")[0].encode() for of_image in column], object)
 
 
 def cleaned(caption, repairs):
