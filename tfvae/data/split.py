@@ -34,7 +34,7 @@ def draw(source, config):
     Raises:
         ValueError: where a class has fewer images than labels asked for, or nothing is left to train on.
     """
-    label = source.train.label
+    label = np.where(source.train.has(batches.IMAGE), source.train.label, NO_LABEL)
     rng = np.random.default_rng([config.label_seed, 20160214])
     fixed = source.labelled if source.labelled is not None else np.array([], np.int64)
     validation = np.array([], np.int64)
@@ -52,7 +52,9 @@ def draw(source, config):
         labelled = fixed
     else:
         labelled = _balanced(label, rest, config.labels_per_class, rng, source.class_names)
-    captioned = _captioned(np.intersect1d(rest, source.train.captioned()), config)
+    captioned = _captioned(
+        np.intersect1d(rest, np.flatnonzero(source.train.has(batches.IMAGE, batches.CAPTION))), config
+    )
     split = _parts(source.train, rest, labelled, captioned, config) | {"validation": validation}
     split = {name: part.tolist() for name, part in split.items()}
     return {
