@@ -1,7 +1,5 @@
 """The toy with two images an example, from the recipe: trained, stopped, resumed, evaluated, exported and asked."""
 
-import json
-
 import numpy as np
 import pytest
 
@@ -12,6 +10,7 @@ from tfvae.evaluation.evaluate import evaluate
 from tfvae.monitoring import canary, served
 from tfvae.run import opening
 from tfvae.serving import export
+from tfvae.storage import metrics_log
 from tfvae.training import trainer
 
 
