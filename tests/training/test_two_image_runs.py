@@ -32,10 +32,7 @@ def runs(tmp_path_factory):
 def test_a_run_that_goes_on_ends_where_the_other_did(runs):
     whole, resumed = (run / "best.weights.h5" for run in runs)
     assert whole.read_bytes() == resumed.read_bytes()
-    lines = [
-        [{**json.loads(line), "seconds": 0} for line in (run / "metrics.jsonl").read_text().splitlines()]
-        for run in runs
-    ]
+    lines = [[{**line, "seconds": 0} for line in metrics_log.MetricsLog(run / "metrics.jsonl").lines()] for run in runs]
     assert lines[0] == lines[1] and {"image_bound", "image_b_bound", "val_bound"} <= set(lines[0][0])
 
 

@@ -5,12 +5,13 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfvae.batch import IMAGE
+from tfvae.batch import IMAGE, is_image
 from tfvae.models.base import Endpoint, by_row
 from tfvae.probability import noise
 from tfvae.serving import image_decoding
 
 ENCODED = "_bytes"  # Behind the name of an image, and of an endpoint that takes it so.
+IMAGE_BYTES = f"{IMAGE}{ENCODED}"
 EXAMPLES = "examples"
 SEED = "seed"
 
@@ -79,6 +80,15 @@ def served_endpoints(model, transforms, class_names=(), max_pixels=image_decodin
     if "score" in own and {spec.name for spec in own["score"].signature} == {IMAGE, SEED}:
         served["evaluate_example"] = _evaluation(own, ways[IMAGE].example, transforms[IMAGE])
     return served
+
+
+def forms_of(entries):
+    """Entry -> what stands for it in a served graph; images have their transforms.
+
+    Args:
+        entries: name -> `tfvae.data.entry.Entry`, fitted.
+    """
+    return {name: entry.served() for name, entry in entries.items() if not is_image(name)}
 
 
 def _evaluation(own, source, transform):
