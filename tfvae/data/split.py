@@ -76,9 +76,10 @@ def _parts(train, rest, labelled, captioned, config):
         if stream not in (*parts, *alone) and (sizes.get(stream) or stream == batches.PAIRED):
             parts[stream] = np.intersect1d(rest, np.flatnonzero(train.has(*needed)))
     told = np.concatenate(list(parts.values()))
-    bare = rest if config.labelled_stay_unlabelled else np.setdiff1d(rest, told)
+    unlabelled = rest if config.labelled_stay_unlabelled else np.setdiff1d(rest, told)
     for stream in alone:
-        parts[stream] = bare[train.has(*of_data[stream])[bare]] if len(train.modalities) > 1 else bare
+        has_image = train.has(*of_data[stream])[unlabelled]
+        parts[stream] = unlabelled[has_image] if len(train.modalities) > 1 else unlabelled
     return parts
 
 
