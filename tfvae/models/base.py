@@ -1,15 +1,14 @@
 """The contract every model answers, and the only training step in the package."""
 
 import abc
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import keras
 import tensorflow as tf
 
 from tfvae import batch as batches
 from tfvae.batch import IMAGE
-from tfvae.capabilities import Capability
+from tfvae.capabilities import Capability, Endpoint, Part, UndeclaredError
 from tfvae.networks import dgdn, mlp
 from tfvae.probability import noise
 
@@ -26,17 +25,6 @@ class Objective(NamedTuple):
 
     loss: tf.Tensor
     terms: dict[str, tf.Tensor]
-
-
-class Endpoint(NamedTuple):
-    """One thing a model can be asked for when it is served.
-
-    function:  named tensors -> dict of tensors whose first axis is the batch.
-    signature: the TensorSpecs of its arguments, in order; every one has `None` as its first axis.
-    """
-
-    function: Callable
-    signature: list[tf.TensorSpec]
 
 
 class GenerativeModel(keras.Model, abc.ABC):
@@ -56,6 +44,8 @@ class GenerativeModel(keras.Model, abc.ABC):
     widest_layer = 500
     # The name of p(x | ...) in `tfvae.probability.families`; None for one that has no name there.
     likelihood = None
+    # Capability -> the setting that gives it, of those that a model of this family may be without.
+    settings_of: ClassVar[dict[Capability, str]] = {}
 
     def __init__(self, info, *, seed=0, kl_warmup_steps=0, compile_step=False, **kwargs):
         super().__init__(**kwargs)
@@ -66,6 +56,7 @@ class GenerativeModel(keras.Model, abc.ABC):
         self.kl_warmup_steps = kl_warmup_steps
         self.compile_step = compile_step
         self._trackers = {}
+        self._parts = []
 
     # What a family states.
 
@@ -78,8 +69,9 @@ class GenerativeModel(keras.Model, abc.ABC):
         """Pictures of draws from the model: [num, ...]."""
 
     def capabilities(self) -> frozenset[Capability]:
-        """What this model can be asked for."""
-        return frozenset({Capability.SAMPLE})
+        """What this model can be asked for; of a family what it states, and what its parts bring."""
+        brought = {name for part in self._parts for name in part.answers(self)}
+        return frozenset({Capability.SAMPLE, *(capability for capability in Capability if capability in brought)})
 
     @property
     def title(self) -> str:
@@ -112,13 +104,30 @@ class GenerativeModel(keras.Model, abc.ABC):
             "sample": (Capability.SAMPLE, self._serve_sample, [seed]),
             "score": (Capability.BOUND, self._serve_score, [image, seed]),
         }
-        return {
+        of_model = {
             name: Endpoint(function, signature)
             for name, (capability, function, signature) in served.items()
             if self.can(capability)
         }
+        return of_model | {name: found for part in self._parts for name, found in part.endpoints(self).items()}
 
     # What the base gives.
+
+    def add_part(self, part: Part):
+        """Takes what a part brings: its answers are methods of this model from now on, its endpoints are served."""
+        self._parts.append(part)
+        for name, answer in part.answers(self).items():
+            setattr(self, name, answer)
+
+    def __getattr__(self, name):
+        # Python asks here for what neither the model nor its class has.
+        if name not in set(Capability):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        setting = self.settings_of.get(name)
+        raise UndeclaredError(
+            f"This {self.title} does not answer `{name}`: "
+            + (f"train one with {setting}." if setting else f"it answers {', '.join(sorted(self.capabilities()))}.")
+        )
 
     def can(self, capability):
         """Whether this model has a `Capability`."""
