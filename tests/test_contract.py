@@ -148,6 +148,18 @@ def test_what_a_model_declares_it_has_and_serves(preset):
 
 
 @every_preset
+def test_what_a_model_does_not_declare_it_refuses_by_name(preset):
+    model, _ = model_and_batch(preset)
+    absent = [
+        capability for capability in set(Capability) - model.capabilities() if not hasattr(type(model), capability)
+    ]
+    for capability in absent:
+        with pytest.raises(ValueError, match=f"does not answer `{capability}`"):
+            getattr(model, capability)
+    assert absent, "every model lacks something"
+
+
+@every_preset
 def test_probabilities_are_probabilities(preset):
     model, batch = model_and_batch(preset)
     if not model.can(Capability.CLASSIFY):
