@@ -123,15 +123,20 @@ class GenerativeModel(keras.Model, abc.ABC):
         # Python asks here for what neither the model nor its class has.
         if name not in set(Capability):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        setting = self.settings_of.get(name)
-        raise UndeclaredError(
-            f"This {self.title} does not answer `{name}`: "
-            + (f"train one with {setting}." if setting else f"it answers {', '.join(sorted(self.capabilities()))}.")
-        )
+        raise self._undeclared(name)
 
     def can(self, capability):
         """Whether this model has a `Capability`."""
         return capability in self.capabilities()
+
+    def require(self, capability):
+        """Checks a capability that some models of a class have and others do not.
+
+        Raises:
+            UndeclaredError: if this model does not declare it.
+        """
+        if not self.can(capability):
+            raise self._undeclared(capability)
 
     def prepare(self, batch):
         """Runs the objective once, eagerly: shape errors surface here, and every metric gets its name."""
@@ -193,6 +198,11 @@ class GenerativeModel(keras.Model, abc.ABC):
             self._trackers[name].update_state(value)
         # A term that these streams do not have has no mean, rather than a mean of 0.
         return {name: self._trackers[name].result() for name in values}
+
+    def _undeclared(self, capability):
+        setting, declared = self.settings_of.get(capability), ", ".join(sorted(self.capabilities()))
+        advice = f"train one with {setting}." if setting else f"it answers {declared}."
+        return UndeclaredError(f"This {self.title} does not answer `{capability}`: {advice}")
 
     def _serve_encode(self, image):
         q_z = self.encode(image)
