@@ -225,7 +225,7 @@ def test_a_zero_label_weight_is_a_model_without_classifier(batch):
 
 
 @pytest.mark.parametrize(
-    ("fields", "info", "told"),
+    ("fields", "info", "message"),
     [
         ({"map_gradient": "magic"}, INFO, "`model.map_gradient` must be one of"),
         ({"head": "forest"}, INFO, "`model.head` must be one of"),
@@ -236,7 +236,7 @@ def test_a_zero_label_weight_is_a_model_without_classifier(batch):
         ({}, INFO._replace(image_shape=(3, 3, 1)), "too small"),
     ],
 )
-def test_what_is_no_model_is_refused(fields, info, told):
+def test_an_invalid_configuration_is_refused(fields, info, message):
     config = dataclasses.replace(dgdn.Config(NETWORK), **fields)
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         config.build(info)

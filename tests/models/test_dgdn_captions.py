@@ -45,7 +45,7 @@ def codes_of(model, batch, seed):
     return model.infer(image, 1, seed)
 
 
-def test_labels_captions_and_bare_images_add_up(batch):
+def test_labels_captions_and_unlabelled_images_add_up(batch):
     """−mean U − (3/8) ξ mean log p(y|s) − (1/8) Σ_c N_x/(T_c ρ) log p(Y_c|s) − the prior's share, ρ = 2/8."""
     model = build(unpooling="deterministic", label_weight=0.5, caption_weight=2.0)
     objective = model.objective(batch, noise.seed(0))
@@ -174,14 +174,14 @@ def test_captions_of_an_image_are_the_same_alone_and_repeat(batch):
 
 
 @pytest.mark.parametrize(
-    ("fields", "info", "told"),
+    ("fields", "info", "message"),
     [
         ({}, INFO._replace(vocabulary=(), caption_length=0), "data.captioned_batch"),
         ({"caption_encoder": True, "caption_weight": 0.0}, INFO, "model.caption_weight"),
         ({"caption": dataclasses.replace(SMALL, cell="elman")}, INFO, "recurrent cell"),
     ],
 )
-def test_what_is_no_model_of_captions_is_refused(fields, info, told):
+def test_an_invalid_configuration_is_refused(fields, info, message):
     config = dataclasses.replace(dgdn.Config(NETWORK, caption=SMALL, caption_weight=1.0), **fields)
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         config.build(info)

@@ -22,7 +22,7 @@ class Head(keras.layers.Layer, abc.ABC):
         """log p(target | z), or what stands for it: [B], nats, for z [B, Z] and targets [B, ...]."""
 
     def surrogate(self, z: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-        """What is differentiated in the place of `log_prob`: [B], with its value and its slope."""
+        """Differentiated in the place of `log_prob`: [B], with its value and its slope."""
         return self.log_prob(z, target)
 
     def log_prior(self) -> tf.Tensor:
@@ -47,7 +47,7 @@ class Head(keras.layers.Layer, abc.ABC):
         return {}
 
     def initialise(self) -> Any:
-        """What a training that begins starts from besides random weights."""
+        """Gives the head what training begins with besides random weights."""
 
 
 class LabelHead(Head):

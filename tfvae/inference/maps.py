@@ -1,4 +1,4 @@
-"""Gradients through pooling maps: what every estimator is given, and what it answers.
+"""Gradients through pooling maps: the contract of the estimators, and the draws and likelihoods that they see.
 
 The bound on one image is  log p(x | s, u) − KL(q(s | x, u) ‖ p(s)) − Σ_l KL(q(u_l | x) ‖ uniform),  u ~ q(u | x). Its
 gradient in the encoder has a part through s, which is reparameterised, and a part through the discrete u, which is what
@@ -34,7 +34,7 @@ class MapDraw(NamedTuple):
 
 
 class MapLikelihood(NamedTuple):
-    """What a draw of all maps was worth.
+    """The bound at a draw of all maps, in the parts that estimators weigh against each other.
 
     image:      [N, H, W, C].
     log_pixels: [N, H, W], log p(x | s, u) of each pixel, all its channels.
