@@ -151,6 +151,15 @@ def test_what_a_model_declares_it_has_and_serves(preset):
 
 
 @every_preset
+def test_what_a_model_does_not_declare_it_refuses_by_name(preset):
+    model, batch = model_and_batch(preset)
+    arguments = {Capability.POSTERIOR: (all_images(batch), 2, 0)}
+    for capability in set(Capability) - model.capabilities():
+        with pytest.raises(ValueError, match=f"does not answer `{capability}`"):
+            getattr(model, capability)(*arguments.get(capability, ()))
+
+
+@every_preset
 def test_probabilities_are_probabilities(preset):
     model, batch = model_and_batch(preset)
     if not model.can(Capability.CLASSIFY):
