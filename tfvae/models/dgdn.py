@@ -286,7 +286,7 @@ class DGDN(ModelWithHeads):
         return inferred
 
     def _map_likelihood(self, image, image_bound, target_terms, training):
-        """The parts of the bound that the estimator of the maps' gradient sees, the KL of s at its weight of this step."""
+        """The bound in the parts that the estimator of the maps' gradient sees, the KL of s at its weight."""
         return MapLikelihood(
             image=tf.tile(image, [self.config.num_samples, 1, 1, 1]),
             log_pixels=image_bound.log_pixels,
