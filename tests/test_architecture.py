@@ -13,7 +13,7 @@ FLOORS = [
     ["probability"],
     ["layers"],
     ["networks"],
-    ["inference", "heads"],
+    ["inference", "heads", "samplers"],
     ["models", "data", "settings"],
     ["experiment"],
     ["run"],
@@ -22,7 +22,7 @@ FLOORS = [
     ["serving"],
     ["monitoring"],
     ["configs"],
-    ["reproduction"],
+    ["reproduction", "interface"],
     ["command_line"],
     ["bin"],
 ]
