@@ -15,6 +15,8 @@ _FORMER_TYPES = {
     "tfvae.models.auxiliary.AuxiliaryVAEConfig": "tfvae.models.auxiliary_vae.Config",
     "tfvae.models.stacked.Config": "tfvae.models.m1m2.Config",
 }
+# What a field meant before there was one: its default would change a run that began without it.
+_FORMER_DEFAULTS = {"tfvae.models.stein.Config": {"own": "in"}}
 _FORMER_FIELDS = {
     "tfvae.data.load.Config": {"moons_noise": "points_noise"},
     "tfvae.models.dgdn.Config": {"estimator": "map_gradient"},
@@ -87,6 +89,7 @@ def _fill(kind, values):
     names = {field.name: field for field in dataclasses.fields(kind)}
     former = _FORMER_FIELDS.get(f"{kind.__module__}.{kind.__qualname__}", {})
     values = {former.get(name, name): value for name, value in values.items()}
+    values = {**_FORMER_DEFAULTS.get(f"{kind.__module__}.{kind.__qualname__}", {}), **values}
     unknown = sorted(set(values) - set(names))
     if unknown:
         raise ValueError(f"{kind.__module__}.{kind.__name__} has no field {unknown}; it has {sorted(names)}.")
