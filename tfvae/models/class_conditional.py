@@ -100,7 +100,7 @@ class ClassConditionalModel(LatentVariableModel, abc.ABC):
             log_p_xy, log_q_label = self.labelled_bound(x, label, labelled_seed, training)
             losses.append(-tf.reduce_mean(log_p_xy.surrogate) - self.alpha * tf.reduce_mean(log_q_label))
             terms |= {"labelled_bound": log_p_xy.value, "label_log_prob": log_q_label}
-        # Out of training a labelled image is scored as an unlabelled one too: models are compared by the bound on log p(x).
+        # Out of training a labelled image is scored as an unlabelled one too: the bound on log p(x) compares models.
         unlabelled = batch.get(UNLABELLED) or (None if training else batch.get(LABELLED))
         if unlabelled is not None:
             log_p_x, log_q_y = self.unlabelled_bound(unlabelled[IMAGE], unlabelled_seed, training)
