@@ -8,8 +8,8 @@ import sys
 from absl import app, flags
 
 from tfvae.bin import errors
-from tfvae.evaluation import label_draws, report
-from tfvae.evaluation.evaluate import evaluate, scalars
+from tfvae.evaluation import evaluate, label_draws
+from tfvae.reports import report
 from tfvae.run.opening import open_run
 from tfvae.storage import atomic
 from tfvae.training import trainer
@@ -27,7 +27,7 @@ _COMPARE = flags.DEFINE_list("compare", [], "Run directories whose curves are dr
 def measured(opened):
     """The metrics of a run, as they are also written to its metrics.json."""
     chosen = (_SAMPLES.value, _IW_SAMPLES.value, _ROWS.value, _BASELINES.value)
-    metrics = evaluate(opened.model, opened.data, None, *chosen, decoding=_DECODING.value)
+    metrics = evaluate.evaluate(opened.model, opened.data, None, *chosen, decoding=_DECODING.value)
     atomic.write_json(opened.workdir / "metrics.json", metrics)
     return metrics
 
@@ -49,7 +49,7 @@ def main(argv):
     command, config = shlex.join(["tfvae-evaluate", *sys.argv[1:]]), atomic.read_json(workdir / "config.json")
     page = report.render(model, data, metrics, workdir, config, _COMPARE.value, command)
     atomic.write_bytes(workdir / "report.html", page.encode())
-    print(json.dumps(scalars(metrics) | label_draws.flat(metrics.get("draws", {}))))
+    print(json.dumps(evaluate.scalars(metrics) | label_draws.flat(metrics.get("draws", {}))))
 
 
 def run():

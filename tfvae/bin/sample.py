@@ -6,7 +6,7 @@ from pathlib import Path
 from absl import app, flags
 
 from tfvae.bin import errors
-from tfvae.evaluation import captioning, generation
+from tfvae.reports import captions, generation
 from tfvae.run.opening import open_run
 from tfvae.storage import atomic
 
@@ -40,7 +40,7 @@ def main(argv):
         raise ValueError(f"There is no folder {Path(_OUTPUT.value).parent} for `--output`; make it first.")
     run = open_run(_WORKDIR.value)
     if _CAPTION.value:
-        images = captioning.drawn(run.model, run.data, _CAPTION.value)
+        images = captions.drawn(run.model, run.data, _CAPTION.value)
     else:
         label = class_of(_LABEL.value, list(run.data.class_names))
         images = generation.sampled(run.model, run.data, _NUM.value, _SEED.value, label)

@@ -6,11 +6,12 @@ import numpy as np
 
 from tfvae.capabilities import Capability
 from tfvae.data.rows import NO_LABEL
-from tfvae.evaluation import captioning, classification, figures, generation, representation
+from tfvae.evaluation import classification, labels, representation
 from tfvae.evaluation.batched import at_once, observations, subset
 from tfvae.evaluation.compiled import compiled
 from tfvae.metrics import METRICS
 from tfvae.probability import noise
+from tfvae.reports import captions, figures, generation
 from tfvae.storage import metrics_log
 
 _CAPTIONS = {
@@ -84,7 +85,7 @@ def pictures(model, data, seed=0):
         title, caption = _caption(name)
         drawn.append(Panel(title, caption + note, generation.png(grid, min_width=420), True))
     return [
-        *(Panel(*_caption(name), png) for name, png in captioning.examples(model, data, seed=seed).items()),
+        *(Panel(*_caption(name), png) for name, png in captions.examples(model, data, seed=seed).items()),
         *drawn,
     ]
 
@@ -143,7 +144,7 @@ def inside(model, data, seed=0, num_rows=2000):
 
 def mistakes(model, data, limit=18):
     """The most confident mistakes on test images: often wrong labels, else where the model needs more examples."""
-    rows = data.test.take(np.flatnonzero(data.test.label != NO_LABEL))
+    rows = labels.labelled(data.test)
     if not (model.can(Capability.CLASSIFY) and generation.has_pictures(data) and len(rows)):
         return []
     probs = np.nan_to_num(classification.probabilities(model, data, rows))

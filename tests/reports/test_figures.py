@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfvae.evaluation import classification, figures
+from tfvae.evaluation import classification
 from tfvae.probability.potentials import Potential
+from tfvae.reports import figures
 
 
 def _pixels(png):
@@ -91,3 +92,8 @@ def test_ours_stands_out_among_rivals():
     errors = {"a": (0.1, None), "b": (0.1, None)}
     assert _share(figures.errors(errors, ["a"]), figures.colour(0)) > 0.02
     assert _share(figures.errors(errors, []), figures.colour(0)) == 0.0
+
+
+def test_dollars_in_captions_are_no_mathematics():
+    png = figures.captioned(np.zeros([1, 4, 4, 3]), [("costs $_$ and $5", "$x")])
+    assert png.startswith(b"\x89PNG")
