@@ -23,7 +23,7 @@ FLOORS = [
     ["serving"],
     ["monitoring"],
     ["configs"],
-    ["reproduction"],
+    ["reproduction", "interface"],
     ["command_line"],
     ["bin"],
 ]
