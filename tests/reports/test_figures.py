@@ -3,6 +3,7 @@ import pytest
 import tensorflow as tf
 
 from tfvae.evaluation import classification
+from tfvae.metrics import METRICS
 from tfvae.probability.potentials import Potential
 from tfvae.reports import figures
 
@@ -39,7 +40,7 @@ def drawn(rng):
         "potential": lambda: figures.potential(Potential("u1").log_prob, codes[:, :2], title="U1"),
         "kl_per_unit": lambda: figures.kl_per_unit({"z": rng.random(20), "a": rng.random(5)}),
         "curves": lambda: figures.curves(
-            {"adgm": ([1, 2, 3], [0.5, 0.2, 0.1]), "m2": ([1], [0.4])}, "error", percent=True
+            {"adgm": ([1, 2, 3], [0.5, 0.2, 0.1]), "m2": ([1], [0.4])}, METRICS["error"], "Error"
         ),
         "reliability": lambda: figures.reliability(classification.calibration(probs, label)),
         "confusion": lambda: figures.confusion(classification.confusion(probs, label), names),

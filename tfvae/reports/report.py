@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tfvae.capabilities import Capability
 from tfvae.evaluation import measurement
-from tfvae.reports import comparison, figures, next_steps, pages, panels
+from tfvae.reports import comparison, curves, figures, mistakes, next_steps, pages, panel
 from tfvae.storage.metrics_log import MetricsLog
 
 _TEMPLATE = "report.html.j2"
@@ -40,11 +40,9 @@ def render(model, data, metrics, workdir, description=None, others=(), command="
         errors_figure=_errors_figure(entrants),
         verdict=comparison.verdict(entrants, num_draws),
         num_draws=num_draws,
-        learning=panels.curves(runs),
-        pictures=panels.pictures(model, data, seed),
-        predictions=panels.predictions(metrics, data),
-        mistakes=panels.mistakes(model, data),
-        inside=panels.inside(model, data, seed),
+        learning=curves.curves(runs),
+        **panel.drawn(model, data, metrics, seed),
+        mistakes=mistakes.mistakes(model, data),
         steps=next_steps.next_steps(workdir, metrics, data, model.can(Capability.CLASSIFY)),
         numbers=[(key, value) for key, value in metrics.items() if not isinstance(value, list | dict)],
         configuration=list(flatten(description.get("experiment", {}))),

@@ -6,6 +6,7 @@ import numpy as np
 
 from tfvae.evaluation import posterior
 from tfvae.evaluation.representation import auxiliary_codes
+from tfvae.metrics import METRICS
 from tfvae.models.auxiliary_vae import AuxiliaryVAE
 from tfvae.probability import gaussian_mixture, noise
 from tfvae.reports import captions as caption_pictures
@@ -143,7 +144,7 @@ def convergence(done):
         length = min(len(one["epoch"]) for one in drawn)
         mean = np.mean([one["val_error"][:length] for one in drawn], axis=0)
         curves[name] = (drawn[0]["epoch"][:length], mean.tolist())
-    return {"convergence": figures.curves(curves, "validation error", percent=True, title="Error against epochs")}
+    return {"convergence": figures.curves(curves, METRICS["error"], "Validation error against epochs")}
 
 
 def _longest(done):

@@ -1,5 +1,4 @@
-"""Rivals learn from the labels that the model had; a rival is a plug-in: a file of this package that ends with its
-`RIVAL`."""
+"""How well do others learn from the same labels? A rival is a file of this package that ends with its `RIVAL`."""
 
 import dataclasses
 import functools
