@@ -44,7 +44,7 @@ def measure(model, data, rows, settings, meteor=True):
     Args:
         model: has `caption`.
         data: `tfvae.data.load.Data`.
-        rows: `Rows`; those without captions are left out.
+        rows: `Examples`; those without captions are left out.
         settings: N_s, draws of the code that p(Y | x) is averaged over, 1 for the mean code; their seed; the decoding.
         meteor: whether METEOR is measured, where there is Java.
 

@@ -24,7 +24,7 @@ def probabilities(model, data, rows, num_samples=1, seed=None, batch_size=500):
     Args:
         model: has `classify`.
         data: `tfvae.data.load.Data`; observations are the expected ones, without noise.
-        rows: N `Rows`.
+        rows: N `Examples`.
         num_samples: S, draws of the auxiliary variable that are averaged; only with a seed.
         seed: integer; None for the mean of q(a | x), which is exactly repeatable.
         batch_size: rows in one call.
@@ -126,7 +126,7 @@ def measure(model, data, rows, settings):
 
     Args:
         model, data: the model and `tfvae.data.load.Data`.
-        rows: `Rows`; those without a label are left out.
+        rows: `Examples`; those without a label are left out.
         settings: S and the seed of its draws; `error_s<S>` averages over S above 1.
 
     Returns:

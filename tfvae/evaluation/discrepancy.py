@@ -22,7 +22,7 @@ def measure(model, data, rows, settings):
 
     Args:
         model, data: the model and `tfvae.data.load.Data`.
-        rows: `Rows`, of which a hundred are chosen by the seed.
+        rows: `Examples`, of which a hundred are chosen by the seed.
         settings: the seed of choice and draws.
 
     Returns:

@@ -18,7 +18,7 @@ def evaluate(model, data, rows=None, num_samples=1, iw_samples=100, rows_limit=0
 
     Args:
         model, data: the model and `tfvae.data.load.Data`.
-        rows: `Rows`, by default `data.test`.
+        rows: `Examples`, by default `data.test`.
         num_samples, iw_samples, rows_limit, seed, decoding: as in `tfvae.evaluation.measurement.Settings`.
         rivals: whether rivals are trained on the same labels.
 

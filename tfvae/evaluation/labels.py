@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tfvae.data.rows import NO_LABEL
+from tfvae.data.entries.label import NO_LABEL
 
 
 def labelled(rows):

@@ -21,7 +21,7 @@ def log_prob_bounds(model, data, rows, num_samples, seed=0, batch_size=100, max_
 
     Args:
         model, data: the model and `tfvae.data.load.Data`.
-        rows: N `Rows`; their observations are drawn with the noise of the transform (binarised, dequantised).
+        rows: N `Examples`; their observations are drawn with the noise of the transform (binarised, dequantised).
         num_samples: k, draws of the latent variables; 1 is the evidence lower bound.
         seed: of both kinds of noise.
         batch_size: rows in one call.
@@ -92,7 +92,7 @@ def measure(model, data, rows, settings):
 
     Args:
         model, data: the model and `tfvae.data.load.Data`.
-        rows: `Rows`.
+        rows: `Examples`.
         settings: k of the importance-weighted bound, 0 for the one-draw bound alone; the number of rows, a seeded
             random subset; the seed of noise and subset.
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from tfvae import evaluation
+from tfvae.data.examples import Examples
 from tfvae.data.load import Data
-from tfvae.data.rows import Rows
 from tfvae.evaluation import listing
 from tfvae.metrics import Metric
 from tfvae.models.base import GenerativeModel
@@ -61,8 +61,8 @@ class Measurement(NamedTuple):
     metrics:   what `tfvae.metrics` does not list, for the spread over draws of labels.
     """
 
-    applies: Callable[[GenerativeModel, Data, Rows], bool]
-    measure: Callable[[GenerativeModel, Data, Rows, Settings], dict]
+    applies: Callable[[GenerativeModel, Data, Examples], bool]
+    measure: Callable[[GenerativeModel, Data, Examples, Settings], dict]
     headlines: Callable[[dict, Data], list[Headline]] = _nothing
     caveats: Callable[[dict, Data], list[str]] = _nothing
     errors: Mapping[str, str] = {}

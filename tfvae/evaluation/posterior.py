@@ -18,7 +18,7 @@ def draws(model, data, rows, num, seed=0):
 
     Args:
         model, data: a model whose posterior is known, and its data.
-        rows: `Rows`, few.
+        rows: `Examples`, few.
         num: draws a row.
         seed: of both.
     """
@@ -39,7 +39,7 @@ def measure(model, data, rows, settings, num=0):
 
     Args:
         model, data: a model whose posterior is known, and its data.
-        rows: `Rows`, of which a few are chosen by the seed.
+        rows: `Examples`, of which a few are chosen by the seed.
         settings: the seed of choice and draws.
         num: draws of both a row; 0 for as many as the network proposes.
 

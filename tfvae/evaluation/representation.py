@@ -37,7 +37,7 @@ def measure(model, data, rows, settings, unlabelled_limit=5000):
 
     Args:
         model, data: the model and `tfvae.data.load.Data`; settings of the SVMs are chosen on its validation rows.
-        rows: test `Rows`; those without a label are left out.
+        rows: test `Examples`; those without a label are left out.
         settings: the seed of the transductive SVM's rows and landmarks.
         unlabelled_limit: training rows, drawn at random, that the transductive SVM sees; 0 for all.
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tfvae.data import load, transforms
-from tfvae.data.rows import Rows
+from tfvae.data.examples import Examples
 from tfvae.evaluation import rivals
 from tfvae.evaluation.rivals import contest, convnet
 from tfvae.evaluation.rivals.label_spreading import label_spreading
@@ -68,7 +68,7 @@ def test_rivals_learn_the_digits_and_repeat(digits):
 
 def test_rivals_never_see_test_labels(digits):
     rows = digits.test.take(np.arange(100))
-    shuffled = Rows(rows.image, np.roll(rows.label, 1))
+    shuffled = Examples(rows.image, np.roll(rows.label, 1))
     one, two = (contest.measure(digits, part, mlp.Config(hidden=(8,)), limit=100) for part in (rows, shuffled))
     # Predictions are the same, so an error on labels that mean nothing is near guessing.
     assert two["baseline_svm_error"] > 0.7 > one["baseline_svm_error"]

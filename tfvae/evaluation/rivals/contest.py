@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tfvae.data.examples import Examples
 from tfvae.data.load import Data
-from tfvae.data.rows import Rows
 from tfvae.evaluation import classifiers, labels, listing, rivals
 from tfvae.evaluation.batched import subset
 from tfvae.networks import dgdn, mlp
@@ -31,10 +31,10 @@ class Contest:
     """
 
     data: Data
-    labelled: Rows
-    unlabelled: Rows
-    validation: Rows
-    test: Rows
+    labelled: Examples
+    unlabelled: Examples
+    validation: Examples
+    test: Examples
     network: mlp.Config | dgdn.Config
     seed: int = 0
 
@@ -87,7 +87,7 @@ def measure(data, rows, network, limit=5000, seed=0):
 
     Args:
         data: `tfvae.data.load.Data`.
-        rows: test `Rows`; those without a label are left out.
+        rows: test `Examples`; those without a label are left out.
         network: of the model that they are held against: a `mlp.Config`, whose widths the supervised network has, or a
             `dgdn.Config`, of which a convolutional network is trained as well.
         limit: labelled rows, and unlabelled rows, that a rival sees at most (a seeded draw); 0 for all.

@@ -1,7 +1,7 @@
 """Codes of held-out rows, in two dimensions."""
 
 from tfvae.capabilities import Capability
-from tfvae.data.rows import NO_LABEL
+from tfvae.data.entries.label import NO_LABEL
 from tfvae.evaluation import representation
 from tfvae.reports import figures
 from tfvae.reports.panel import Panel, Panels, some_rows
