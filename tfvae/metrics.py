@@ -29,6 +29,26 @@ class Metric(NamedTuple):
         """The item with the best `key(item)`; the first of equals."""
         return (max if self.rises else min)(items, key=key)
 
+    def shown(self, value, digits=2):
+        """A value with its unit, as people read it."""
+        return shown(value, self.unit, digits)
+
+
+def shown(value, unit, digits=2):
+    """A number with its unit, as people read it: "0.93 %", "−85.30 nats".
+
+    Args:
+        value: a fraction if the unit is "%".
+        unit: as of a `Metric`.
+        digits: behind the point; a percentage has one from 1 % on, and a large number none.
+    """
+    if unit == "%":
+        value, digits = 100.0 * value, 1 if value >= 0.01 or value == 0 else 2
+    elif abs(value) >= 1000:
+        digits = 0
+    number = f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    return f"{number}\N{NO-BREAK SPACE}{unit}" if unit else number
+
 
 _TABLE = (
     Metric("error", "Error", "%", False, "Rows the model never trained on.", monitored=True),
@@ -48,8 +68,8 @@ _TABLE = (
     Metric("rouge_l", "ROUGE-L", "", True),
     Metric("meteor", "METEOR", "", True),
     Metric("bleu", "BLEU", "", True),
-    Metric("image_to_caption", "Captions found by an image", "", True),
-    Metric("caption_to_image", "Images found by a caption", "", True),
+    Metric("image_to_caption", "Captions found by an image", "%", True),
+    Metric("caption_to_image", "Images found by a caption", "%", True),
 )  # fmt: skip
 METRICS = {metric.name: metric for metric in _TABLE}
 MONITORS = tuple(metric.name for metric in _TABLE if metric.monitored)
