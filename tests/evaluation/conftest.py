@@ -9,6 +9,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from scipy.stats import multivariate_normal
 
+from tfvae.capabilities import Capability
 from tfvae.data import load
 from tfvae.data.rows import Rows
 from tfvae.models import adgm, vae
@@ -38,7 +39,7 @@ class PlainData:
 class LinearGaussian:
     """p(z) = N(0, I), p(x|z) = N(Wz, s² I), and a q(z|x) that is too narrow, so the ELBO is loose."""
 
-    num_classes = 0
+    num_classes, widest_layer, likelihood = 0, 1, None
     image_shape = (3,)
 
     def __init__(self):
@@ -46,6 +47,9 @@ class LinearGaussian:
         self.scale = 0.8
         precision = np.eye(2) + self.weight.numpy().T @ self.weight.numpy() / self.scale**2
         self.posterior_covariance = np.linalg.inv(precision).astype(np.float32)
+
+    def can(self, capability):
+        return capability is Capability.BOUND
 
     def log_prob_bound(self, image, num_samples, seed):
         mean = image @ self.weight / self.scale**2 @ self.posterior_covariance

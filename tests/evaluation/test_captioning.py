@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfvae.capabilities import Capability
 from tfvae.data.captions import Vocabulary
 from tfvae.data.rows import Rows
 from tfvae.evaluation import captioning, figures
@@ -71,6 +72,9 @@ class Teller:
 
     def __init__(self, p=0.9):
         self.p = p
+
+    def can(self, capability):
+        return capability is Capability.CAPTION
 
     def codes(self, image, num_samples=1, seed=None):
         return tf.repeat(tf.reduce_mean(image, axis=[1, 2, 3])[None, :, None], num_samples, axis=0)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfvae.capabilities import Capability
 from tfvae.evaluation import classification
 from tfvae.evaluation.compiled import compiled
 from tfvae.probability import noise
@@ -10,7 +11,10 @@ from tfvae.probability import noise
 class Table:
     """Classifies row i of points [N, K] by the logs of its entries; with a seed, adds noise to them."""
 
-    traces = 0
+    traces, widest_layer = 0, 1
+
+    def can(self, capability):
+        return capability is Capability.CLASSIFY
 
     def classify(self, image, num_samples=1, seed=None):
         self.traces += 1

@@ -27,10 +27,13 @@ def test_a_vae_is_asked_for_its_codes(small_vae, digits):
 
 def test_rivals_come_on_request_with_the_models_own_widths(small_sdgm, digits, monkeypatch):
     asked = {}
-    monkeypatch.setattr("tfvae.evaluation.baselines.evaluate", lambda *_, **kwargs: asked.update(kwargs) or {"b": 1})
+    monkeypatch.setattr(
+        "tfvae.evaluation.baselines.evaluate",
+        lambda data, rows, network, **_: asked.update(network=network) or {"b": 1},
+    )
     metrics = evaluate(small_sdgm, digits, digits.test.take(np.arange(20)), iw_samples=0, baselines=True)
     assert metrics["b"] == 1
-    assert asked["hidden"] == (8,)
+    assert asked["network"].hidden == (8,)
 
 
 def test_a_potential_has_a_bound_below_its_normaliser():

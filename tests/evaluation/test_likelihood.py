@@ -12,7 +12,7 @@ from tfvae.probability import noise
 class Weights:
     """log w of draw s of chunk with that seed, the same for every row: what a bound in chunks must average."""
 
-    num_classes = 0
+    num_classes, widest_layer, likelihood = 0, 1, None
     image_shape = (2,)
 
     def log_w(self, num_samples, seed):
@@ -90,7 +90,7 @@ def _fitted(rng, **config):
 
 
 def _model(name, dims):
-    return types.SimpleNamespace(image_shape=(dims,), config=types.SimpleNamespace(likelihood=name))
+    return types.SimpleNamespace(image_shape=(dims,), likelihood=name)
 
 
 def test_uniform_gray_levels_are_eight_bits(rng):

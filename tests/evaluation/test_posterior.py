@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfvae.capabilities import Capability
 from tfvae.data import load
 from tfvae.evaluation import posterior
 from tfvae.run import opening
@@ -31,9 +32,9 @@ def toy(request):
 
 
 def test_the_toys_posterior_is_known_and_that_of_other_models_is_not(toy):
-    assert posterior.is_known(toy[0])
+    assert toy[0].can(Capability.POSTERIOR)
     digits = importlib.import_module("tfvae.configs.vae_digits").get_config("tiny")
-    assert not posterior.is_known(opening.build_model(digits, load.load(digits.data)))
+    assert not opening.build_model(digits, load.load(digits.data)).can(Capability.POSTERIOR)
 
 
 def test_an_encoder_that_is_the_posterior_has_the_distance_of_counting(toy, monkeypatch):

@@ -6,7 +6,7 @@ import pytest
 from tfvae.data import load, transforms
 from tfvae.data.rows import Rows
 from tfvae.evaluation import baselines, convnet, representation
-from tfvae.networks import dgdn
+from tfvae.networks import dgdn, mlp
 
 
 def test_codes_are_the_means_of_the_encoder(small_vae, digits):
@@ -66,17 +66,17 @@ def test_a_convolutional_rival_learns_the_digits_and_repeats():
 
 def test_rivals_learn_the_digits_and_repeat(digits):
     rows = digits.test.take(np.arange(200))
-    result = baselines.evaluate(digits, rows, hidden=(32,), limit=300)
+    result = baselines.evaluate(digits, rows, mlp.Config(hidden=(32,)), limit=300)
     assert result["baseline_unlabelled_rows"] == 300
     for name in set(baselines.NAMES) - {"convnet"}:  # It was not asked for.
         assert result[f"baseline_{name}_error"] < 0.4, name
-    assert result == baselines.evaluate(digits, rows, hidden=(32,), limit=300)
+    assert result == baselines.evaluate(digits, rows, mlp.Config(hidden=(32,)), limit=300)
 
 
 def test_rivals_never_see_test_labels(digits):
     rows = digits.test.take(np.arange(100))
     shuffled = Rows(rows.image, np.roll(rows.label, 1))
-    one, two = (baselines.evaluate(digits, part, hidden=(8,), limit=100) for part in (rows, shuffled))
+    one, two = (baselines.evaluate(digits, part, mlp.Config(hidden=(8,)), limit=100) for part in (rows, shuffled))
     # Predictions are the same, so an error on labels that mean nothing is near guessing.
     assert two["baseline_svm_error"] > 0.7 > one["baseline_svm_error"]
 

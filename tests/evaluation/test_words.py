@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from tfvae.batch import DataInfo
 from tfvae.evaluation import words
-from tfvae.networks import poisson
+from tfvae.models import vae
+from tfvae.networks import mlp, poisson
 
 
 def test_perplexity_is_that_of_the_words_and_their_number():
@@ -21,9 +23,9 @@ def test_perplexity_is_that_of_the_words_and_their_number():
 
 
 def test_topics_are_told_by_their_most_probable_words():
-    class Model:
-        p_x_given_z = poisson.Config(layers=()).decoder("p", 2, (3,), "poisson")
-
-    Model.p_x_given_z.loadings.assign(np.array([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]]))
-    assert words.topics(Model, ("a", "b", "c"), num=2) == [["b", "c"], ["a", "c"]]
-    assert words.topics(Model, ()) == words.topics(object(), ("a",)) == []
+    network = poisson.Config(layers=())
+    model = vae.Config(latent_dim=2, network=network, likelihood="poisson").build(DataInfo((3,), 0, 10, 0))
+    model.p_x_given_z.loadings.assign(np.array([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]]))
+    assert words.topics(model, ("a", "b", "c"), num=2) == [["b", "c"], ["a", "c"]]
+    without = vae.Config(latent_dim=2, network=mlp.Config(hidden=(2,))).build(DataInfo((3,), 0, 10, 0))
+    assert words.topics(model, ()) == words.topics(without, ("a",)) == []

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tfvae.batch import DataInfo
+from tfvae.capabilities import Capability
 from tfvae.heads import targets
 from tfvae.inference.maps import total_divergence
 from tfvae.models import dgdn
@@ -201,7 +202,7 @@ def test_without_maps_the_image_is_their_average(batch):
 
 def test_a_zero_label_weight_is_a_model_without_classifier(batch):
     model = build(label_weight=0.0)
-    assert not hasattr(model, "classify") and "classify" not in model.endpoints()
+    assert not model.can(Capability.CLASSIFY) and "classify" not in model.endpoints()
 
 
 @pytest.mark.parametrize(

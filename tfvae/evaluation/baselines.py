@@ -12,6 +12,7 @@ from tfvae.data.rows import NO_LABEL
 from tfvae.evaluation import convnet
 from tfvae.evaluation.batched import subset
 from tfvae.evaluation.representation import svm
+from tfvae.networks import dgdn, mlp
 
 NAMES = {
     "mlp": "supervised network",
@@ -20,30 +21,32 @@ NAMES = {
     "label_spreading": "LabelSpreading",
 }
 
+_MLP = mlp.Config(hidden=(500, 500))
 _WEIGHT_DECAYS = (1e-4, 1e-2, 1.0)
 _NEIGHBOURS = (5, 7, 10, 20)
 # sklearn's default of 0.2 stops before labels have travelled along a long cluster.
 _CLAMPING = (0.2, 0.5, 0.8, 0.95)
 
 
-def evaluate(data, rows=None, hidden=(500, 500), limit=5000, seed=0, convolutions=None):
+def evaluate(data, rows=None, network=_MLP, limit=5000, seed=0):
     """Errors of the rivals on flattened expected observations; every setting is chosen on validation rows alone.
 
     Args:
         data: `tfvae.data.load.Data`.
         rows: test `Rows` with labels, by default `data.test`.
-        hidden: widths of the supervised network.
+        network: of the model that they are held against: a `mlp.Config`, whose widths the supervised network has, or a
+            `dgdn.Config`, of which a convolutional network is trained as well.
         limit: labelled rows, and unlabelled rows, that a rival sees at most (a seeded draw); 0 for all.
         seed: of the network, and of the draw.
-        convolutions: `tfvae.networks.dgdn.Config`, for a convolutional network of that size as well.
 
     Returns:
-        {"baseline_mlp_error", "baseline_svm_error", "baseline_label_spreading_error"}, fractions, with
-        "baseline_convnet_error" where it was asked for, and "baseline_unlabelled_rows".
+        {"baseline_mlp_error", "baseline_svm_error", "baseline_label_spreading_error"}, fractions, for a
+        `dgdn.Config` "baseline_convnet_error", and "baseline_unlabelled_rows".
 
     Raises:
         ValueError: without labelled rows of two classes.
     """
+    hidden = network.hidden if isinstance(network, mlp.Config) else _MLP.hidden
     rows = data.test if rows is None else rows
     rows = rows.take(np.flatnonzero(rows.label != NO_LABEL))
     labelled = subset(data.labelled, limit, seed)
@@ -62,8 +65,8 @@ def evaluate(data, rows=None, hidden=(500, 500), limit=5000, seed=0, convolution
         }
         test = _flat(data, rows)
         errors = {f"baseline_{name}_error": _error(rival, test, rows.label) for name, rival in fitted.items()}
-    if convolutions is not None:
-        predict = convnet.train(data, labelled, held_out, convolutions, seed)
+    if isinstance(network, dgdn.Config):
+        predict = convnet.train(data, labelled, held_out, network, seed)
         errors["baseline_convnet_error"] = float(np.mean(predict(data.observe(rows)) != rows.label))
     return {**errors, "baseline_unlabelled_rows": len(bare)}
 

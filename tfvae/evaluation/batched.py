@@ -8,7 +8,7 @@ _MAX_VALUES = 10_000_000
 
 def at_once(model, most):
     """Rows times draws of one call: at most `most`, and no more than fit into memory, at least one."""
-    return max(1, min(most, _MAX_VALUES // getattr(model, "widest_layer", 1)))
+    return max(1, min(most, _MAX_VALUES // model.widest_layer))
 
 
 def observations(data, rows, batch_size, seed=None):

@@ -10,6 +10,7 @@ import tensorflow as tf
 from absl import logging
 
 from tfvae.batch import END, UNKNOWN
+from tfvae.capabilities import Capability
 from tfvae.data import captions
 from tfvae.evaluation import figures, retrieval
 from tfvae.evaluation.batched import at_once, chunk_sizes, observations, subset
@@ -60,7 +61,7 @@ def evaluate(model, data, rows=None, num_samples=1, seed=0, meteor=True, decodin
         made = [generated[(i + shift) % len(rows)] for i in range(len(rows))]
         found = overlap(made, rows.captions, meteor and not shift)
         result |= {f"{name}{suffix}": value for name, value in found.items()}
-    if getattr(model, "q_s_given_caption", None) is not None:
+    if model.can(Capability.IMAGE_FROM_CAPTION):
         result |= retrieved(model, data, subset(rows, _RETRIEVED, seed))
     return result
 
@@ -155,7 +156,7 @@ def examples(model, data, num=12, seed=0):
     """
     rows = captioned(data.validation)
     rows = rows if len(rows) else captioned(data.test)
-    if not (hasattr(model, "caption") and len(rows)):
+    if not (model.can(Capability.CAPTION) and len(rows)):
         return {}
     rows = subset(rows, num, seed)
     shown = rows.image / 255.0  # As they are, whatever the transform leaves of them.
@@ -165,7 +166,7 @@ def examples(model, data, num=12, seed=0):
             shown, list(zip([text or "(no words)" for text in generate(model, data, rows)], true))
         )
     }
-    if getattr(model, "q_s_given_caption", None) is not None:
+    if model.can(Capability.IMAGE_FROM_CAPTION):
         images = drawn(model, data, true)
         pairs = np.concatenate([images, np.ones_like(images[:, :, :2]), shown], axis=2)
         made["images_from_captions"] = figures.captioned(pairs, [("", text) for text in true])
@@ -178,7 +179,7 @@ def drawn(model, data, texts):
     Raises:
         ValueError: for a model that draws none, or a text without a word that it knows.
     """
-    if getattr(model, "q_s_given_caption", None) is None:
+    if not model.can(Capability.IMAGE_FROM_CAPTION):
         raise ValueError(
             "This model draws no images for captions: train one with `model.caption_encoder=True`, "
             "as the preset dgdn_flickr8k_images does."

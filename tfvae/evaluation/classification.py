@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tfvae.capabilities import Capability
 from tfvae.data.rows import NO_LABEL
 from tfvae.evaluation.batched import at_once, chunk_sizes, map_rows
 from tfvae.evaluation.compiled import compiled
@@ -30,7 +31,7 @@ def probabilities(model, data, rows, num_samples=1, seed=None, batch_size=500):
     Raises:
         ValueError: for a model that does not classify, or `num_samples` below 1.
     """
-    if not hasattr(model, "classify"):
+    if not model.can(Capability.CLASSIFY):
         raise ValueError(f"{type(model).__name__} does not classify: evaluate its likelihood or its codes instead.")
     if num_samples < 1:
         raise ValueError(f"`num_samples` must be at least 1, got {num_samples}.")

@@ -6,6 +6,7 @@ import time
 import numpy as np
 from absl import logging
 
+from tfvae.capabilities import Capability
 from tfvae.data.rows import NO_LABEL
 from tfvae.evaluation import baselines as rivals
 from tfvae.evaluation import captioning, classification, likelihood, posterior, representation, words
@@ -33,29 +34,29 @@ def evaluate(model, data, rows=None, num_samples=1, iw_samples=100, rows_limit=0
     """
     rows = data.test if rows is None else rows
     results = {}
-    if len(rows):
+    if model.can(Capability.BOUND) and len(rows):
         began = time.monotonic()
         results |= likelihood.evaluate(model, data, rows, iw_samples, rows_limit, seed)
         results["bound_seconds"] = round(time.monotonic() - began, 2)
-    if posterior.is_known(model) and len(rows):
+    if model.can(Capability.POSTERIOR) and len(rows):
         results |= posterior.evaluate(model, data, rows, seed=seed)
-    if hasattr(model, "stein_discrepancy") and len(rows):
+    if model.can(Capability.STEIN_DISCREPANCY) and len(rows):
         results |= posterior.discrepancy(model, data, rows, seed=seed)
     if found := words.topics(model, data.words):
         results["topics"] = found
-    if getattr(model, "is_potential", False):
-        results["log_normaliser"] = model.p_z.log_normaliser()
-    if hasattr(model, "caption") and len(rows.captioned()):
+    if model.can(Capability.LOG_NORMALISER):
+        results["log_normaliser"] = model.log_normaliser()
+    if model.can(Capability.CAPTION) and len(rows.captioned()):
         results |= captioning.evaluate(model, data, rows, num_samples, seed, decoding=decoding)
-    elif hasattr(model, "caption"):
+    elif model.can(Capability.CAPTION):
         logging.warning("No test row has a caption, so captions are not measured: give some images the split `test`.")
     if can_compare_labels(data, rows):
-        if hasattr(model, "classify"):
+        if model.can(Capability.CLASSIFY):
             results |= classification.evaluate(model, data, rows, num_samples, seed)
-        else:
+        elif model.can(Capability.ENCODE):
             results |= representation.evaluate(model, data, rows, seed=seed)
         if baselines:
-            results |= rivals.evaluate(data, rows, hidden=_hidden(model), seed=seed, convolutions=_convolutions(model))
+            results |= rivals.evaluate(data, rows, model.supervised_network(), seed=seed)
     return plain(results)
 
 
@@ -78,14 +79,3 @@ def plain(value):
     if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _convolutions(model):
-    """The sizes of the model's convolutional layers; None where it has none."""
-    return model.config.network if hasattr(model, "deconvnet") else None
-
-
-def _hidden(model):
-    """The widths of the model's own networks, so that the supervised rival is of the same size."""
-    network = getattr(getattr(model, "config", None), "network", None)
-    return tuple(getattr(network, "hidden", (500, 500)))

@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from tfvae.capabilities import Capability
 from tfvae.data.rows import NO_LABEL
 from tfvae.evaluation.batched import subset
 from tfvae.evaluation.compiled import compiled
@@ -40,15 +41,16 @@ def pictures(model, data, seed=0):
         return {}
     originals = data.validation if len(data.validation) else data.test
     grids = {"samples": grid(sampled(model, data, _SAMPLES, seed), _COLUMNS)}
-    if len(originals):
+    reconstructs = model.can(Capability.RECONSTRUCT) and len(originals)
+    if reconstructs:
         grids["reconstructions"] = reconstructions(model, data, originals.take(np.arange(min(32, len(originals)))))
-    if hasattr(model, "analogies"):
+    if model.can(Capability.ANALOGIES):
         if len(originals):
             grids["analogies"] = analogies(model, data, one_of_each_class(originals, model.num_classes))
         grids["class_samples"] = class_samples(model, data, seed)
-    if len(originals) and len(model.image_shape) == 3:
+    if reconstructs and len(model.image_shape) == 3:
         grids["completions"] = completions(model, data, originals.take(np.arange(min(_COLUMNS, len(originals)))))
-    if hasattr(model, "deconvnet"):
+    if model.can(Capability.DICTIONARY):
         for layer in range(len(model.deconvnet.levels)):
             grids[f"elements{layer + 1}"] = elements(model, layer)
     return grids
@@ -69,7 +71,7 @@ def sampled(model, data, num, seed=0, label=None):
         raise ValueError(f"The data are no images (rows have shape {data.transform.raw_shape}): nothing to draw.")
     options = {}
     if label is not None:
-        if not hasattr(model, "analogies"):
+        if not model.can(Capability.ANALOGIES):
             raise ValueError(f"{type(model).__name__} has no classes to sample from: leave out the label.")
         if not 0 <= label < model.num_classes:
             raise ValueError(f"`label` must lie in 0 to {model.num_classes - 1}, got {label}.")
@@ -131,7 +133,7 @@ def completions(model, data, rows, num_steps=_COMPLETION_STEPS):
 
 def elements(model, layer, at_most=_ELEMENTS):
     """Dictionary elements of a layer (from 0) in the image plane, gray where they add nothing: uint8 [H, W, C]."""
-    drawn = model.deconvnet.elements(layer, model.deconvnet.usual_masks())[:at_most].numpy()
+    drawn = model.dictionary_elements(layer)[:at_most].numpy()
     drawn /= 2.0 * np.maximum(np.abs(drawn).max(axis=(1, 2, 3), keepdims=True), 1e-12)
     return grid(0.5 + drawn, 10)
 

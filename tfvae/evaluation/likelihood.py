@@ -65,7 +65,7 @@ def bits_per_dim(model, data, bound):
         model, data: the model and its `tfvae.data.load.Data`.
         bound: on log p(x) of observations, in nats.
     """
-    likelihood = getattr(getattr(model, "config", None), "likelihood", None)
+    likelihood = model.likelihood
     transform = data.transform
     dims = int(np.prod(model.image_shape))
     if likelihood == "discretised_logistic" and (transform.config.noise, transform.config.scale) == ("none", "unit"):
@@ -107,7 +107,7 @@ def evaluate(model, data, rows=None, iw_samples=100, rows_limit=0, seed=0, batch
     bits = bits_per_dim(model, data, float(np.mean(tightest)))
     if bits is not None:
         result["bits_per_dim"] = bits
-    if getattr(getattr(model, "config", None), "likelihood", None) == "poisson":
+    if model.likelihood == "poisson":
         result |= words.perplexities(tightest, rows.image)
         result["word_perplexity_elbo"] = words.perplexities(one, rows.image)["word_perplexity"]
     if not np.isfinite(tightest).all():

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tfvae.capabilities import Capability
 from tfvae.data.rows import NO_LABEL
 from tfvae.evaluation import captioning, classification, figures, generation, representation
 from tfvae.evaluation.batched import at_once, observations, subset
@@ -90,7 +91,7 @@ def pictures(model, data, seed=0):
 
 def _normalised(data):
     """Whether pictures are of images whose contrast was normalised, which nothing undoes."""
-    return getattr(data.transform.config, "contrast", "none") != "none"
+    return data.transform.config.contrast != "none"
 
 
 def _caption(name):
@@ -119,20 +120,22 @@ def predictions(metrics, data):
 
 def inside(model, data, seed=0, num_rows=2000):
     """Codes, KL a unit, decision regions of points, fitted density of a potential."""
-    if getattr(model, "is_potential", False):
+    if model.can(Capability.LOG_NORMALISER):
         return [_potential(model, seed)]
     rows = subset(data.test if len(data.test) else data.validation, num_rows, seed)
     if not len(rows):
         return []
     made = []
-    if data.transform.raw_shape == (2,) and hasattr(model, "classify"):
+    if data.transform.raw_shape == (2,) and model.can(Capability.CLASSIFY):
         made.append(_decision_regions(model, data, rows))
-    if hasattr(model, "encode_auxiliary"):
+    if model.can(Capability.ENCODE_AUXILIARY):
         made.append(_codes(representation.auxiliary_codes(model, data, rows), rows, data, "a", "figures 2d and 4b"))
-    note = "the style: the class is for y to carry" if hasattr(model, "analogies") else "no label was used"
+    if not model.can(Capability.ENCODE):
+        return made
+    note = "the style: the class is for y to carry" if model.can(Capability.ANALOGIES) else "no label was used"
     made.append(_codes(representation.codes(model, data, rows), rows, data, "z", note))
-    units = _kl(model, data, rows, seed)
-    if units:
+    if model.can(Capability.KL_PER_UNIT):
+        units = _kl(model, data, rows, seed)
         caption = "Units near 0 are not used by the model: their code is the prior's (figure 4a)."
         made.append(Panel("Information a unit", caption, figures.kl_per_unit(units)))
     return made
@@ -141,7 +144,7 @@ def inside(model, data, seed=0, num_rows=2000):
 def mistakes(model, data, limit=18):
     """The most confident mistakes on test images: often wrong labels, else where the model needs more examples."""
     rows = data.test.take(np.flatnonzero(data.test.label != NO_LABEL))
-    if not (hasattr(model, "classify") and generation.has_pictures(data) and len(rows)):
+    if not (model.can(Capability.CLASSIFY) and generation.has_pictures(data) and len(rows)):
         return []
     probs = np.nan_to_num(classification.probabilities(model, data, rows))
     predicted, confidence = probs.argmax(axis=1), probs.max(axis=1)
@@ -169,14 +172,11 @@ def _codes(codes, rows, data, variable, note):
 
 
 def _kl(model, data, rows, seed):
-    """variable -> [units], nats; {} for a model that does not state it."""
+    """variable -> [units], nats."""
     compute, sums = compiled(model, "kl_per_unit"), {}
-    try:
-        for image, count, index in observations(data, rows, at_once(model, 500), seed):
-            for name, values in compute(image, noise.seed(seed, index)).items():
-                sums[name] = sums.get(name, 0.0) + values.numpy()[:count].sum(axis=0)
-    except NotImplementedError:
-        return {}
+    for image, count, index in observations(data, rows, at_once(model, 500), seed):
+        for name, values in compute(image, noise.seed(seed, index)).items():
+            sums[name] = sums.get(name, 0.0) + values.numpy()[:count].sum(axis=0)
     return {name: total / len(rows) for name, total in sums.items()}
 
 

@@ -9,12 +9,6 @@ from tfvae.probability import noise
 _CELLS = 12  # Along every axis: enough to tell two modes apart, few enough to be filled by some thousand draws.
 
 
-def is_known(model):
-    """Whether the model's network can draw from p(z | x)."""
-    network = getattr(getattr(model, "config", None), "network", None)
-    return hasattr(network, "posterior_draw_count") and network.posterior_draw_count() > 0
-
-
 def draws(model, data, rows, num, seed=0):
     """Draws of the posterior and of q(z | x), both [num, N, Z], in the terms that the network compares them in.
 
@@ -25,7 +19,7 @@ def draws(model, data, rows, num, seed=0):
         seed: of both.
     """
     network, counts = model.config.network, data.observe(rows)
-    true = network.posterior_draws(model, counts, num, seed)
+    true = model.posterior_draws(counts, num, seed)
     fitted = compiled(model, "codes")(counts, num_samples=num, seed=noise.seed(seed))
     return true, np.asarray(network.compared(fitted))
 

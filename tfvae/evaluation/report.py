@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tfvae.capabilities import Capability
 from tfvae.evaluation import figures, headlines, pages, panels
 from tfvae.storage.metrics_log import MetricsLog
 
@@ -25,7 +26,7 @@ def render(model, data, metrics, workdir, description=None, others=(), command="
         HTML with every picture inside it; everything that came from outside (names of classes, paths) is escaped.
     """
     workdir, description = Path(workdir), description or {}
-    name = _model_name(model)
+    name = model.title
     rivals = headlines.comparison(metrics, name, data)
     num_draws = _num_draws(metrics)
     runs = {path.name: MetricsLog(path / "metrics.jsonl").lines() for path in (workdir, *map(Path, others))}
@@ -43,7 +44,7 @@ def render(model, data, metrics, workdir, description=None, others=(), command="
         predictions=panels.predictions(metrics, data),
         mistakes=panels.mistakes(model, data),
         inside=panels.inside(model, data, seed),
-        steps=headlines.next_steps(workdir, metrics, data, hasattr(model, "classify")),
+        steps=headlines.next_steps(workdir, metrics, data, model.can(Capability.CLASSIFY)),
         numbers=[(key, value) for key, value in metrics.items() if not isinstance(value, list | dict)],
         configuration=list(flatten(description.get("experiment", {}))),
         versions=sorted(description.get("versions", {}).items()),
@@ -73,13 +74,8 @@ def _num_draws(metrics):
     return max((len(summary["values"]) for summary in metrics.get("draws", {}).values()), default=1)
 
 
-def _model_name(model):
-    skip = getattr(getattr(model, "config", None), "skip", False)
-    return "SDGM" if skip else type(model).__name__
-
-
 def _data_name(model, description, data):
-    if getattr(model, "is_potential", False):
+    if model.can(Capability.LOG_NORMALISER):
         return f"the potential {model.config.prior.upper()}"
     fields = description.get("experiment", {}).get("data", {})
     parts = [fields.get("source", ""), fields.get("name", "")]

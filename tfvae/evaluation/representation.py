@@ -8,6 +8,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+from tfvae.capabilities import Capability
 from tfvae.data.rows import NO_LABEL
 from tfvae.evaluation import transductive
 from tfvae.evaluation.batched import at_once, map_rows, subset
@@ -30,7 +31,7 @@ def auxiliary_codes(model, data, rows, batch_size=500):
     Raises:
         ValueError: for a model without an auxiliary variable.
     """
-    if not hasattr(model, "encode_auxiliary"):
+    if not model.can(Capability.ENCODE_AUXILIARY):
         raise ValueError(f"{type(model).__name__} has no auxiliary variable: use `codes`.")
     encode = mean_of(model, "encode_auxiliary")
     return map_rows(lambda image, _: encode(image), data, rows, batch_size)

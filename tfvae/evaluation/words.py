@@ -3,6 +3,8 @@
 import numpy as np
 from scipy.special import gammaln
 
+from tfvae.capabilities import Capability
+
 
 def perplexities(bounds, counts):
     """What the bounds on log p(counts) say of a word.
@@ -32,12 +34,11 @@ def topics(model, words, num=10):
     """The most probable words of every topic, the most probable first; [] for a model without topics.
 
     Args:
-        model: with a decoder that has `loadings`, or not.
+        model: any.
         words: the P words.
         num: words a topic.
     """
-    loadings = getattr(getattr(model, "p_x_given_z", None), "loadings", None)
-    if loadings is None or not words:
+    if not (model.can(Capability.TOPICS) and words):
         return []
-    order = np.argsort(-loadings.topics().numpy(), axis=1)[:, :num]
+    order = np.argsort(-model.topics().numpy(), axis=1)[:, :num]
     return [[words[i] for i in topic] for topic in order]

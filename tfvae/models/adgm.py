@@ -11,8 +11,10 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from tfvae.capabilities import Capability
 from tfvae.inference.bound import LogWeights
 from tfvae.models.auxiliary_vae import AUXILIARY_DRAWS, mean_kl_per_unit
+from tfvae.models.base import PICTURE_NOISE
 from tfvae.models.class_conditional import ClassConditionalModel, ClassTable
 from tfvae.models.vae import gaussian_kl_per_unit
 from tfvae.networks import mlp
@@ -95,6 +97,13 @@ class ADGM(ClassConditionalModel):
         weights = LogWeights(p_x.log_prob(x) + self.log_p_y, divergence)
         return ClassTable(weights, tf.math.log_softmax(q_y.logits)[..., 0, :])
 
+    def capabilities(self):
+        return super().capabilities() | {Capability.ENCODE_AUXILIARY}
+
+    @property
+    def title(self):
+        return "SDGM" if self.config.skip else "ADGM"
+
     def p_x(self, a, y, z, training=False):
         """p(x | y, z), or p(x | a, y, z) of the skip model."""
         parents = (a, y, z) if self.config.skip else (y, z)
@@ -124,14 +133,14 @@ class ADGM(ClassConditionalModel):
     def reconstruct(self, image):
         # The skip model's x has its own a to be drawn from; the prior's would lose what q(a | x) found.
         a = self.q_a_given_x(image).mean()
-        return self.p_x(a, self.predicted(image), self.encode(image).mean()).mean()
+        return self.picture(self.p_x(a, self.predicted(image), self.encode(image).mean()))
 
     def sample(self, num, seed, label=None):
         class_seed, z_seed, a_seed = noise.split(seed, 3)
         y = self.prior_classes(num, class_seed, label)
         z = self.p_z.sample(num, seed=z_seed)
         a = self.p_a(z, y).sample(seed=a_seed) if self.config.skip else None
-        return self.p_x(a, y, z).mean()
+        return self.picture(self.p_x(a, y, z), noise.fold_in(seed, PICTURE_NOISE))
 
     def kl_per_unit(self, image, seed):
         q_z, units = self.encode(image), {}

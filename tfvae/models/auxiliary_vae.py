@@ -1,11 +1,14 @@
 """p(z) p(x | z) p(a | x, z), approximated by q(a | x) q(z | a, x): the auxiliary VAE  (Maaløe et al. 2016)."""
 
+import abc
 import dataclasses
 
 import numpy as np
 import tensorflow as tf
 
+from tfvae.capabilities import Capability
 from tfvae.inference.bound import LogWeights
+from tfvae.models.base import PICTURE_NOISE, LatentVariableModel
 from tfvae.models.vae import UnlabelledModel, gaussian_kl_per_unit
 from tfvae.networks import mlp
 from tfvae.probability import families, noise
@@ -44,31 +47,15 @@ class Config:
     compile_step: bool = False
 
     def build(self, info, seed=0):
-        return AuxiliaryVAE(self, info, seed)
+        return (AuxiliaryVAE if self.prior == "normal" else AuxiliaryPotential)(self, info, seed)
 
 
-class AuxiliaryVAE(UnlabelledModel):
-    """p(z) p(x | z) p(a | x, z), approximated by q(a | x) q(z | a, x): eqs. (2) to (4), and (20) for a potential."""
+class AuxiliaryPosterior(UnlabelledModel):
+    """q(z | x) = ∫ q(z | a, x) q(a | x) da, with p(a | x, z) to bound its density: what both models below share."""
 
-    def __init__(self, config, info, seed=0, **kwargs):
-        super().__init__(config, info, seed, **kwargs)
-        x, z, a = int(np.prod(info.image_shape)), config.latent_dim, config.auxiliary_dim
-        self.is_potential = config.prior != "normal"
-        if self.is_potential and (z != 2 or x):
-            raise ValueError(
-                f"A potential has latent_dim 2 and observes nothing (`data.source=nothing`), got latent_dim={z} and "
-                f"images of {x} dimensions."
-            )
-        if config.target_warmup_steps and not self.is_potential:
-            raise ValueError(
-                f"`target_warmup_steps` is for potentials, got {config.target_warmup_steps} with prior='normal'. For "
-                "images set `kl_warmup_steps`."
-            )
-        net = config.network
-        self.p_z = Potential(config.prior) if self.is_potential else families.standard_normal(z)
-        if not self.is_potential:
-            likelihood = families.likelihood(config.likelihood)
-            self.p_x_given_z = mlp.conditional("p_x", {"z": z}, likelihood, x, net)
+    def build_posterior(self, config, info):
+        """Makes the three conditionals that have a in them."""
+        x, z, a, net = int(np.prod(info.image_shape)), config.latent_dim, config.auxiliary_dim, config.network
         self.p_a_given_xz = mlp.conditional("p_a", {"x": x, "z": z}, families.GAUSSIAN, a, net)
         self.q_a_given_x = mlp.conditional("q_a", {"x": x}, families.GAUSSIAN, a, net)
         self.q_z_given_ax = mlp.conditional("q_z", {"a": a, "x": x}, families.GAUSSIAN, z, net)
@@ -79,18 +66,41 @@ class AuxiliaryVAE(UnlabelledModel):
         a = q_a.sample(num_samples, seed=a_seed)
         q_z = self.q_z_given_ax(a, x, training=training)
         z = q_z.sample(seed=z_seed)
-        divergence = q_a.log_prob(a) - self.p_a_given_xz(x, z, training=training).log_prob(a) + q_z.log_prob(z)
-        if self.is_potential:  # The target takes the place of the likelihood.
-            return LogWeights(self.p_z.log_prob(z), divergence)
-        log_p_x = self.p_x_given_z(z, training=training).log_prob(x)
-        return LogWeights(log_p_x, divergence - self.p_z.log_prob(z))
+        log_q = q_a.log_prob(a) - self.p_a_given_xz(x, z, training=training).log_prob(a) + q_z.log_prob(z)
+        return self.weights_at(x, z, log_q, training)
 
-    def likelihood_weight(self, training):
-        """β_t = min(1, 0.01 + t / T) of the target: on a flat one q finds all modes (Rezende & Mohamed 2015, eq. 20).
+    @abc.abstractmethod
+    def weights_at(self, x, z, log_q, training) -> LogWeights:
+        """The log weights of draws z [S, B, Z], given log q(a, z | x) − log p(a | x, z): [S, B]."""
 
-        p(a | z) has no part in it: it only tightens the bound.
-        """
-        return self.warmed_up(self.config.target_warmup_steps, training, start=0.01)
+    def sample_posterior(self, image, seed):
+        """z [B, Z] from the non-Gaussian q(z | x): a ~ q(a | x), then z ~ q(z | a, x)."""
+        a_seed, z_seed = noise.split(seed, 2)
+        a = self.q_a_given_x(image).sample(seed=a_seed)
+        return self.q_z_given_ax(a, image).sample(seed=z_seed)
+
+
+class AuxiliaryVAE(AuxiliaryPosterior, LatentVariableModel):
+    """p(z) p(x | z) p(a | x, z), approximated by q(a | x) q(z | a, x): eqs. (2) to (4)."""
+
+    def __init__(self, config, info, seed=0, **kwargs):
+        if config.target_warmup_steps:
+            raise ValueError(
+                f"`target_warmup_steps` is for potentials, got {config.target_warmup_steps} with prior='normal'. For "
+                "images set `kl_warmup_steps`."
+            )
+        super().__init__(config, info, seed, **kwargs)
+        self.likelihood = config.likelihood
+        self.p_z = families.standard_normal(config.latent_dim)
+        x, likelihood = int(np.prod(info.image_shape)), families.likelihood(config.likelihood)
+        self.p_x_given_z = mlp.conditional("p_x", {"z": config.latent_dim}, likelihood, x, config.network)
+        self.build_posterior(config, info)
+
+    def capabilities(self):
+        return super().capabilities() | {Capability.ENCODE_AUXILIARY}
+
+    def weights_at(self, x, z, log_q, training):
+        return LogWeights(self.p_x_given_z(z, training=training).log_prob(x), log_q - self.p_z.log_prob(z))
 
     def encode(self, image):
         """q(z | x) at the mean of q(a | x)."""
@@ -100,35 +110,57 @@ class AuxiliaryVAE(UnlabelledModel):
         """q(a | x) with batch shape [B]."""
         return self.q_a_given_x(image)
 
-    def sample_posterior(self, image, seed):
-        """z [B, Z] from the non-Gaussian q(z | x): a ~ q(a | x), then z ~ q(z | a, x)."""
-        a_seed, z_seed = noise.split(seed, 2)
-        a = self.q_a_given_x(image).sample(seed=a_seed)
-        return self.q_z_given_ax(a, image).sample(seed=z_seed)
-
     def decode(self, z):
-        if self.is_potential:
-            raise ValueError("A potential has no images: p(x | z) does not exist.")
         return self.p_x_given_z(z)
 
     def sample(self, num, seed):
-        """Means of p(x | z) [num, ...]; for a potential draws of z from its fit, [num, 2]."""
-        if self.is_potential:
-            return self.sample_posterior(tf.zeros([num, 0]), seed)
-        return self.decode(self.p_z.sample(num, seed=seed)).mean()
+        p_x = self.decode(self.p_z.sample(num, seed=seed))
+        return self.picture(p_x, noise.fold_in(seed, PICTURE_NOISE))
 
     def kl_per_unit(self, image, seed):
-        if self.is_potential:
-            raise NotImplementedError("A potential is no sum over units, so it has no KL a unit.")
         a_seed, z_seed = noise.split(seed, 2)
         q_a = self.encode_auxiliary(image)
         z = self.q_z_given_ax(q_a.sample(AUXILIARY_DRAWS, seed=a_seed), image).sample(seed=z_seed)
         units_of_a = mean_kl_per_unit(q_a, self.p_a_given_xz(image, z))
         return {"z": gaussian_kl_per_unit(self.encode(image)), "a": units_of_a}
 
+
+class AuxiliaryPotential(AuxiliaryPosterior):
+    """q(z) = ∫ q(z | a) q(a) da fitted to exp(−U(z)), an unnormalised density in the plane: eq. (20)."""
+
+    def __init__(self, config, info, seed=0, **kwargs):
+        if config.latent_dim != 2 or np.prod(info.image_shape):
+            raise ValueError(
+                f"A potential has latent_dim 2 and observes nothing (`data.source=nothing`), got latent_dim="
+                f"{config.latent_dim} and images of {int(np.prod(info.image_shape))} dimensions."
+            )
+        super().__init__(config, info, seed, **kwargs)
+        self.p_z = Potential(config.prior)
+        self.build_posterior(config, info)
+
+    def capabilities(self):
+        return super().capabilities() | {Capability.LOG_NORMALISER}
+
+    def weights_at(self, x, z, log_q, training):
+        return LogWeights(self.p_z.log_prob(z), log_q)  # The target takes the place of the likelihood.
+
+    def likelihood_weight(self, training):
+        """β_t = min(1, 0.01 + t / T) of the target: on a flat one q finds all modes (Rezende & Mohamed 2015, eq. 20).
+
+        p(a | z) has no part in it: it only tightens the bound.
+        """
+        return self.warmed_up(self.config.target_warmup_steps, training, start=0.01)
+
+    def log_normaliser(self):
+        """log ∫ exp(−U(z)) dz, which the bound stays below: nats."""
+        return self.p_z.log_normaliser()
+
+    def sample(self, num, seed):
+        """Draws of z from the fit: [num, 2]."""
+        return self.sample_posterior(tf.zeros([num, 0]), seed)
+
     def endpoints(self):
-        if not self.is_potential:
-            return super().endpoints()
+        # A bound on log Z is no score of a request.
         return {"sample": super().endpoints()["sample"]}
 
 

@@ -8,7 +8,13 @@ import keras
 import tensorflow as tf
 
 from tfvae import batch as batches
+from tfvae.batch import IMAGE
+from tfvae.capabilities import Capability
+from tfvae.networks import dgdn, mlp
 from tfvae.probability import noise
+
+# Keeps the noise of a picture apart from that of the code it shows.
+PICTURE_NOISE = 1
 
 
 class Objective(NamedTuple):
@@ -36,12 +42,20 @@ class Endpoint(NamedTuple):
 class GenerativeModel(keras.Model, abc.ABC):
     """A model that states its objective; the base trains, evaluates and reports it.
 
+    A family gives `objective` and `sample`, declares in `capabilities` what else it can be asked for, and is given the
+    training step, the metrics and the endpoints of what it declared.
+
     Args:
         info: `tfvae.batch.DataInfo`.
         seed: of all noise in training; equal seeds give equal runs.
         kl_warmup_steps: training steps over which the KL terms' weight rises from 0 to 1; 0 for none.
         compile_step: whether XLA compiles loss and gradients (the optimiser stays outside, where it is faster).
     """
+
+    # Numbers in the largest activation of one row, by which an evaluation bounds its memory.
+    widest_layer = 500
+    # The name of p(x | ...) in `tfvae.probability.families`; None for one that has no name there.
+    likelihood = None
 
     def __init__(self, info, *, seed=0, kl_warmup_steps=0, compile_step=False, **kwargs):
         super().__init__(**kwargs)
@@ -55,28 +69,26 @@ class GenerativeModel(keras.Model, abc.ABC):
 
     # What a family states.
 
-    # Numbers in the largest activation of one row, by which an evaluation bounds its memory.
-    widest_layer = 500
-
     @abc.abstractmethod
     def objective(self, batch, seed, training=False) -> Objective:
         """The family's equation on one batch of streams; `seed` is an int32 [2] tensor."""
 
     @abc.abstractmethod
-    def encode(self, image):
-        """q(z | x) as a distribution with batch shape [B] for images [B, ...]."""
-
-    @abc.abstractmethod
-    def decode(self, z, **parents):
-        """p(x | z, ...) as a distribution over images."""
-
-    @abc.abstractmethod
     def sample(self, num, seed):
-        """Means of p(x | z) at draws from the prior: [num, ...]."""
+        """Pictures of draws from the model: [num, ...]."""
 
-    @abc.abstractmethod
-    def log_prob_bound(self, image, num_samples, seed):
-        """Importance-weighted bound on log p(x): [B], nats."""
+    def capabilities(self) -> frozenset[Capability]:
+        """What this model can be asked for."""
+        return frozenset({Capability.SAMPLE})
+
+    @property
+    def title(self) -> str:
+        """The model's name for people."""
+        return type(self).__name__
+
+    def supervised_network(self) -> mlp.Config | dgdn.Config:
+        """The network that a supervised rival of the same size has."""
+        return mlp.Config(hidden=(500, 500))
 
     def transferable_variables(self):
         """The variables that are of use on other data; a head for other targets is not."""
@@ -89,28 +101,28 @@ class GenerativeModel(keras.Model, abc.ABC):
             images: observations of some training rows, NumPy [N, *image_shape].
         """
 
-    def reconstruct(self, image):
-        """The mean of p(x | z) at the mean of q(z | x): [B, ...]."""
-        return self.decode(self.encode(image).mean()).mean()
-
-    def kl_per_unit(self, image, seed):
-        """How far each latent unit is from its prior, {"z": [B, Z], ...} in nats (Maaløe et al. 2016, figure 4a)."""
-        raise NotImplementedError(f"{type(self).__name__} does not state its KL a unit.")
-
     def endpoints(self) -> dict[str, Endpoint]:
         """What can be served; all functions take observations as the model sees them."""
-        image = tf.TensorSpec([None, *self.image_shape], tf.float32, name="image")
+        image = tf.TensorSpec([None, *self.image_shape], tf.float32, name=IMAGE)
         seed = tf.TensorSpec([None], tf.int64, name="seed")
-        classify = Endpoint(lambda image: {"probabilities": self.classify(image)}, [image])
+        served = {
+            "classify": (Capability.CLASSIFY, lambda image: {"probabilities": self.classify(image)}, [image]),
+            "encode": (Capability.ENCODE, self._serve_encode, [image]),
+            "reconstruct": (Capability.RECONSTRUCT, lambda image: {IMAGE: self.reconstruct(image)}, [image]),
+            "sample": (Capability.SAMPLE, self._serve_sample, [seed]),
+            "score": (Capability.BOUND, self._serve_score, [image, seed]),
+        }
         return {
-            **({"classify": classify} if hasattr(self, "classify") else {}),
-            "encode": Endpoint(self._serve_encode, [image]),
-            "reconstruct": Endpoint(lambda image: {"image": self.reconstruct(image)}, [image]),
-            "sample": Endpoint(lambda seed: {"image": by_row(lambda s: self.sample(1, s)[0], seed)}, [seed]),
-            "score": Endpoint(self._serve_score, [image, seed]),
+            name: Endpoint(function, signature)
+            for name, (capability, function, signature) in served.items()
+            if self.can(capability)
         }
 
     # What the base gives.
+
+    def can(self, capability):
+        """Whether this model has a `Capability`."""
+        return capability in self.capabilities()
 
     def prepare(self, batch):
         """Runs the objective once, eagerly: shape errors surface here, and every metric gets its name."""
@@ -177,9 +189,48 @@ class GenerativeModel(keras.Model, abc.ABC):
         q_z = self.encode(image)
         return {"mean": q_z.mean(), "stddev": q_z.stddev()}
 
+    def _serve_sample(self, seed):
+        return {IMAGE: by_row(lambda row_seed: self.sample(1, row_seed)[0], seed)}
+
     def _serve_score(self, image, seed):
         bound = by_row(lambda row: self.log_prob_bound(row[0][None], num_samples=50, seed=row[1])[0], (image, seed))
         return {"bound": bound}
+
+
+class LatentVariableModel(GenerativeModel, abc.ABC):
+    """A model p(z) p(x | z, ...) with a recognition model q(z | x, ...): what it answers besides."""
+
+    @abc.abstractmethod
+    def encode(self, image):
+        """q(z | x) as a distribution with batch shape [B] for images [B, ...]."""
+
+    @abc.abstractmethod
+    def decode(self, z, **parents):
+        """p(x | z, ...) as a distribution over images."""
+
+    @abc.abstractmethod
+    def log_prob_bound(self, image, num_samples, seed):
+        """Importance-weighted bound on log p(x): [B], nats."""
+
+    @abc.abstractmethod
+    def kl_per_unit(self, image, seed):
+        """How far each latent unit is from its prior, {"z": [B, Z], ...} in nats (Maaløe et al. 2016, figure 4a)."""
+
+    def capabilities(self):
+        of_latents = {Capability.ENCODE, Capability.RECONSTRUCT, Capability.BOUND, Capability.KL_PER_UNIT}
+        return super().capabilities() | of_latents
+
+    def picture(self, p_x, seed=None):
+        """The picture that a distribution over images gives: its mean, [..., *image_shape].
+
+        A decoder without a mean in closed form (autoregressive, a flow) overrides this and gives a draw, by `seed`.
+        """
+        del seed
+        return p_x.mean()
+
+    def reconstruct(self, image):
+        """The picture of p(x | z) at the mean of q(z | x): [B, ...]."""
+        return self.picture(self.decode(self.encode(image).mean()))
 
 
 def by_row(function, rows):

@@ -13,9 +13,10 @@ import tensorflow as tf
 
 from tfvae import inference
 from tfvae.batch import IMAGE, LABEL, LABELLED, UNLABELLED
+from tfvae.capabilities import Capability
 from tfvae.inference.bound import LogWeights, bound
 from tfvae.inference.label import log_mean_probs
-from tfvae.models.base import GenerativeModel, Objective
+from tfvae.models.base import LatentVariableModel, Objective
 from tfvae.probability import noise
 
 
@@ -30,7 +31,7 @@ class ClassTable(NamedTuple):
     log_q_y: tf.Tensor
 
 
-class ClassConditionalModel(GenerativeModel, abc.ABC):
+class ClassConditionalModel(LatentVariableModel, abc.ABC):
     """log p(x, y) ≥ −L(x, y) for labelled images, log p(x) ≥ −U(x) for bare ones.
 
     The loss is  mean L(x_l, y_l) − α mean log q(y_l | x_l) + mean U(x_u),  each mean over its own stream, with
@@ -51,7 +52,7 @@ class ClassConditionalModel(GenerativeModel, abc.ABC):
         super().__init__(
             info, seed=seed, kl_warmup_steps=config.kl_warmup_steps, compile_step=config.compile_step, **kwargs
         )
-        self.config = config
+        self.config, self.likelihood = config, config.likelihood
         self.bound_of = inference.bound_named(config.bound)
         self.bound_over_classes = inference.bound_over_classes(config.bound)
         self.alpha = config.beta * info.num_train / max(info.num_labelled, 1)
@@ -67,6 +68,12 @@ class ClassConditionalModel(GenerativeModel, abc.ABC):
 
         Without a seed at the mean of q(a | x), so exactly repeatable; with one, averaged over `num_samples` draws.
         """
+
+    def capabilities(self):
+        return super().capabilities() | {Capability.CLASSIFY, Capability.ANALOGIES}
+
+    def supervised_network(self):
+        return self.config.network
 
     def all_classes(self, x, seed, num_samples, training=False):
         """The `ClassTable` of images [B, D] for every class: [S, B, K]."""
@@ -118,14 +125,14 @@ class ClassConditionalModel(GenerativeModel, abc.ABC):
         return tf.one_hot(tf.argmax(self.classify(image), axis=-1), self.num_classes)
 
     def reconstruct(self, image):
-        return self.decode(self.encode(image).mean(), y=self.predicted(image)).mean()
+        return self.picture(self.decode(self.encode(image).mean(), y=self.predicted(image)))
 
     def analogies(self, image):
         """Every image in every class, its style z kept: [B, K, ...] (figure 3a)."""
         num, classes = tf.shape(image)[0], self.num_classes
         z = tf.repeat(self.encode(image).mean(), classes, axis=0)
         y = tf.tile(tf.eye(classes), [num, 1])
-        return tf.reshape(self.decode(z, y=y).mean(), [num, classes, *self.image_shape])
+        return tf.reshape(self.picture(self.decode(z, y=y)), [num, classes, *self.image_shape])
 
     def prior_classes(self, num, seed, label=None):
         """One-hot classes [num, K]: uniform draws, or all `label`."""

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from tfvae import inference
 from tfvae.batch import CAPTION, CAPTIONED, IMAGE
+from tfvae.capabilities import Capability
 from tfvae.heads import caption as captions
 from tfvae.heads import targets
 from tfvae.heads.bayesian_svm import BayesianSvm
@@ -24,7 +25,7 @@ from tfvae.inference.nvil import LocalNvil, Nvil
 from tfvae.inference.straight_through import GumbelSoftmax, LocalExpectation
 from tfvae.layers import unpooling
 from tfvae.layers.precision import Precision
-from tfvae.models.base import Endpoint, GenerativeModel, Objective, all_images
+from tfvae.models.base import Endpoint, LatentVariableModel, Objective, all_images
 from tfvae.models.vae import gaussian_kl_per_unit
 from tfvae.networks import dgdn
 from tfvae.networks.caption import CaptionEncoder
@@ -108,7 +109,7 @@ class Inferred(NamedTuple):
     s: tf.Tensor
 
 
-class DGDN(GenerativeModel):
+class DGDN(LatentVariableModel):
     """Deep generative deconvolutional network, learned by a recognition model.
 
     The loss is  −mean_x U(x) − (B_l / B) ξ mean_l log p(y | s) − (B_c / B) mean_c ξ_c log p(Y | s),  the means over all
@@ -138,11 +139,9 @@ class DGDN(GenerativeModel):
         self.scales = {"label": config.label_weight * num_pixels, "caption": config.caption_weight * num_pixels}
         if config.label_weight:
             self.heads["label"] = HEADS[config.head](config, self.latent_dim, info.num_classes)
-            self.classify = self._classify
         if config.caption_weight:
             sizes = self.latent_dim, info.vocabulary, info.caption_length
             self.heads["caption"] = Caption(*sizes, config.caption, name="caption_words")
-            self.caption = self._caption
         self.q_s_given_caption = None
         if config.caption_encoder:
             encoder = CaptionEncoder(self.latent_dim, len(info.vocabulary), config.caption, name="q_s_words")
@@ -246,6 +245,19 @@ class DGDN(GenerativeModel):
 
     # What can be asked of the model.
 
+    def capabilities(self):
+        found = super().capabilities() | {Capability.CODES, Capability.DICTIONARY}
+        of_heads = {"label": Capability.CLASSIFY, "caption": Capability.CAPTION}
+        found |= {of_heads[name] for name in self.heads}
+        return found | ({Capability.IMAGE_FROM_CAPTION} if self.q_s_given_caption is not None else set())
+
+    def supervised_network(self):
+        return self.config.network
+
+    def dictionary_elements(self, layer):
+        """Elements of a layer (from 0) in the image plane, through the most probable maps: [K, H, W, C]."""
+        return self.deconvnet.elements(layer, self.deconvnet.usual_masks())
+
     def encode(self, image):
         """q(s | x) at the expectation of every pooled value.
 
@@ -323,7 +335,7 @@ class DGDN(GenerativeModel):
             if self.q_s_given_caption is not None and self.config.caption.word_vectors:
                 self.q_s_given_caption.w_e.assign(self.heads["caption"].w_e)
 
-    def _caption(self, image, num_samples=1, seed=None, decoding=""):
+    def caption(self, image, num_samples=1, seed=None, decoding=""):
         """Captions of images and their log probabilities: int32 [B, T], [B] in nats.
 
         Args:
@@ -362,7 +374,7 @@ class DGDN(GenerativeModel):
         q_s = self.encode_caption(words)
         return {"mean": q_s.mean(), "stddev": q_s.stddev()}
 
-    def _classify(self, image, num_samples=1, seed=None):
+    def classify(self, image, num_samples=1, seed=None):
         """p(y | x) [B, K]: of the mean of `encode`, or averaged over draws of maps and codes where there is a seed."""
         return self.heads["label"].predict(self.codes(image, num_samples, seed))
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tfvae.batch import IMAGE
 from tfvae.inference.bound import LogWeights
-from tfvae.models.base import Objective
+from tfvae.models.base import PICTURE_NOISE, Objective
 from tfvae.models.class_conditional import ClassConditionalModel, ClassTable
 from tfvae.models.m2 import M2
 from tfvae.models.m2 import Config as M2Config
@@ -112,7 +112,7 @@ class M1M2(ClassConditionalModel):
         class_seed, z_seed, code_seed = noise.split(seed, 3)
         y = self.prior_classes(num, class_seed, label)
         z1 = self.m2.decode(self.m2.p_z.sample(num, seed=z_seed), y).sample(seed=code_seed)
-        return self.m1.decode(z1).mean()
+        return self.picture(self.m1.decode(z1), noise.fold_in(seed, PICTURE_NOISE))
 
     def kl_per_unit(self, image, seed):
         return {"z1": self.m1.kl_per_unit(image, seed)["z"], **self.m2.kl_per_unit(self.m1.encode(image).mean(), seed)}

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae.inference.bound import LogWeights
+from tfvae.models.base import PICTURE_NOISE
 from tfvae.models.class_conditional import ClassConditionalModel, ClassTable
 from tfvae.models.vae import gaussian_kl_per_unit
 from tfvae.networks import mlp
@@ -83,7 +84,7 @@ class M2(ClassConditionalModel):
     def sample(self, num, seed, label=None):
         class_seed, z_seed = noise.split(seed, 2)
         y = self.prior_classes(num, class_seed, label)
-        return self.decode(self.p_z.sample(num, seed=z_seed), y=y).mean()
+        return self.picture(self.decode(self.p_z.sample(num, seed=z_seed), y=y), noise.fold_in(seed, PICTURE_NOISE))
 
     def kl_per_unit(self, image, seed):
         del seed  # In closed form.

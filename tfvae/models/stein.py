@@ -9,11 +9,12 @@ from typing import Any
 import tensorflow as tf
 
 from tfvae import inference
+from tfvae.capabilities import Capability
 from tfvae.heads import targets
 from tfvae.heads.softmax import Softmax
 from tfvae.inference import stein
 from tfvae.layers.particles import Particles
-from tfvae.models.base import GenerativeModel, Objective, all_images
+from tfvae.models.base import PICTURE_NOISE, LatentVariableModel, Objective, all_images
 from tfvae.models.vae import gaussian_kl_per_unit, initialise
 from tfvae.networks import mlp
 from tfvae.probability import families, kernels, noise
@@ -65,7 +66,7 @@ class Config:
         return SteinVAE(self, info, seed)
 
 
-class SteinVAE(GenerativeModel):
+class SteinVAE(LatentVariableModel):
     """A VAE whose q(z | x) is known by its draws alone, and whose decoder may be too.
 
     A training step moves the M codes of every image by ε φ, Stein's direction towards p(z | x, θ); then
@@ -82,7 +83,7 @@ class SteinVAE(GenerativeModel):
     def __init__(self, config, info, seed=0, **kwargs):
         super().__init__(info, seed=seed, **kwargs)
         _check(config, info)
-        self.config = config
+        self.config, self.likelihood = config, config.likelihood
         net, z, shape = config.network, config.latent_dim, tuple(info.image_shape)
         self.p_z, self.p_xi = net.prior(z), families.standard_normal(z)
         self.p_x_given_z = self._decoder(z, shape, config.likelihood)
@@ -93,7 +94,23 @@ class SteinVAE(GenerativeModel):
             classes = info.num_classes
             network = net.label_network(z, classes)
             self.heads["label"] = Softmax(z, classes, config.parameter_particles, network, name="label_softmax")
-            self.classify = self._classify
+
+    def capabilities(self):
+        found = super().capabilities() | {Capability.CODES, Capability.STEIN_DISCREPANCY}
+        if self.config.parameter_particles == 1:  # Several decoders have no topics, and no posterior, in common.
+            found |= self.config.network.capabilities()
+        return found | ({Capability.CLASSIFY} if self.heads else set())
+
+    def supervised_network(self):
+        return self.config.network if isinstance(self.config.network, mlp.Config) else super().supervised_network()
+
+    def topics(self):
+        """Probabilities of the P words in V topics: [V, P]."""
+        return self.p_x_given_z.loadings.topics()
+
+    def posterior_draws(self, image, num, seed):
+        """Draws of p(z | x), of a network for which it is known or can be sampled: [num, B, Z]."""
+        return self.config.network.posterior_draws(self, image, num, seed)
 
     def initialise(self, images):
         initialise(self.p_x_given_z, images)
@@ -220,10 +237,11 @@ class SteinVAE(GenerativeModel):
 
     def reconstruct(self, image):
         """The mean of p(x | z) over M draws of q(z | x): several modes are not averaged to a code between them."""
-        return tf.reduce_mean(self.decode(self._fixed_codes(image)).mean(), axis=0)
+        return tf.reduce_mean(self.picture(self.decode(self._fixed_codes(image))), axis=0)
 
     def sample(self, num, seed):
-        return self.decode(self.p_z.sample(num, seed=seed)).mean()
+        p_x = self.decode(self.p_z.sample(num, seed=seed))
+        return self.picture(p_x, noise.fold_in(seed, PICTURE_NOISE))
 
     def kl_per_unit(self, image, seed):
         """Of the Gaussian with the moments of the draws: a lower bound on what a unit carries."""
@@ -252,7 +270,7 @@ class SteinVAE(GenerativeModel):
     def _fixed_codes(self, image):
         return self.codes(image, max(2, self.config.num_samples), noise.seed(_FIXED_DRAWS))
 
-    def _classify(self, image, num_samples=1, seed=None):
+    def classify(self, image, num_samples=1, seed=None):
         """p(y | x) averaged over draws of the code, M fixed ones without a seed: [B, K]."""
         z = self._fixed_codes(image) if seed is None else self.codes(image, num_samples, seed)
         return self.heads["label"].predict(z)

@@ -6,9 +6,11 @@ import dataclasses
 import tensorflow as tf
 
 from tfvae import inference
+from tfvae.capabilities import Capability
 from tfvae.inference.bound import LogWeights, bound
-from tfvae.models.base import GenerativeModel, Objective, all_images
+from tfvae.models.base import PICTURE_NOISE, GenerativeModel, LatentVariableModel, Objective, all_images
 from tfvae.networks import mlp
+from tfvae.probability import noise
 
 
 @dataclasses.dataclass
@@ -38,7 +40,7 @@ class Config:
 
 
 class UnlabelledModel(GenerativeModel, abc.ABC):
-    """A model without labels: its whole objective is a bound on log p(x) from its log weights.
+    """A model without labels: its whole objective is a bound on log p(x), or on log Z, from its log weights.
 
     Args:
         config: has `bound`, `num_samples`, `kl_warmup_steps` and `compile_step`.
@@ -67,16 +69,23 @@ class UnlabelledModel(GenerativeModel, abc.ABC):
         }
         return Objective(-tf.reduce_mean(log_p_x.surrogate), terms)
 
+    def capabilities(self):
+        return super().capabilities() | {Capability.BOUND}
+
+    def supervised_network(self):
+        return self.config.network if isinstance(self.config.network, mlp.Config) else super().supervised_network()
+
     def likelihood_weight(self, training):
         """The temperature of log p(x | ...) at this step; a family that warms it up overrides this."""
         del training
         return 1.0
 
     def log_prob_bound(self, image, num_samples, seed):
+        """Importance-weighted bound of `num_samples` draws: [B], nats."""
         return inference.importance_weighted(self.log_weights(image, seed, num_samples).value())
 
 
-class VAE(UnlabelledModel):
+class VAE(UnlabelledModel, LatentVariableModel):
     """p(x, z) = p(z) p(x | z), approximated by q(z | x).
 
     Args:
@@ -90,12 +99,24 @@ class VAE(UnlabelledModel):
         super().__init__(config, info, seed, **kwargs)
         x, z, net = info.image_shape, config.latent_dim, config.network
         net.check(x)
+        self.likelihood = config.likelihood
         self.p_z = net.prior(z)
         self.p_x_given_z = net.decoder(f"{prefix}p_x", z, x, config.likelihood)
         self.q_z_given_x = net.encoder(f"{prefix}q_z", x, z)
 
+    def capabilities(self):
+        return super().capabilities() | {Capability.CODES} | self.config.network.capabilities()
+
     def initialise(self, images):
         initialise(self.p_x_given_z, images)
+
+    def topics(self):
+        """Probabilities of the P words in V topics: [V, P]."""
+        return self.p_x_given_z.loadings.topics()
+
+    def posterior_draws(self, image, num, seed):
+        """Draws of p(z | x), of a network for which it is known or can be sampled: [num, B, Z]."""
+        return self.config.network.posterior_draws(self, image, num, seed)
 
     def log_weights(self, x, seed, num_samples, training=False):
         q_z = self.q_z_given_x(x, training=training)
@@ -114,7 +135,8 @@ class VAE(UnlabelledModel):
         return self.p_x_given_z(z)
 
     def sample(self, num, seed):
-        return self.decode(self.p_z.sample(num, seed=seed)).mean()
+        p_x = self.decode(self.p_z.sample(num, seed=seed))
+        return self.picture(p_x, noise.fold_in(seed, PICTURE_NOISE))
 
     def kl_per_unit(self, image, seed):
         del seed  # In closed form.

@@ -7,9 +7,11 @@
     implicit(name, image_shape, latent_dim)             an `implicit.ImplicitEncoder`, z = f(x, ξ)
     label_network(latent_dim, num_classes)              name -> a layer from z to logits, or None for a linear one
 
-and, where p(z | x) is known or can be sampled, for `tfvae.evaluation.posterior`:
+    capabilities()                                      what a model can be asked for because of this network
 
-    posterior_draw_count()                              draws that an evaluation takes, 0 for none
+and, where p(z | x) is known or can be sampled (`Capability.POSTERIOR`):
+
+    posterior_draw_count()                              draws that an evaluation takes
     posterior_draws(model, x, num, seed)                [num, B, Z]
     compared(z)                                         codes in the terms of these draws
 

@@ -38,6 +38,10 @@ class Config:
                 f"least, got {self.filters}, {self.kernel} and {self.stride}."
             )
 
+    def capabilities(self):
+        """What a model can be asked for because of this network."""
+        return frozenset()
+
     def prior(self, latent_dim):
         return families.standard_normal(latent_dim)
 

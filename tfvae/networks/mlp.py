@@ -39,6 +39,10 @@ class Config:
                 "`data.transform.flatten=True`."
             )
 
+    def capabilities(self):
+        """What a model can be asked for because of this network."""
+        return frozenset()
+
     def prior(self, latent_dim):
         return families.standard_normal(latent_dim)
 

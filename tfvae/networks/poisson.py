@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfvae.capabilities import Capability
 from tfvae.layers.conditional import Conditional
 from tfvae.layers.loadings import Loadings
 from tfvae.layers.merge import LinearMerge
@@ -54,9 +55,13 @@ class Config(mlp.Config):
             return families.standard_normal(latent_dim)
         return families.SoftplusGamma(latent_dim, self.gamma_shape, self.gamma_rate)
 
+    def capabilities(self):
+        # Scores have a Gibbs sampler in factor analysis alone.
+        return frozenset({Capability.TOPICS} if self.layers else {Capability.TOPICS, Capability.POSTERIOR})
+
     def posterior_draw_count(self):
-        """Draws of p(h | x) that an evaluation takes of a Gibbs chain: in factor analysis."""
-        return 0 if self.layers else 2000
+        """Draws of p(h | x) that an evaluation takes of a Gibbs chain."""
+        return 2000
 
     def posterior_draws(self, model, counts, num, seed):
         """Draws of the factor scores h under the model's topics, every tenth of a Gibbs chain: [num, B, V]."""

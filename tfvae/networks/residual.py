@@ -56,6 +56,10 @@ class Config:
                 f"product of the strides: set `data.image_size` to a multiple of {patch}."
             )
 
+    def capabilities(self):
+        """What a model can be asked for because of this network."""
+        return frozenset()
+
     def prior(self, latent_dim):
         return families.standard_normal(latent_dim)
 

@@ -4,6 +4,7 @@ import dataclasses
 
 import keras
 
+from tfvae.capabilities import Capability
 from tfvae.networks import mlp
 from tfvae.probability import gaussian_mixture, noise
 
@@ -31,6 +32,9 @@ class Config(mlp.Config):
         if latent_dim != 2:
             raise ValueError(f"The mixture has z of two dimensions, got `model.latent_dim`={latent_dim}.")
         return gaussian_mixture.prior()
+
+    def capabilities(self):
+        return frozenset({Capability.POSTERIOR})
 
     def posterior_draw_count(self):
         """Draws of p(z | x) that an evaluation takes: they cost nothing."""

@@ -28,7 +28,7 @@ class MetricsLog:
         if not self.path.exists():
             return []
         records = {}
-        for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True):
+        for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
             record = _record(line)
             if record is not None:
                 records[record["epoch"]] = record
@@ -72,9 +72,7 @@ def series(records, metric):
 
 
 def _record(line):
-    """The record of a whole line, None for any other."""
-    if not line.endswith("\n"):
-        return None
+    """The record of a whole line, None for any other: an object that was cut is no JSON."""
     try:
         record = json.loads(line)
     except ValueError:

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from tfvae.capabilities import Capability
 from tfvae.data.rows import NO_LABEL
 from tfvae.evaluation import captioning, classification
 from tfvae.evaluation.batched import at_once
@@ -79,10 +80,10 @@ class Validation(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         logs.update({f"val_{name}": value for name, value in self._terms().items()})
-        if hasattr(self.model, "classify") and len(self.labelled_rows):
+        if self.model.can(Capability.CLASSIFY) and len(self.labelled_rows):
             probs = classification.probabilities(self.model, self.data, self.labelled_rows)
             logs["val_error"] = classification.error_rate(probs, self.labelled_rows.label)
-        if hasattr(self.model, "caption") and len(self.captioned_rows):
+        if self.model.can(Capability.CAPTION) and len(self.captioned_rows):
             logs["val_perplexity"] = captioning.perplexity(self.model, self.data, self.captioned_rows)
         if not all(map(math.isfinite, logs.values())):
             self.on_non_finite(logs)

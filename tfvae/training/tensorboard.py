@@ -12,6 +12,7 @@ from tensorboard.plugins import projector
 from tensorboard.plugins.hparams import api as hparams
 
 from tfvae import experiment as experiments
+from tfvae.capabilities import Capability
 from tfvae.data.rows import NO_LABEL
 from tfvae.evaluation import captioning, generation, representation
 from tfvae.evaluation.batched import at_once, subset
@@ -85,7 +86,7 @@ class Pictures(keras.callbacks.Callback):
         images, histograms = generation.pictures(self.model, self.data, self.seed), {}
         for name, png in captioning.examples(self.model, self.data, seed=self.seed).items():
             images[name] = _pixels(png)
-        with contextlib.suppress(NotImplementedError):
+        if self.model.can(Capability.KL_PER_UNIT):
             rows = self._kl_rows.take(np.arange(at_once(self.model, len(self._kl_rows))))
             image = tf.constant(self.data.observe(rows))
             units = compiled(self.model, "kl_per_unit")(image, noise.seed(self.seed))

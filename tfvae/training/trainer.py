@@ -5,15 +5,19 @@ import sys
 from absl import logging
 
 from tfvae.batch import CAPTIONED, LABELLED, UNLABELLED
+from tfvae.capabilities import Capability
 from tfvae.data.rows import NO_LABEL
 from tfvae.run import opening
 from tfvae.run.directory import RunDirectory
-from tfvae.storage import checkpoints
+from tfvae.storage import atomic, checkpoints
 from tfvae.training import devices, optimiser, tensorboard
 from tfvae.training.callbacks import Epochs, Steps, Validation
 from tfvae.training.interruption import Interruption
 from tfvae.training.nan_guard import NanGuard
 from tfvae.training.state import TrainingState
+
+# Says, in TensorBoard's directory, that the pictures of the best weights were drawn.
+_DRAWN = "drawn"
 
 # What the rows of a stream are called.
 _ROLES = {LABELLED: "labelled", CAPTIONED: "captioned", UNLABELLED: "bare"}
@@ -66,7 +70,7 @@ def train(experiment, workdir, test_elsewhere=False):
         logging.info("%s; the first step takes a while, because it is compiled.", _roles(data))
         pictures = tensorboard.Pictures(data, directory.tensorboard, settings.figures_epochs, settings.seed)
         _fit(state, experiment, data, interruption, pictures)
-        if state.step > began_at or not (directory.tensorboard / "projector_config.pbtxt").exists():
+        if state.step > began_at or not (directory.tensorboard / _DRAWN).exists():
             _finish(state, experiment, data, pictures)
         best = {"best_epoch": state.monitor.best_epoch, f"best_{settings.monitor}": state.monitor.best}
         return {**state.log.lines()[-1], **best}
@@ -127,7 +131,9 @@ def _finish(state, experiment, data, pictures):
     checkpoints.load_weights(state.directory.best_weights, state.model)
     pictures.finish(state.model, state.epoch)
     tensorboard.write_hparams(log_dir, experiment)
-    tensorboard.write_projector(log_dir, state.model, data)
+    if state.model.can(Capability.ENCODE):
+        tensorboard.write_projector(log_dir, state.model, data)
+    atomic.write_bytes(log_dir / _DRAWN, b"")
 
 
 def _check_monitor(monitor, model, data):
@@ -137,9 +143,9 @@ def _check_monitor(monitor, model, data):
             "There are no validation rows to choose the best weights by, and test rows are not used for that. Set "
             "`data.num_validation` above 0."
         )
-    if monitor == "error" and not hasattr(model, "classify"):
+    if monitor == "error" and not model.can(Capability.CLASSIFY):
         raise ValueError(f"{type(model).__name__} does not classify: set `training.monitor=bound`.")
-    if monitor == "perplexity" and not hasattr(model, "caption"):
+    if monitor == "perplexity" and not model.can(Capability.CAPTION):
         raise ValueError("This model has no captions: set `model.caption_weight` where it has one, or another monitor.")
     if monitor == "perplexity" and not len(data.validation.captioned()):
         raise ValueError("No validation row has a caption: set `training.monitor=bound`, or caption some.")

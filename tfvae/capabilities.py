@@ -1,0 +1,47 @@
+"""What a model can be asked for: declared once by the model, asked in one way everywhere.
+
+    if model.can(Capability.CLASSIFY):
+        probs = model.classify(image)
+
+The value of a capability is the name of the method that answers it, so a model that declares one has that method; the
+contract test holds every model to its word in both directions.
+"""
+
+import enum
+
+
+class Capability(enum.StrEnum):
+    """One thing that some models can be asked for, by the name of its method."""
+
+    # sample(num, seed) -> [num, ...]: draws of observations, as pictures where these are images.
+    SAMPLE = "sample"
+    # log_prob_bound(image, num_samples, seed) -> [B]: a bound on log p(x), nats.
+    BOUND = "log_prob_bound"
+    # log_normaliser() -> float: log of the integral of an unnormalised target that the bound stays below.
+    LOG_NORMALISER = "log_normaliser"
+    # encode(image) -> q(z | x), batch shape [B].
+    ENCODE = "encode"
+    # codes(image, num_samples, seed) -> [S, B, Z]: draws of the code.
+    CODES = "codes"
+    # encode_auxiliary(image) -> q(a | x), batch shape [B].
+    ENCODE_AUXILIARY = "encode_auxiliary"
+    # reconstruct(image) -> [B, ...].
+    RECONSTRUCT = "reconstruct"
+    # kl_per_unit(image, seed) -> {"z": [B, Z], ...}, nats.
+    KL_PER_UNIT = "kl_per_unit"
+    # classify(image, num_samples=1, seed=None) -> [B, K], probabilities.
+    CLASSIFY = "classify"
+    # analogies(image) -> [B, K, ...]: every image in every class; `sample` and `decode` take a class.
+    ANALOGIES = "analogies"
+    # caption(image, num_samples=1, seed=None, decoding="") -> int32 [B, T], [B] nats.
+    CAPTION = "caption"
+    # image_from_caption(words) -> [B, ...] for words int32 [B, T].
+    IMAGE_FROM_CAPTION = "image_from_caption"
+    # dictionary_elements(layer) -> [K, H, W, C]: elements of a layer (from 0) in the image plane.
+    DICTIONARY = "dictionary_elements"
+    # topics() -> [V, P]: probabilities of words.
+    TOPICS = "topics"
+    # posterior_draws(image, num, seed) -> [num, B, Z]: draws of p(z | x), which is known or can be sampled.
+    POSTERIOR = "posterior_draws"
+    # stein_discrepancy(image, num_samples, seed) -> [B].
+    STEIN_DISCREPANCY = "stein_discrepancy"
