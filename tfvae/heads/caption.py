@@ -1,6 +1,8 @@
 """p(Y | s): a caption by a recurrent network whose first word comes from the code."""
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -30,8 +32,12 @@ class Config:
     word_vectors: str = ""
     decoding: decodings.Config = dataclasses.field(default_factory=decodings.Config)
 
-    def validate(self):
-        """Raises ValueError for what is no network."""
+    def validate(self) -> None:
+        """Checks the fields.
+
+        Raises:
+            ValueError: if a field has no meaning.
+        """
         if min(self.hidden, self.embedding) < 1:
             raise ValueError(f"`caption.hidden` and `.embedding` are at least 1, got {self.hidden}, {self.embedding}.")
         self.decoding.validate()
@@ -49,7 +55,7 @@ class Caption(keras.layers.Layer):
     Pu et al. 2016, section 3.2 and appendix B (initialisation).
     """
 
-    def __init__(self, latent_dim, vocabulary, length, config, **kwargs):
+    def __init__(self, latent_dim: int, vocabulary: Sequence[str], length: int, config: Config, **kwargs: Any) -> None:
         super().__init__(**kwargs, dtype="float32")
         config.validate()
         self.vocabulary = tuple(vocabulary)
@@ -64,7 +70,7 @@ class Caption(keras.layers.Layer):
         self.cell = recurrent.cell(config.cell, config.embedding, units, name=f"{self.name}_cell")
         self.built = True
 
-    def log_prob(self, z, caption):
+    def log_prob(self, z: tf.Tensor, caption: tf.Tensor) -> tf.Tensor:
         """log p(Y | s): [B], nats, its end included, for z [B, Z] and int32 [B, T].
 
         Hidden states behind the end are never multiplied with V, the largest matrix, so nothing is masked after the
@@ -80,15 +86,17 @@ class Caption(keras.layers.Layer):
 
     surrogate = log_prob
 
-    def num_outcomes(self, caption):
+    def num_outcomes(self, caption: tf.Tensor) -> tf.Tensor:
         """T, words of each caption: [B]."""
         return tf.cast(num_words(caption), tf.float32)
 
-    def log_prior(self):
+    def log_prior(self) -> tf.Tensor:
         """No prior on the weights: 0."""
         return tf.constant(0.0)
 
-    def predict(self, z, config=None, seed=None):
+    def predict(
+        self, z: tf.Tensor, config: decodings.Config | None = None, seed: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Captions by p(Y | x) ≈ mean over S codes of p(Y | s): z [S, B, Z] -> (int32 [B, T], log p [B] in nats).
 
         Args:
@@ -100,15 +108,15 @@ class Caption(keras.layers.Layer):
         """
         return decodings.decode(self._words(z), self.length, config or self.config.decoding, seed)
 
-    def initialise(self):
+    def initialise(self) -> int:
         """Reads the word vectors; how many words they have.
 
         Raises:
-            ValueError: for a file that cannot be read, or vectors of another dimension.
+            ValueError: if the file cannot be read, or its vectors have another dimension.
         """
         return load_word_vectors(self.config.word_vectors, self.vocabulary, self.w_e) if self.config.word_vectors else 0
 
-    def _words(self, z):
+    def _words(self, z: tf.Tensor) -> decodings.Words:
         """`decodings.Words` whose state has, for every code, the cell's state and log p(words so far | s)."""
         num, batch = tf.shape(z)[0], tf.shape(z)[1]
         start = self._start(tf.reshape(tf.transpose(z, [1, 0, 2]), [-1, z.shape[-1]]))
@@ -117,7 +125,7 @@ class Caption(keras.layers.Layer):
             self.cell.matrices(), *(tf.convert_to_tensor(w) for w in (self.w_e, tf.transpose(self.v), self.b_v))
         )  # fmt: skip
 
-        def next_word(cell, log_so_far):
+        def next_word(cell: tuple[tf.Tensor, ...], log_so_far: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             """log p(next word) of the mixture [N, V], and the log normalisers [N, S] of the codes' logits."""
             logits = self._logits(cell[0])
             normaliser = tf.reduce_logsumexp(logits, axis=-1)
@@ -126,7 +134,7 @@ class Caption(keras.layers.Layer):
             weight = log_so_far - tf.reduce_logsumexp(log_so_far, axis=-1, keepdims=True)
             return tf.reduce_logsumexp(logits + (weight - normaliser)[..., None], axis=1), normaliser
 
-        def advance(word, state):
+        def advance(word: tf.Tensor, state: tuple) -> tuple[tf.Tensor, tuple]:
             cell, log_so_far, normaliser = state
             logit = tf.einsum("nsh,nh->ns", cell[0], tf.gather(v, word)) + tf.gather(b_v, word)[:, None]
             log_so_far += logit - normaliser
@@ -142,28 +150,28 @@ class Caption(keras.layers.Layer):
         first, normaliser = next_word(cell, nothing_yet)
         return decodings.Words(first, (cell, nothing_yet, normaliser), advance)
 
-    def _start(self, z):
+    def _start(self, z: tf.Tensor) -> tuple[tf.Tensor, ...]:
         return self.cell.start(tf.tanh(tf.linalg.matmul(z, tf.convert_to_tensor(self.c)) + self.b_c))
 
-    def _logits(self, hidden):
+    def _logits(self, hidden: tf.Tensor) -> tf.Tensor:
         return tf.linalg.matmul(hidden, tf.convert_to_tensor(self.v)) + self.b_v
 
-    def _matrix(self, name, *shape):
+    def _matrix(self, name: str, *shape: int) -> keras.Variable:
         return self.add_weight(shape=shape, initializer=recurrent.narrow_uniform(), name=name)
 
 
-def num_words(caption):
+def num_words(caption: tf.Tensor) -> tf.Tensor:
     """Words of captions, the end counted as one: int32 [B, T] -> [B]."""
     return tf.reduce_sum(tf.cast(_within(caption), tf.int32), axis=-1)
 
 
-def _within(caption):
+def _within(caption: tf.Tensor) -> tf.Tensor:
     """Whether a place is a word of its caption, or its end: [B, T] -> bool [B, T]."""
     goes_on = tf.cast(caption[:, :-1] != END, tf.int32)
     return tf.pad(tf.math.cumprod(goes_on, axis=1), [[0, 0], [1, 0]], constant_values=1) > 0
 
 
-def load_word_vectors(path, vocabulary, variable):
+def load_word_vectors(path: str, vocabulary: Sequence[str], variable: keras.Variable) -> int:
     """Puts vectors of a word2vec or GloVe text file into the rows of their words; how many words it has.
 
     Args:
@@ -172,7 +180,7 @@ def load_word_vectors(path, vocabulary, variable):
         variable: Keras variable [V, M].
 
     Raises:
-        ValueError: for a file that cannot be read, that has none of the words, or a line that has not M numbers.
+        ValueError: if the file cannot be read, has none of the words, or has a line without M numbers.
     """
     row_of = {word: row for row, word in enumerate(vocabulary)}
     vectors, dimensions = variable.numpy().copy(), variable.shape[1]
@@ -203,7 +211,7 @@ def load_word_vectors(path, vocabulary, variable):
     return found
 
 
-def _floats(texts, path, line):
+def _floats(texts: Sequence[str], path: str, line: int) -> list[float]:
     try:
         return [float(text) for text in texts]
     except ValueError as error:

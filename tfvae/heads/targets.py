@@ -7,15 +7,31 @@ alike.
 Pu et al. 2016, section 4.1.
 """
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple, Protocol
 
 import tensorflow as tf
 
-from tfvae.batch import CAPTION, CAPTIONED, IMAGE, LABEL, LABELLED
+from tfvae.batch import CAPTION, CAPTIONED, IMAGE, LABEL, LABELLED, Batch, Stream
 
 # Head -> the stream whose rows have its target, and that target.
 STREAMS = {"label": (LABELLED, LABEL), "caption": (CAPTIONED, CAPTION)}
+
+
+class Head(Protocol):
+    """What explains a target from codes z [B, Z]."""
+
+    def log_prob(self, z: tf.Tensor, target: tf.Tensor, /) -> tf.Tensor:
+        """log p(target | z): [B], nats, as it is reported."""
+
+    def surrogate(self, z: tf.Tensor, target: tf.Tensor, /) -> tf.Tensor:
+        """[B], what is differentiated; touches `log_prob` and has its slope."""
+
+    def log_prior(self) -> tf.Tensor:
+        """log p of the head's weights up to a constant, a scalar; 0 for no prior."""
+
+    def num_outcomes(self, target: tf.Tensor, /) -> tf.Tensor | int:
+        """n: classes of a label, or of each caption its words [B]."""
 
 
 class Target(NamedTuple):
@@ -31,7 +47,7 @@ class Target(NamedTuple):
     first: int
     end: int
     values: tf.Tensor
-    share: float
+    share: tf.Tensor | float
 
 
 class Explained(NamedTuple):
@@ -47,8 +63,12 @@ class Explained(NamedTuple):
     terms: dict[str, tf.Tensor]
 
 
-def check_classes(label_weight, num_classes):
-    """Raises ValueError for a head for labels of data without two classes."""
+def check_classes(label_weight: float, num_classes: int) -> None:
+    """Checks that a head for labels has labels.
+
+    Raises:
+        ValueError: if the data has fewer than two classes.
+    """
     if label_weight and num_classes < 2:
         raise ValueError(
             f"A head for labels needs at least two classes, the data has {num_classes}. Set `model.label_weight=0` for "
@@ -56,12 +76,12 @@ def check_classes(label_weight, num_classes):
         )
 
 
-def num_images(batch):
+def num_images(batch: Batch) -> tf.Tensor | int:
     """Images of all streams: an int, or a scalar where the last batch of some rows is smaller than the others."""
     return sum(_rows(entries) for entries in batch.values())
 
 
-def targets(heads, batch) -> Iterator[Target]:
+def targets(heads: Mapping[str, Head], batch: Batch) -> Iterator[Target]:
     """The targets that these heads have in a batch."""
     first = 0
     for stream, entries in batch.items():
@@ -73,21 +93,28 @@ def targets(heads, batch) -> Iterator[Target]:
         first = end
 
 
-def _rows(entries):
+def _rows(entries: Stream) -> tf.Tensor | int:
     image = entries[IMAGE]
     return tf.shape(image)[0] if image.shape[0] is None else image.shape[0]
 
 
-def _share(part, whole):
+def _share(part: tf.Tensor | int, whole: tf.Tensor | int) -> tf.Tensor | float:
     return tf.cast(part, tf.float32) / tf.cast(whole, tf.float32) if tf.is_tensor(whole) else part / whole
 
 
-def weight(head, scale, values, share):
+def weight(head: Head, scale: float, values: tf.Tensor, share: tf.Tensor | float) -> tf.Tensor | float:
     """ξ of targets: a scalar, or [rows] where targets differ in it; `scale` is w N_x."""
     return scale / (head.num_outcomes(values) * share)
 
 
-def explained(heads, scales, s, batch, num_samples, num_labelled):
+def explained(
+    heads: Mapping[str, Head],
+    scales: Mapping[str, float],
+    s: tf.Tensor,
+    batch: Batch,
+    num_samples: int,
+    num_labelled: int,
+) -> Explained:
     """What heads make of codes.
 
     Args:

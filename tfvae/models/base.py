@@ -105,7 +105,7 @@ class GenerativeModel(keras.Model, abc.ABC):
         """What can be served; all functions take observations as the model sees them."""
         image = tf.TensorSpec([None, *self.image_shape], tf.float32, name=IMAGE)
         seed = tf.TensorSpec([None], tf.int64, name="seed")
-        served = {
+        served: dict[str, tuple[Capability, Callable, list[tf.TensorSpec]]] = {
             "classify": (Capability.CLASSIFY, lambda image: {"probabilities": self.classify(image)}, [image]),
             "encode": (Capability.ENCODE, self._serve_encode, [image]),
             "reconstruct": (Capability.RECONSTRUCT, lambda image: {IMAGE: self.reconstruct(image)}, [image]),

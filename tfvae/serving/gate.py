@@ -8,7 +8,6 @@
 5. model_server  `tensorflow_model_server` answers as the model does, where it is on the PATH.
 """
 
-import importlib.util
 import json
 import os
 import pathlib
@@ -243,7 +242,7 @@ def _unpack(tensor):
 
 def _libraries():
     """TensorFlow's C++ libraries in the order in which they are loaded, empty where the wheel has none."""
-    directory = pathlib.Path(importlib.util.find_spec("tensorflow").submodule_search_locations[0])
+    directory = pathlib.Path(tf.__file__).parent
     for names in (
         ("libtensorflow_framework.so.2", "libtensorflow_cc.so.2"),
         ("libtensorflow_framework.2.dylib", "libtensorflow_cc.2.dylib"),

@@ -36,7 +36,9 @@ class MetaGraph:
 
     def shapes(self):
         """{signature: {"inputs": {argument: "float32 [None, 8, 8, 1]"}, "outputs": ...}}."""
-        shapes = {name: {"inputs": {}, "outputs": {}} for name in sorted(self.signatures)}
+        shapes: dict[str, dict[str, dict[str, str]]] = {
+            name: {"inputs": {}, "outputs": {}} for name in sorted(self.signatures)
+        }
         for name, kind, argument, info in self.tensors():
             shape = tf.TensorShape(info.tensor_shape).as_list()
             shapes[name][f"{kind}s"][argument] = f"{tf.as_dtype(info.dtype).name} {shape}"

@@ -1,11 +1,12 @@
 """What a model can be asked for, as a server offers it: intensities or encoded images in, pictures and names out."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from tfvae.batch import CAPTION, IMAGE
+from tfvae.data.transforms import Transform
 from tfvae.models.base import Endpoint, by_row
 from tfvae.probability import noise
 from tfvae.serving import image_decoding
@@ -156,9 +157,9 @@ def _observed(levels, transform, seeds):
 class _Answers(NamedTuple):
     """Pictures for observations, float32 for any precision, names beside probabilities, text for captions."""
 
-    transform: object
+    transform: Transform
     class_names: tuple[str, ...]
-    text: object = None
+    text: Any = None  # `Text`, where the model has captions.
     as_png: bool = False
 
     def __call__(self, outputs):
