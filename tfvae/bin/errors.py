@@ -11,7 +11,7 @@ from tfvae.bin import overrides, presets
 def friendly(main):
     """Wraps the `main` of a binary: what a user can get wrong (a ValueError, an OSError) is told in one line.
 
-    Arguments that are no flags are refused. `--verbosity=1` shows the traceback too. Everything else is a fault of the
+    Arguments that are not flags are refused. `--verbosity=1` shows the traceback too. Everything else is a fault of the
     program and keeps its traceback.
     """
 

@@ -10,7 +10,7 @@ _OVERRIDE = re.compile(r"--?(?:no)?config\.([^=]+)")
 
 
 def unknown(argv):
-    """What is wrong with the first override of a field that the preset does not have, or ""."""
+    """The error of the first override of a field that the preset does not have, or ""."""
     config = presets.load(argv)
     if not dataclasses.is_dataclass(config):
         return ""

@@ -20,7 +20,11 @@ def named(argv):
 
 
 def check(argv):
-    """Raises ValueError where the preset is no file."""
+    """Checks that the preset of the command line exists.
+
+    Raises:
+        ValueError: if there is no such file; the error names those that there are.
+    """
     path, _ = named(argv)
     if not path or os.path.isfile(path):
         return

@@ -1,1 +1,1 @@
-"""What explains a target from the code: `log_prob(z, target)` and `predict(z)`."""
+"""Explanations of a target from the code: `log_prob(z, target)` and `predict(z)`."""

@@ -1,4 +1,4 @@
-"""What heads make of a batch: which of its images have a target, and what the target is worth there.
+"""Heads and the batch: which of its images have a target, and what the target is worth there.
 
 The weight of a target is  ξ = w N_x / (n ρ),  ρ being the share of the batch's images that have it, N_x the pixels of
 an image, and n what the target is one of or made of: classes of a label, words of a caption. Every image then weighs
@@ -19,7 +19,7 @@ STREAMS = {"label": (LABELLED, LABEL), "caption": (CAPTIONED, CAPTION)}
 
 
 class Head(Protocol):
-    """What explains a target from codes z [B, Z]."""
+    """Explains a target from codes z [B, Z]."""
 
     def log_prob(self, z: tf.Tensor, target: tf.Tensor, /) -> tf.Tensor:
         """log p(target | z): [B], nats, as it is reported."""
@@ -51,7 +51,7 @@ class Target(NamedTuple):
 
 
 class Explained(NamedTuple):
-    """What heads add to an objective.
+    """Contributions of heads to an objective.
 
     value: [S·B], Σ over heads of ξ times their surrogates, 0 where a target is missing.
     prior: scalar, the batch's share of the log priors of the heads' weights.
@@ -115,7 +115,7 @@ def explained(
     num_samples: int,
     num_labelled: int,
 ) -> Explained:
-    """What heads make of codes.
+    """Contributions of heads at codes.
 
     Args:
         heads: name -> head.

@@ -35,7 +35,7 @@ class MapDraw(NamedTuple):
 
 
 class MapLikelihood(NamedTuple):
-    """What a draw of all maps was worth.
+    """The likelihood under one draw of all maps.
 
     image:      [N, H, W, C].
     log_pixels: [N, H, W], log p(x | s, u) of each pixel, all its channels.

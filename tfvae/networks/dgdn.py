@@ -36,7 +36,11 @@ class Config:
     zero_blocks: bool = False
 
     def validate(self):
-        """Raises ValueError for what is no network."""
+        """Checks the fields.
+
+        Raises:
+            ValueError: if the configuration is invalid.
+        """
         if not len(self.elements) == len(self.sizes) == len(self.pooling) + 1:
             raise ValueError(
                 "`network.elements` and `network.sizes` have an entry a layer, `network.pooling` one fewer, got "
@@ -65,7 +69,7 @@ def levels(image_size, config):
     """The sizes of every layer, from the image up.
 
     Raises:
-        ValueError: for an image too small for the layers.
+        ValueError: if the image is too small for the layers.
     """
     found, size = [], tuple(image_size)
     for layer, (n, block) in enumerate(zip(config.sizes, (*config.pooling, 1), strict=True), start=1):
@@ -152,7 +156,7 @@ class Deconvnet(keras.layers.Layer):
         return self.image(self.lowest(code, masks), masks)
 
     def lowest(self, code, masks):
-        """What the lowest layer unpools, [N, h, w, K]; in a model of one layer its activation maps."""
+        """The maps that the lowest layer unpools, [N, h, w, K]; in a model of one layer its activation maps."""
         maps = tf.reshape(code, [-1, *self.code_shape])
         for layer in range(self.num_pooled, 0, -1):
             maps = self.down(maps, layer)

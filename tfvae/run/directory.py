@@ -153,7 +153,7 @@ class RunDirectory:
 
 
 def differences(there: dict[str, Any], here: dict[str, Any], prefix: str = "") -> list[str]:
-    """What differs between two nested dicts, one line a field."""
+    """The differences between two nested dicts, one line a field."""
     found: list[str] = []
     for name in sorted(set(there) | set(here)):
         path = f"{prefix}{name}"

@@ -22,7 +22,7 @@ Arrays = dict[str, np.ndarray]  # By the paths of their variables.
 
 
 class Checkpoint(NamedTuple):
-    """What was saved after `step` training steps.
+    """The state after `step` training steps.
 
     step: batches that were consumed.
     values: group -> path of the variable -> array.
