@@ -190,7 +190,7 @@ def _allowed(log_probs, step, length, unknown):
 
 
 def _shaped(left, entered, step):
-    """The values that leave a turn of a loop, in the static shapes of those that entered it, after the next turn's number."""
+    """The values that leave a turn of a loop, in the static shapes of those that entered it, after its number."""
     return step + 1, *tf.nest.map_structure(lambda x, like: tf.ensure_shape(x, like.shape), left, entered)
 
 
