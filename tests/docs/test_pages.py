@@ -8,6 +8,8 @@ import re
 
 import pytest
 
+import tfvae
+
 ROOT = pathlib.Path(__file__).parent.parent.parent
 _NOT_OURS = re.compile(r"(^|/)(\.[^/]*|runs|shards|build)/")
 PAGES = [path for path in sorted(ROOT.rglob("*.md")) if not _NOT_OURS.search(path.relative_to(ROOT).as_posix())]
@@ -98,3 +100,12 @@ def test_the_arguments_of_a_docstring_are_read():
     assert tool("reference").arguments(docstring) == {
         "a": "two numbers, on two lines.", "b": "two numbers, on two lines.", "c": "another one.",
     }  # fmt: skip
+
+
+def test_the_version_is_the_same_everywhere():
+    version = tfvae.__version__
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    newest = re.search(
+        r"^## (\S+) \(\d{4}-\d\d-\d\d\)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert newest and newest[1] == version
