@@ -27,7 +27,11 @@ from tfvae.training import trainer
 
 
 def _check(training, data):
-    """Raises ValueError for what the program would do otherwise than tfvae-train."""
+    """Checks the experiment.
+
+    Raises:
+        ValueError: if the program would do something else than tfvae-train.
+    """
     if training.start_from or training.num_replicas != 1 or training.steps_per_execution != 1:
         raise ValueError(
             "A portable step begins anew, on one device and a step at a time: set `training.start_from=`, "
