@@ -1,13 +1,13 @@
-"""What a model can be asked for, as a server offers it: intensities or encoded images in, pictures and names out."""
+"""Endpoints as a server offers them: intensities or encoded images in, pictures and names out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from tfvae.batch import CAPTION, IMAGE
 from tfvae.data.transforms import Transform
-from tfvae.models.base import Endpoint, by_row
+from tfvae.models.base import Endpoint, GenerativeModel, by_row
 from tfvae.probability import noise
 from tfvae.serving import image_decoding
 
@@ -35,7 +35,13 @@ class _Source(NamedTuple):
     levels: Callable
 
 
-def served_endpoints(model, transform, class_names=(), max_pixels=image_decoding.MAX_PIXELS, text=None):
+def served_endpoints(
+    model: GenerativeModel,
+    transform: Transform,
+    class_names: Sequence[str] = (),
+    max_pixels: int = image_decoding.MAX_PIXELS,
+    text: Any = None,
+) -> dict[str, Endpoint]:
     """Served functions of a model; the first one becomes `serving_default`.
 
     Every endpoint that takes observations takes intensities in [0, 1] of the stored shape here (points as they are),
@@ -55,7 +61,7 @@ def served_endpoints(model, transform, class_names=(), max_pixels=image_decoding
         {name: Endpoint}.
 
     Raises:
-        ValueError: for a number of class names that is not the model's number of classes, or a model without endpoints.
+        ValueError: if the number of class names is not the model's number of classes, or the model has no endpoints.
     """
     own = model.endpoints()
     if not own:
@@ -81,12 +87,12 @@ def served_endpoints(model, transform, class_names=(), max_pixels=image_decoding
     return served
 
 
-def _evaluation(own, source, transform):
+def _evaluation(own: Mapping[str, Endpoint], source: _Source, transform: Transform) -> Endpoint:
     """All that labelled examples are judged by, in one pass: a bound, with a draw of each row's own noise, and, of a
     model that classifies, probabilities. The noise follows from the bytes of the example, so it is the same every time.
     """
 
-    def function(examples):
+    def function(examples: tf.Tensor) -> dict[str, tf.Tensor]:
         levels = source.levels(examples)
         seeds = tf.strings.to_hash_bucket_fast(examples, 1 << 62)
         answer = {"bound": _float32(own["score"].function(_observed(levels, transform, seeds), seeds)["bound"])}
@@ -97,30 +103,29 @@ def _evaluation(own, source, transform):
     return Endpoint(function, [source.spec])
 
 
-def _traced_once(endpoint):
+def _traced_once(endpoint: Endpoint) -> Endpoint:
     """The same, traced once for all signatures that need it."""
     function = tf.function(endpoint.function, input_signature=endpoint.signature, autograph=False)
     return Endpoint(function, endpoint.signature)
 
 
-def _rank(name):
+def _rank(name: str) -> int:
     return _DEFAULTS.index(name) if name in _DEFAULTS else len(_DEFAULTS)
 
 
-def _sources(transform, max_pixels):
-    """Intensities, encoded images (None where rows are no images) and tf.Examples."""
+def _sources(transform: Transform, max_pixels: int) -> tuple[_Source, _Source | None, _Source]:
+    """Intensities, encoded images (None where rows are not images) and tf.Examples."""
     shape = transform.raw_shape
     spec = tf.TensorSpec([None, *shape], tf.float32, name=IMAGE)
     image_bytes = tf.TensorSpec([None], tf.string, name=IMAGE_BYTES)
     examples = tf.TensorSpec([None], tf.string, name=EXAMPLES)
     if len(shape) < 3 or shape[-1] not in _CHANNELS:
         features = {IMAGE: tf.io.FixedLenFeature(shape, tf.float32)}
-        parse = lambda rows: tf.io.parse_example(rows, features)[IMAGE]  # noqa: E731
         scale = 1.0 if len(shape) < 3 else 255.0
         return (
             _Source(spec, lambda image: image * scale),
             None,
-            _Source(examples, lambda rows: parse(rows) * scale),
+            _Source(examples, lambda rows: tf.io.parse_example(rows, features)[IMAGE] * scale),
         )
     decode = _traced_once(Endpoint(lambda rows: image_decoding.decode_images(rows, shape, max_pixels), [image_bytes]))
     parse = _traced_once(Endpoint(lambda rows: image_decoding.decode_examples(rows, shape, max_pixels), [examples]))
@@ -131,11 +136,11 @@ def _sources(transform, max_pixels):
     )
 
 
-def _adapt(endpoint, source, answers):
+def _adapt(endpoint: Endpoint, source: _Source, answers: "_Answers") -> Endpoint:
     """The endpoint with its observations taken from `source`, its captions as text, and its answers as people read."""
     kinds = [spec.name for spec in endpoint.signature]
 
-    def function(*arguments):
+    def function(*arguments: tf.Tensor) -> dict[str, tf.Tensor]:
         named = dict(zip(kinds, arguments, strict=True))
         if IMAGE in named:
             named[IMAGE] = _observed(source.levels(named[IMAGE]), answers.transform, named.get(SEED))
@@ -147,7 +152,7 @@ def _adapt(endpoint, source, answers):
     return Endpoint(function, [specs.get(spec.name, spec) for spec in endpoint.signature])
 
 
-def _observed(levels, transform, seeds):
+def _observed(levels: tf.Tensor, transform: Transform, seeds: tf.Tensor | None) -> tf.Tensor:
     """Expected observations; with seeds, each row's own draw: a bound on log p(x) holds for x that p can draw."""
     if seeds is None:
         return transform.observe(levels)
@@ -162,7 +167,7 @@ class _Answers(NamedTuple):
     text: Any = None  # `Text`, where the model has captions.
     as_png: bool = False
 
-    def __call__(self, outputs):
+    def __call__(self, outputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         answers = {name: _float32(value) for name, value in outputs.items()}
         if IMAGE in answers:
             answers[IMAGE] = self.transform.picture(answers[IMAGE])
@@ -177,6 +182,6 @@ class _Answers(NamedTuple):
         return answers
 
 
-def _float32(value):
+def _float32(value: tf.Tensor) -> tf.Tensor:
     value = tf.convert_to_tensor(value)
     return tf.cast(value, tf.float32) if value.dtype.is_floating else value

@@ -12,13 +12,13 @@ VOCABULARY_FILE = "vocabulary.txt"
 
 
 class Text(tf.Module):
-    """What `tfvae.data.captions.Vocabulary` does, of TensorFlow's operations alone.
+    """`tfvae.data.captions.Vocabulary` in TensorFlow's operations alone.
 
     Args:
         vocabulary: `Vocabulary`.
     """
 
-    def __init__(self, vocabulary):
+    def __init__(self, vocabulary: captions.Vocabulary) -> None:
         super().__init__()
         self.length = vocabulary.length
         # Word pieces of a new text are found by keras-hub, which no server has.
@@ -35,13 +35,13 @@ class Text(tf.Module):
             captions.SPECIAL[UNKNOWN],
         )
 
-    def ids(self, texts):
+    def ids(self, texts: tf.Tensor) -> tf.Tensor:
         """string [B] -> int32 [B, T]."""
         words = tf.strings.split(captions.normalised(texts))[:, : self.length - 1]
         found = tf.ragged.map_flat_values(self.index_of.lookup, words)
         return tf.cast(found.to_tensor(END, shape=[None, self.length]), tf.int32)
 
-    def texts(self, ids):
+    def texts(self, ids: tf.Tensor) -> tf.Tensor:
         """int32 [B, T] -> string [B]."""
         goes_on = tf.math.cumprod(tf.cast(ids != END, tf.int32), axis=1) > 0
         words = tf.where(goes_on, self.word_of.lookup(tf.cast(ids, tf.int64)), "")
