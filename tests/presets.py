@@ -41,6 +41,9 @@ def model_and_batch(preset):
         streams["captioned"] = {"image": image(4), "caption": ids}
     if config.unlabelled_batch:
         streams["unlabelled"] = {"image": image(5)}
+    if config.row_numbers:
+        for stream in streams.values():
+            stream["row"] = rng.integers(0, info.num_train, len(stream["image"]))
     return experiment.model.build(info, seed=0).prepare(streams), streams
 
 

@@ -40,14 +40,17 @@ def questions(batch):
 @every_preset
 def test_a_gradient_reaches_every_variable(preset):
     model, batch = model_and_batch(preset)
-    with tf.GradientTape() as tape:
-        loss = model.objective(batch, noise.seed(1), training=True).loss
-        if preset == "m1m2_mnist":  # Its stages are trained one after the other.
-            loss += model.m1.objective(batch, noise.seed(1), training=True).loss
-    gradients = tape.gradient(loss, model.trainable_variables)
-    dead = [v.path for v, g in zip(model.trainable_variables, gradients) if g is None]
-    assert not dead, f"no gradient reaches {dead}"
-    assert np.isfinite(loss)
+    learned = set()
+    for name, player in model.players().items():
+        with tf.GradientTape() as tape:
+            loss, terms = player.objective(model.begin_round(batch, noise.seed(1)), noise.seed(1))
+        assert set(terms) <= {metric.name for metric in model.metrics}, "prepare() makes a mean of every term"
+        gradients = tape.gradient(loss, player.variables)
+        dead = [v.path for v, g in zip(player.variables, gradients) if g is None]
+        assert not dead, f"no gradient of {name} reaches {dead}"
+        assert np.isfinite(loss)
+        learned |= {v.path for v in player.variables}
+    assert learned == {v.path for v in model.trainable_variables}
 
 
 @every_preset

@@ -13,6 +13,8 @@ from typing import NamedTuple
 IMAGE = "image"
 LABEL = "label"
 CAPTION = "caption"
+# The numbers of rows among all training rows, for a learner that keeps something of every row.
+ROW = "row"
 
 LABELLED = "labelled"
 CAPTIONED = "captioned"

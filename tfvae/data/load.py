@@ -44,6 +44,7 @@ class Config:
         color_mode: `auto`, `gray` or `rgb`, for folders.
         max_memory_bytes: unlabelled shards larger than this are streamed rather than held in memory.
         max_pixels: images whose header promises more are refused before they are decoded.
+        row_numbers: whether batches carry the numbers of their rows (`row`), for a chain that keeps something of each.
         on_bad_record: `stop` at a damaged record of a shard, or `quarantine` it: skipped, counted, reported.
         transform: from gray levels to observations.
         captions: from text to words.
@@ -69,6 +70,7 @@ class Config:
     color_mode: str = "auto"
     max_memory_bytes: int = 2 << 30
     max_pixels: int = 50_000_000
+    row_numbers: bool = False
     on_bad_record: str = "stop"
     transform: transforms.Config = dataclasses.field(default_factory=transforms.Config)
     captions: texts.Config = dataclasses.field(default_factory=texts.Config)
@@ -176,6 +178,8 @@ def load(config, frozen_split=None):
     )  # fmt: skip
     names = source.class_names or tuple(str(k) for k in range(num_classes))
     streams = _streams(config, parts, source, vocabulary)
+    if config.row_numbers:
+        streams = _numbered(streams, {name: np.searchsorted(kept, frozen_split[name]) for name in _STREAMS})
     return Data(
         info, transform, names, frozen_split, train, parts[LABELLED], parts[CAPTIONED], parts[UNLABELLED], validation,
         source.test, streams, source.num_streamed, vocabulary, source.words,
@@ -238,6 +242,21 @@ def _streams(config, parts, source, vocabulary):
     if not streams:
         raise ValueError("The batches of `data` are all 0 (labelled, captioned, unlabelled): nothing to train on.")
     return streams
+
+
+def _numbered(streams, numbers):
+    """The streams with the numbers of their rows among the training rows in memory."""
+    numbered = {}
+    for name, spec in streams.items():
+        if spec.files:
+            raise ValueError(
+                f"The {name} rows are read from files, which have no numbers: set `data.max_memory_bytes` above their "
+                "size, or `data.row_numbers=False`."
+            )
+        # Where no row is bare, the labelled ones are the bare ones too.
+        own = numbers[name] if len(numbers[name]) else numbers[LABELLED]
+        numbered[name] = spec._replace(numbers=np.asarray(own, np.int64))
+    return numbered
 
 
 def _check_labels(source):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfvae.batch import CAPTION, END, IMAGE, LABEL
+from tfvae.batch import CAPTION, END, IMAGE, LABEL, ROW
 from tfvae.data import records
 from tfvae.data.rows import Rows
 from tfvae.probability import noise
@@ -28,6 +28,7 @@ class StreamSpec(NamedTuple):
     captions: int32 [N, M, T] of the rows, of which each batch carries one a row, drawn anew; None for none.
     files: TFRecord files read as they are needed, instead of `rows`.
     num_rows: rows in `files`.
+    numbers: int64 [N], the numbers of `rows` among all training rows, which its batches then carry; None for none.
     """
 
     rows: Rows
@@ -36,6 +37,7 @@ class StreamSpec(NamedTuple):
     captions: np.ndarray | None = None
     files: tuple[str, ...] = ()
     num_rows: int = 0
+    numbers: np.ndarray | None = None
 
 
 def training_batches(streams, transform, seed, start_step=0, num_replicas=1):
@@ -80,6 +82,7 @@ def _raw_batches(spec, seed, file_seed, start_step):
         return images.map(lambda image: {IMAGE: image})
     image, label = tf.constant(spec.rows.image), tf.constant(spec.rows.label)
     captions = None if spec.captions is None else tf.constant(spec.captions)
+    numbers = None if spec.numbers is None else tf.constant(spec.numbers)
 
     def gather(indices):
         entries = {IMAGE: tf.gather(image, indices)}
@@ -87,6 +90,8 @@ def _raw_batches(spec, seed, file_seed, start_step):
             entries[LABEL] = tf.gather(label, indices)
         if spec.captions is not None:
             entries[CAPTION] = tf.gather(captions, indices)
+        if numbers is not None:
+            entries[ROW] = tf.gather(numbers, indices)
         return entries
 
     return batch_indices(len(spec.rows), spec.batch_size, seed, start_step).map(gather)

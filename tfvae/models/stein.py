@@ -15,6 +15,7 @@ from tfvae.heads.softmax import Softmax
 from tfvae.inference import stein
 from tfvae.layers.particles import Particles
 from tfvae.models.base import PICTURE_NOISE, LatentVariableModel, Objective, all_images
+from tfvae.models.players import Player
 from tfvae.models.vae import gaussian_kl_per_unit, initialise
 from tfvae.networks import mlp
 from tfvae.probability import families, kernels, noise
@@ -42,7 +43,8 @@ class Config:
         bandwidth: a rule of `tfvae.probability.kernels.bandwidth`: `median`, as the source's "median of pairwise
             distances" is read, of squared ones, or `median/log`.
         step_size: ε of a step of the particles.
-        encoder_steps: K, steps of the encoder towards the moved particles.
+        encoder_steps: K, steps of the encoder towards the moved particles; with more than one, the encoder and the
+            decoders are two players, `encoder` and `decoders`, each with its own optimiser and clipping.
         parameter_particles: J, particles of the decoders' parameters; 1 is a point estimate. They have equal weights,
             so they go with `stein` alone.
         prior_variance: of N(0, v I), the prior of the decoders' parameters; 0 for none.
@@ -116,41 +118,47 @@ class SteinVAE(LatentVariableModel):
         initialise(self.p_x_given_z, images)
 
     def objective(self, batch, seed, training=False):
-        if not training:  # Where nothing is learned nothing is moved: a label would tell its own probability.
+        if not training:  # Where nothing is learned nothing is moved: a label would leak into its own prediction.
             return self._evaluated(batch, seed)
-        return self._towards(batch, seed, self._moved(batch, seed))
+        return self._losses_at(batch, seed, self._svgd_step(batch, seed))
 
-    def train_step(self, batch):
+    def players(self):
+        """One for both losses; where the encoder takes K steps a round towards the same moved particles, one each."""
         if self.config.encoder_steps == 1:
-            return super().train_step(batch)
-        seed = self.step_seed()
-        moved = self._moved(batch, seed)
-        report = self.minimise(lambda _: self._towards(batch, seed, moved), self.trainable_variables)
-        for _ in range(self.config.encoder_steps - 1):
-            self.minimise(lambda _: Objective(self._distance(batch, seed, moved), {}), self.encoder.trainable_variables)
-            # One step of training, whatever its parts: the rate, the noise and Adam's own count depend on it.
-            self.optimizer.iterations.assign_sub(1)
-        return report
+            return super().players()
+        decoders = [variable for group in self._groups() for variable in group.variables]
+        encoder = self.encoder.trainable_variables
+        return {
+            "encoder": Player(
+                lambda shared, _: Objective(self._distance(*shared), {}), encoder, self.config.encoder_steps
+            ),
+            "decoders": Player(lambda shared, _: self._decoder_objective(shared[0], shared[2]), decoders),
+        }
+
+    def begin_round(self, batch, seed):
+        if self.config.encoder_steps == 1:
+            return batch
+        return batch, seed, self._svgd_step(batch, seed)
 
     def codes(self, image, num_samples, seed, training=False):
         """Draws of z: [S, B, Z]."""
         return self.encoder(image, self.p_xi.sample(num_samples, seed=seed), training=training)
 
-    def _moved(self, batch, seed):
+    def _svgd_step(self, batch, seed):
         """z' = z + ε φ(z): [S, B, Z], without gradient."""
         image, config = all_images(batch), self.config
 
         def log_joint(z):
             # Not in training mode: batch statistics would tie the particles of one image to those of another.
-            log_p = self._explained_image(z, image) + self.p_z.log_prob(z)
-            return log_p + tf.reshape(self._explained(z, batch).value, tf.shape(log_p))
+            log_p = self._log_p_image(z, image) + self.p_z.log_prob(z)
+            return log_p + tf.reshape(self._log_p_targets(z, batch).value, tf.shape(log_p))
 
         xi = self.p_xi.sample(config.num_samples, seed=seed)
         z, log_q = self.encoder(image, xi, training=True), None
         if config.inference == "stein_importance":
             log_q = self._with_density(image, xi)[1]
             # Weights are p(x, z) / q(z) (eq. 4.43): with ζ log p(y | z) in them, one particle would have them all.
-            log_q += tf.reshape(self._explained(tf.stop_gradient(z), batch).value, tf.shape(log_q))
+            log_q += tf.reshape(self._log_p_targets(tf.stop_gradient(z), batch).value, tf.shape(log_q))
         kernel = kernels.KERNELS[config.kernel]
         phi, _ = stein.directions(log_joint, z, kernel, config.bandwidth, log_q, compiled=True)
         return tf.stop_gradient(z) + config.step_size * phi
@@ -160,29 +168,33 @@ class SteinVAE(LatentVariableModel):
         z = self.codes(all_images(batch), self.config.num_samples, seed, training=True)
         return 0.5 * tf.reduce_mean(tf.reduce_sum((z - moved) ** 2, axis=-1))
 
-    def _towards(self, batch, seed, moved):
+    def _losses_at(self, batch, seed, moved):
         """The loss of the encoder towards moved particles, and of the decoders at them."""
+        of_decoders = self._decoder_objective(batch, moved)
+        return Objective(self._distance(batch, seed, moved) + of_decoders.loss, of_decoders.terms)
+
+    def _decoder_objective(self, batch, moved):
+        """−[ mean log p(x | z') + mean ζ log p(y | z') + log p(θ) / N + log p(θ~) ζ ρ / N_l ] at moved particles."""
         image = all_images(batch)
         with tf.GradientTape() as tape:
-            log_p_x = self._explained_image(moved, image, training=True)
-            told = self._explained(moved, batch)
-            value = tf.reduce_mean(log_p_x) + tf.reduce_mean(told.value) + told.prior
-        value = stein.of_parameters(value, tape, self._groups(), self.config)
-        terms = {"log_likelihood": tf.reduce_mean(log_p_x, axis=0), **told.terms}
-        return Objective(self._distance(batch, seed, moved) - value, terms)
+            log_p_x = self._log_p_image(moved, image, training=True)
+            of_targets = self._log_p_targets(moved, batch)
+            value = tf.reduce_mean(log_p_x) + tf.reduce_mean(of_targets.value) + of_targets.prior
+        value = stein.parameter_objective(value, tape, self._groups(), self.config)
+        return Objective(-value, {"log_likelihood": tf.reduce_mean(log_p_x, axis=0), **of_targets.terms})
 
     def _evaluated(self, batch, seed):
         """What the codes of a batch say of its images and labels, and the bound; −bound is the loss."""
         image = all_images(batch)
         z = self.codes(image, self.config.num_samples, seed)
-        told = self._explained(z, batch)
+        of_targets = self._log_p_targets(z, batch)
         bound = self.log_prob_bound(image, 1, seed)
         terms = {
-            "log_likelihood": tf.reduce_mean(self._explained_image(z, image), axis=0),
-            **told.terms,
+            "log_likelihood": tf.reduce_mean(self._log_p_image(z, image), axis=0),
+            **of_targets.terms,
             "bound": bound,
         }
-        return Objective(-tf.reduce_mean(bound) - tf.reduce_mean(told.value), terms)
+        return Objective(-tf.reduce_mean(bound) - tf.reduce_mean(of_targets.value), terms)
 
     def _groups(self):
         """The parameters of either decoder, and the observations that one image of a batch's mean stands for.
@@ -195,12 +207,12 @@ class SteinVAE(LatentVariableModel):
             groups.append(stein.Parameters(self.heads["label"].trainable_variables, count))
         return [group for group in groups if group.variables]
 
-    def _explained_image(self, z, image, training=False):
+    def _log_p_image(self, z, image, training=False):
         """log p(x | z), over particles of θ the mean: [S, B]."""
         log_p = self.p_x_given_z(z, training=training).log_prob(image)
         return log_p if self.config.parameter_particles == 1 else tf.reduce_mean(log_p, axis=0)
 
-    def _explained(self, z, batch):
+    def _log_p_targets(self, z, batch):
         num = z.shape[0]
         flat = tf.reshape(z, [-1, self.config.latent_dim])
         return targets.explained(self.heads, self.scales, flat, batch, num, self.info.num_labelled)

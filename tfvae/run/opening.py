@@ -66,6 +66,17 @@ def open_run(workdir: PathLike) -> Run:
     return Run(experiment, data, model, directory.path)
 
 
+def kept_draws(workdir: PathLike) -> Iterator[tuple[int, checkpoints.Arrays]]:
+    """The draws of the global parameters that a chain kept, in their order: yields (step, {name: array}).
+
+    Raises:
+        DamagedFileError: if a file is not what was written.
+    """
+    draws = checkpoints.Checkpoints(RunDirectory(workdir).draws)
+    for step in draws.steps():
+        yield step, draws.read(step).values["draw"]
+
+
 def start_from(workdir: PathLike, model: GenerativeModel) -> None:
     """Gives a new model the best weights of a run, as far as they are of use on other data.
 

@@ -1,0 +1,1 @@
+"""Learning without gradients: chains whose steps are pure functions of a state."""
