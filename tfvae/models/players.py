@@ -59,7 +59,7 @@ class Trainable(keras.Model):
         compile_step: whether XLA compiles loss and gradients (the optimiser stays outside, where it is faster).
     """
 
-    train_function: Callable | None  # Keras' own name of what `fit` calls.
+    train_function: Any  # Keras' own name of what `fit` calls.
 
     def __init__(self, *, seed: int = 0, compile_step: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
