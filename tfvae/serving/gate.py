@@ -58,11 +58,12 @@ class GateError(ValueError):
 
     Attributes:
         point: the point of the gate that failed.
+        reason: why.
     """
 
     def __init__(self, point: str, reason: str) -> None:
         super().__init__(f"The export failed the gate at point `{point}`: {reason}")
-        self.point = point
+        self.point, self.reason = point, reason
 
 
 def check(
@@ -83,13 +84,13 @@ def check(
         GateError: names the point and the reason.
     """
     graph = MetaGraph(directory)
-    _check_compilation(graph)
-    _check_batch_axes(graph)
+    check_compilation(graph)
+    check_batch_axes(graph)
     try:
         replayed = requests.read_warmup(directory / "assets.extra" / requests.WARMUP_FILE)
     except requests.WarmupError as error:
         raise GateError("warmup", str(error)) from error
-    ops, cpp_loader, replay = _through_cpp(directory, graph, questions, expected, replayed)
+    ops, cpp_loader, replay = through_cpp(directory, graph, questions, expected, replayed)
     answers = _run_isolated("reload.py", {"path": str(directory), "requests": [_by_name(q) for q in questions]})
     _compare("reload", questions, expected, answers)
     try:
@@ -112,7 +113,7 @@ def check_again(version: PathLike, model_name: str = "model") -> Report:
     return check(pathlib.Path(version), questions, expected, model_name)
 
 
-def _through_cpp(
+def through_cpp(
     directory: pathlib.Path,
     graph: MetaGraph,
     questions: Sequence[Request],
@@ -142,7 +143,28 @@ def _through_cpp(
     return PASSED, PASSED, PASSED
 
 
-def _check_compilation(graph: MetaGraph) -> None:
+def reloaded(directory: pathlib.Path, questions: Sequence[Request]) -> list[Answer]:
+    """The answers of Python's TensorFlow in a process that cannot import tfvae: {name: array} for each question.
+
+    Raises:
+        GateError: if the model does not load, or a signature fails.
+    """
+    asked = [_by_name(question) for question in questions]
+    answers = _run_isolated("reload.py", {"path": str(directory), "requests": asked})
+    if answers["error"]:
+        raise GateError("reload", _short(answers["error"]))
+    for question, answer in zip(questions, answers["answers"], strict=True):
+        if "error" in answer:
+            raise GateError("reload", f"the signature {question.signature!r} fails: {_short(answer['error'])}")
+    return [{name: _unpack(tensor) for name, tensor in answer["outputs"].items()} for answer in answers["answers"]]
+
+
+def check_compilation(graph: MetaGraph) -> None:
+    """Checks that a plain server can run the graph.
+
+    Raises:
+        GateError: if a part of it must be compiled by XLA.
+    """
     compiled = graph.compiled()
     if compiled:
         raise GateError(
@@ -152,7 +174,12 @@ def _check_compilation(graph: MetaGraph) -> None:
         )
 
 
-def _check_batch_axes(graph: MetaGraph) -> None:
+def check_batch_axes(graph: MetaGraph) -> None:
+    """Checks that the server can batch requests.
+
+    Raises:
+        GateError: if a tensor that goes in or out has no open batch axis.
+    """
     for name, kind, argument, info in graph.tensors():
         shape = info.tensor_shape
         if shape.unknown_rank or not shape.dim or shape.dim[0].size != -1:
