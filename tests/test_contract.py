@@ -32,8 +32,8 @@ def rows(batch):
 def questions(batch):
     """What an endpoint may ask for, three rows of each."""
     served = {"image": all_images(batch)[:3], "seed": tf.constant([1, 2, 3], tf.int64)}
-    if "captioned" in batch:
-        served["caption"] = tf.constant(batch["captioned"]["caption"][:3])
+    for stream in batch.values():
+        served |= {name: tf.constant(values[:3]) for name, values in stream.items() if name not in served}
     return served
 
 
@@ -148,6 +148,15 @@ def test_what_a_model_declares_it_has_and_serves(preset):
         assert callable(getattr(model, capability, None)), f"{preset} declares {capability} and has no such method"
     for endpoint, capability in SERVED_BY.items():
         assert endpoint not in model.endpoints() or capability in declared, f"{preset} serves {endpoint} undeclared"
+
+
+@every_preset
+def test_what_a_model_does_not_declare_it_refuses_by_name(preset):
+    model, batch = model_and_batch(preset)
+    arguments = {Capability.POSTERIOR: (all_images(batch), 2, 0)}
+    for capability in set(Capability) - model.capabilities():
+        with pytest.raises(ValueError, match=f"does not answer `{capability}`"):
+            getattr(model, capability)(*arguments.get(capability, ()))
 
 
 @every_preset

@@ -22,7 +22,6 @@ from tfvae.evaluation import generation
 from tfvae.experiment import Experiment
 from tfvae.run import opening
 from tfvae.serving import export, signatures
-from tfvae.serving.text import Text
 from tfvae.storage import atomic
 from tfvae.training import trainer
 
@@ -177,8 +176,8 @@ class Run(Answers):
 
     def functions(self):
         if self._functions is None:  # Compiled once.
-            text = Text(self.data.vocabulary) if self.data.vocabulary else None
-            served = signatures.served_endpoints(self.model, self.data.transform, self.class_names, text=text)
+            forms = signatures.forms_of(self.data.entries)
+            served = signatures.served_endpoints(self.model, self.data.transforms, self.class_names, forms=forms)
             self._functions = {name: _named(endpoint) for name, endpoint in served.items()}
         return self._functions
 

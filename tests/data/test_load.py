@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 from tfvae.data import load, mixture, split, transforms
-from tfvae.data.rows import NO_LABEL, Rows, Source
+from tfvae.data.entries.label import NO_LABEL
+from tfvae.data.examples import Examples, Source
 from tfvae.probability import noise
 
 BINARISE = transforms.Config(noise="binarise")
@@ -29,7 +30,7 @@ def same(first, second):
 def test_roles_do_not_overlap_and_labels_are_balanced(digits):
     labelled, unlabelled, validation = (set(digits.split[n]) for n in ("labelled", "unlabelled", "validation"))
     assert not validation & (labelled | unlabelled)
-    assert labelled < unlabelled, "labelled images stay among the bare ones"
+    assert labelled < unlabelled, "labelled images stay among the unlabelled ones"
     assert np.bincount(digits.labelled.label).tolist() == [10] * 10
     assert len(digits.train) == 1297 - 100
     assert len(digits.test) == 500
@@ -50,6 +51,19 @@ def test_batches_have_exact_counts_and_binary_pixels(digits):
     assert batch["unlabelled"]["image"].shape == (100, 64)
     assert set(np.unique(batch["unlabelled"]["image"])) == {0.0, 1.0}
     assert "label" not in batch["unlabelled"]
+
+
+def test_a_batch_carries_the_numbers_of_its_rows(digits):
+    """Of the same training image the same number, in whichever stream; validation rows have none."""
+    config = load.Config(entries=("row",), transform=transforms.Config(scale="raw", flatten=True))
+    data = load.load(config)
+    images = data.train.image.reshape(len(data.train), -1)
+    for batch in take(data.training_batches(seed=0), 3):
+        for stream in ("labelled", "unlabelled"):
+            entries = batch[stream]
+            np.testing.assert_array_equal(entries["image"], images[entries["row"]])
+        np.testing.assert_array_equal(batch["labelled"]["label"], data.train.label[batch["labelled"]["row"]])
+    assert "row" not in take(digits.training_batches(seed=0), 1)[0]["unlabelled"]
 
 
 def test_a_batch_is_a_function_of_seed_and_step(digits):
@@ -138,16 +152,16 @@ def test_training_without_labels_asks_for_none():
 
 
 def test_labels_out_of_range_are_named(monkeypatch):
-    rows = Rows(np.zeros([9, 2, 2, 1], np.uint8), np.array([0, 1, 2, 7, 0, 1, 2, 0, 1]))
+    rows = Examples(np.zeros([9, 2, 2, 1], np.uint8), np.array([0, 1, 2, 7, 0, 1, 2, 0, 1]))
     source = Source(rows, rows.take([0, 1]), ("a", "b", "c"))
-    monkeypatch.setattr(load, "_source", lambda config: source)
+    monkeypatch.setattr(load, "_source", lambda config, frozen_split: source)
     with pytest.raises(ValueError, match="row 3 is 7, labels are 0 to 2"):
         load.load(load.Config(labels_per_class=0, num_validation=2))
 
 
 def test_rows_without_labels_are_never_drawn_as_labelled(rng):
     label = np.array([NO_LABEL] * 50 + [0, 1] * 10)
-    rows = Rows(rng.integers(0, 255, [70, 2, 2, 1]).astype(np.uint8), label)
+    rows = Examples(rng.integers(0, 255, [70, 2, 2, 1]).astype(np.uint8), label)
     drawn = split.draw(Source(rows, rows), load.Config(labels_per_class=4, num_validation=6))
     assert (label[drawn["labelled"]] != NO_LABEL).all()
     assert (label[drawn["validation"]] != NO_LABEL).all(), "only labelled rows can be validated on"
@@ -157,7 +171,7 @@ def test_rows_without_labels_are_never_drawn_as_labelled(rng):
 def test_validation_leaves_four_fifths_to_train_on(rng):
     """A folder of 60 labelled photographs must not lose them all to a default made for thousands."""
     label = np.array([0, 1, 2] * 20 + [NO_LABEL] * 60)
-    rows = Rows(rng.integers(0, 255, [120, 2, 2, 1]).astype(np.uint8), label)
+    rows = Examples(rng.integers(0, 255, [120, 2, 2, 1]).astype(np.uint8), label)
     drawn = split.draw(Source(rows, rows), load.Config(labels_per_class=0, num_validation=100))
     assert len(drawn["validation"]) == 12
     assert len(drawn["labelled"]) == 48

@@ -2,13 +2,13 @@
 
 import abc
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import tensorflow as tf
 
 from tfvae import batch as batches
 from tfvae.batch import IMAGE
-from tfvae.capabilities import Capability
+from tfvae.capabilities import Capability, Endpoint, Part, UndeclaredError
 from tfvae.models.players import Trainable
 from tfvae.networks import dgdn, mlp
 from tfvae.probability import noise
@@ -28,17 +28,6 @@ class Objective(NamedTuple):
     terms: dict[str, tf.Tensor]
 
 
-class Endpoint(NamedTuple):
-    """One thing a model can be asked for when it is served.
-
-    function:  named tensors -> dict of tensors whose first axis is the batch.
-    signature: the TensorSpecs of its arguments, in order; every one has `None` as its first axis.
-    """
-
-    function: Callable
-    signature: list[tf.TensorSpec]
-
-
 class GenerativeModel(Trainable, abc.ABC):
     """A model that states its objective; the base trains, evaluates and reports it.
 
@@ -56,6 +45,8 @@ class GenerativeModel(Trainable, abc.ABC):
     widest_layer = 500
     # The name of p(x | ...) in `tfvae.probability.families`; None for one that has no name there.
     likelihood = None
+    # Capability -> the setting that gives it, of those that a model of this family may be without.
+    settings_of: ClassVar[dict[Capability, str]] = {}
 
     def __init__(self, info, *, seed=0, kl_warmup_steps=0, compile_step=False, **kwargs):
         super().__init__(seed=seed, compile_step=compile_step, **kwargs)
@@ -63,6 +54,7 @@ class GenerativeModel(Trainable, abc.ABC):
         self.image_shape = tuple(info.image_shape)
         self.num_classes = info.num_classes
         self.kl_warmup_steps = kl_warmup_steps
+        self._parts = []
 
     # What a family states.
 
@@ -75,8 +67,9 @@ class GenerativeModel(Trainable, abc.ABC):
         """Pictures of draws from the model: [num, ...]."""
 
     def capabilities(self) -> frozenset[Capability]:
-        """What this model can be asked for."""
-        return frozenset({Capability.SAMPLE})
+        """What this model can be asked for; of a family what it states, and what its parts bring."""
+        brought = {name for part in self._parts for name in part.answers(self)}
+        return frozenset({Capability.SAMPLE, *(capability for capability in Capability if capability in brought)})
 
     @property
     def title(self) -> str:
@@ -109,17 +102,39 @@ class GenerativeModel(Trainable, abc.ABC):
             "sample": (Capability.SAMPLE, self._serve_sample, [seed]),
             "score": (Capability.BOUND, self._serve_score, [image, seed]),
         }
-        return {
+        of_model = {
             name: Endpoint(function, signature)
             for name, (capability, function, signature) in served.items()
             if self.can(capability)
         }
+        return of_model | {name: found for part in self._parts for name, found in part.endpoints(self).items()}
 
     # What the base gives.
+
+    def add_part(self, part: Part):
+        """Takes what a part brings: its answers are methods of this model from now on, its endpoints are served."""
+        self._parts.append(part)
+        for name, answer in part.answers(self).items():
+            setattr(self, name, answer)
+
+    def __getattr__(self, name):
+        # Python asks here for what neither the model nor its class has.
+        if name not in set(Capability):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        raise self._undeclared(name)
 
     def can(self, capability):
         """Whether this model has a `Capability`."""
         return capability in self.capabilities()
+
+    def require(self, capability):
+        """Checks a capability that some models of a class have and others do not.
+
+        Raises:
+            UndeclaredError: if this model does not declare it.
+        """
+        if not self.can(capability):
+            raise self._undeclared(capability)
 
     def prepare(self, batch):
         """Runs the objective once, eagerly: shape errors surface here, and every metric gets its name."""
@@ -139,6 +154,11 @@ class GenerativeModel(Trainable, abc.ABC):
     def test_step(self, batch):
         objective = self.objective(batch, noise.seed(self.seed))
         return self.report({"loss": objective.loss, **objective.terms})
+
+    def _undeclared(self, capability):
+        setting, declared = self.settings_of.get(capability), ", ".join(sorted(self.capabilities()))
+        advice = f"train one with {setting}." if setting else f"it answers {declared}."
+        return UndeclaredError(f"This {self.title} does not answer `{capability}`: {advice}")
 
     def _serve_encode(self, image):
         q_z = self.encode(image)

@@ -4,19 +4,21 @@ Pu 2017, chapter 4: Stein VAE and, with importance weights, Stein VIWAE.
 """
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
 from tfvae import inference
+from tfvae.batch import LABEL
 from tfvae.capabilities import Capability
 from tfvae.heads import targets
 from tfvae.heads.softmax import Softmax
 from tfvae.inference import stein
 from tfvae.layers.particles import Particles
-from tfvae.models.base import PICTURE_NOISE, LatentVariableModel, Objective, all_images
+from tfvae.models.base import PICTURE_NOISE, Objective, all_images
 from tfvae.models.players import Player
 from tfvae.models.vae import gaussian_kl_per_unit, initialise
+from tfvae.models.with_heads import ModelWithHeads
 from tfvae.networks import mlp
 from tfvae.probability import families, kernels, noise
 
@@ -49,6 +51,7 @@ class Config:
             so they go with `stein` alone.
         prior_variance: of N(0, v I), the prior of the decoders' parameters; 0 for none.
         label_weight: times N_x / (C ρ) it is the weight ζ of a label; 0 for a model without labels.
+        target_scale: how N_x is read: `dimensions`, H·W·C, as the source prints it; or `pixels`, H·W.
     """
 
     latent_dim: int = 50
@@ -63,12 +66,13 @@ class Config:
     parameter_particles: int = 1
     prior_variance: float = 1.0
     label_weight: float = 0.0
+    target_scale: str = "dimensions"
 
     def build(self, info, seed=0):
         return SteinVAE(self, info, seed)
 
 
-class SteinVAE(LatentVariableModel):
+class SteinVAE(ModelWithHeads):
     """A VAE whose q(z | x) is known by its draws alone, and whose decoder may be too.
 
     A training step moves the M codes of every image by ε φ, Stein's direction towards p(z | x, θ); then
@@ -82,8 +86,10 @@ class SteinVAE(LatentVariableModel):
     of log p(x | z, θ_j) over j, eq. (4.44). The draws ξ_m are shared by all images.
     """
 
+    settings_of: ClassVar = {Capability.CLASSIFY: "`model.label_weight` above 0"}
+
     def __init__(self, config, info, seed=0, **kwargs):
-        super().__init__(info, seed=seed, **kwargs)
+        super().__init__(info, seed=seed, target_scale=config.target_scale, **kwargs)
         _check(config, info)
         self.config, self.likelihood = config, config.likelihood
         net, z, shape = config.network, config.latent_dim, tuple(info.image_shape)
@@ -91,30 +97,33 @@ class SteinVAE(LatentVariableModel):
         self.p_x_given_z = self._decoder(z, shape, config.likelihood)
         self.encoder = net.implicit("q_z_implicit", shape, z)
         self.widest_layer = max(self.encoder.widest, config.num_samples * self.encoder.units)
-        self.heads, self.scales = {}, {"label": config.label_weight * tf.TensorShape(shape).num_elements()}
         if config.label_weight:
             classes = info.num_classes
             network = net.label_network(z, classes)
-            self.heads["label"] = Softmax(z, classes, config.parameter_particles, network, name="label_softmax")
+            head = Softmax(z, classes, config.parameter_particles, network, name="label_softmax")
+            self.add_head(LABEL, head, config.label_weight)
 
     def capabilities(self):
-        found = super().capabilities() | {Capability.CODES, Capability.STEIN_DISCREPANCY}
+        found = super().capabilities() | {Capability.STEIN_DISCREPANCY}
         if self.config.parameter_particles == 1:  # Several decoders have no topics, and no posterior, in common.
             found |= self.config.network.capabilities()
-        return found | ({Capability.CLASSIFY} if self.heads else set())
+        return found
 
     def supervised_network(self):
         return self.config.network if isinstance(self.config.network, mlp.Config) else super().supervised_network()
 
     def topics(self):
         """Probabilities of the P words in V topics: [V, P]."""
+        self.require(Capability.TOPICS)
         return self.p_x_given_z.loadings.topics()
 
     def posterior_draws(self, image, num, seed):
         """Draws of p(z | x), of a network for which it is known or can be sampled: [num, B, Z]."""
+        self.require(Capability.POSTERIOR)
         return self.config.network.posterior_draws(self, image, num, seed)
 
     def initialise(self, images):
+        super().initialise(images)
         initialise(self.p_x_given_z, images)
 
     def objective(self, batch, seed, training=False):
@@ -140,8 +149,10 @@ class SteinVAE(LatentVariableModel):
             return batch
         return batch, seed, self._svgd_step(batch, seed)
 
-    def codes(self, image, num_samples, seed, training=False):
-        """Draws of z: [S, B, Z]."""
+    def codes(self, image, num_samples=1, seed=None, training=False):
+        """Draws of z, [S, B, Z]; without a seed M fixed ones, two at least."""
+        if seed is None:
+            num_samples, seed = max(2, self.config.num_samples), noise.seed(_FIXED_DRAWS)
         return self.encoder(image, self.p_xi.sample(num_samples, seed=seed), training=training)
 
     def _svgd_step(self, batch, seed):
@@ -179,7 +190,7 @@ class SteinVAE(LatentVariableModel):
         with tf.GradientTape() as tape:
             log_p_x = self._log_p_image(moved, image, training=True)
             of_targets = self._log_p_targets(moved, batch)
-            value = tf.reduce_mean(log_p_x) + tf.reduce_mean(of_targets.value) + of_targets.prior
+            value = tf.reduce_mean(log_p_x) + tf.reduce_mean(of_targets.value) + of_targets.log_prior
         value = stein.parameter_objective(value, tape, self._groups(), self.config)
         return Objective(-value, {"log_likelihood": tf.reduce_mean(log_p_x, axis=0), **of_targets.terms})
 
@@ -215,7 +226,7 @@ class SteinVAE(LatentVariableModel):
     def _log_p_targets(self, z, batch):
         num = z.shape[0]
         flat = tf.reshape(z, [-1, self.config.latent_dim])
-        return targets.explained(self.heads, self.scales, flat, batch, num, self.info.num_labelled)
+        return self.target_terms(flat, batch, num)
 
     def _decoder(self, z, shape, likelihood):
         """p(x | z, θ): one network, or the particles of its parameters."""
@@ -240,7 +251,7 @@ class SteinVAE(LatentVariableModel):
 
     def encode(self, image):
         """The Gaussian with the mean and the variances of M draws of q(z | x), the same draws every time."""
-        mean, variance = tf.nn.moments(self._fixed_codes(image), axes=[0])
+        mean, variance = tf.nn.moments(self.codes(image), axes=[0])
         return families.DiagGaussian(mean, tf.math.log(variance + 1e-12))
 
     def decode(self, z):
@@ -249,7 +260,7 @@ class SteinVAE(LatentVariableModel):
 
     def reconstruct(self, image):
         """The mean of p(x | z) over M draws of q(z | x): several modes are not averaged to a code between them."""
-        return tf.reduce_mean(self.picture(self.decode(self._fixed_codes(image))), axis=0)
+        return tf.reduce_mean(self.picture(self.decode(self.codes(image))), axis=0)
 
     def sample(self, num, seed):
         p_x = self.decode(self.p_z.sample(num, seed=seed))
@@ -279,17 +290,9 @@ class SteinVAE(LatentVariableModel):
         log_q_xi = self.p_xi.log_prob(xi)
         return z, (log_q_xi if xi.shape.rank == 3 else log_q_xi[:, None]) - log_volume
 
-    def _fixed_codes(self, image):
-        return self.codes(image, max(2, self.config.num_samples), noise.seed(_FIXED_DRAWS))
-
-    def classify(self, image, num_samples=1, seed=None):
-        """p(y | x) averaged over draws of the code, M fixed ones without a seed: [B, K]."""
-        z = self._fixed_codes(image) if seed is None else self.codes(image, num_samples, seed)
-        return self.heads["label"].predict(z)
-
 
 def _check(config, info):
-    """Raises ValueError for what is no model."""
+    """Raises ValueError if the configuration is invalid."""
     for name, known in (("inference", INFERENCES), ("kernel", kernels.KERNELS), ("bandwidth", kernels.BANDWIDTHS)):
         if getattr(config, name) not in known:
             raise ValueError(f"`model.{name}` must be one of {tuple(known)}, got {getattr(config, name)!r}.")

@@ -36,7 +36,7 @@ class Config:
     zero_blocks: bool = False
 
     def validate(self):
-        """Checks the fields.
+        """Checks the sizes against each other.
 
         Raises:
             ValueError: if the configuration is invalid.
@@ -69,7 +69,7 @@ def levels(image_size, config):
     """The sizes of every layer, from the image up.
 
     Raises:
-        ValueError: if the image is too small for the layers.
+        ValueError: for an image too small for the layers.
     """
     found, size = [], tuple(image_size)
     for layer, (n, block) in enumerate(zip(config.sizes, (*config.pooling, 1), strict=True), start=1):
@@ -156,7 +156,7 @@ class Deconvnet(keras.layers.Layer):
         return self.image(self.lowest(code, masks), masks)
 
     def lowest(self, code, masks):
-        """The maps that the lowest layer unpools, [N, h, w, K]; in a model of one layer its activation maps."""
+        """What the lowest layer unpools, [N, h, w, K]; in a model of one layer its activation maps."""
         maps = tf.reshape(code, [-1, *self.code_shape])
         for layer in range(self.num_pooled, 0, -1):
             maps = self.down(maps, layer)

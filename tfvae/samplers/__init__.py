@@ -1,1 +1,1 @@
-"""Learning without gradients: chains whose steps are pure functions of a state."""
+"""Learning by chains: `Learner`, and one way to sample a file."""

@@ -46,8 +46,8 @@ class Learner(abc.ABC):
 
         Args:
             state: as `init` or `step` returned it.
-            batch: of streams; with `data.row_numbers` every stream has an entry `row`, int64 [B]: the numbers of its
-                rows among the `info.num_train` training rows, by which a chain finds what is local to an image.
+            batch: of streams; with `data.entries=("row",)` every stream has an entry `row`, int64 [B]: the numbers of
+                its rows among the `info.num_train` training rows, by which a chain finds what is local to an image.
             seed: int32 [2], another one every step.
         """
 

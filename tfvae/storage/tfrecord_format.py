@@ -5,9 +5,12 @@ little endian. TensorFlow's own reader stops at the first damaged record without
 """
 
 import struct
+from collections.abc import Iterator
 from typing import NamedTuple
 
-_HEADER = 12
+from tfvae.storage.atomic import PathLike
+
+HEADER = 12
 _FOOTER = 4
 _POLYNOMIAL = 0x82F63B78
 
@@ -25,7 +28,7 @@ class Frame(NamedTuple):
     problem: str = ""
 
 
-def frames(path):
+def frames(path: PathLike) -> Iterator[Frame]:
     """Every record of a file in order, damaged ones too; after a damaged length it goes on at the next intact one.
 
     Returns:
@@ -35,7 +38,7 @@ def frames(path):
         content = file.read()
     offset = 0
     while offset < len(content):
-        if len(content) - offset < _HEADER:
+        if len(content) - offset < HEADER:
             yield Frame(offset, None, "the file ends inside the record")
             return
         length = _length(content, offset)
@@ -43,11 +46,11 @@ def frames(path):
             yield Frame(offset, None, "the checksum of its length does not match")
             offset = _next_intact(content, offset + 1)
             continue
-        end = offset + _HEADER + length + _FOOTER
+        end = offset + HEADER + length + _FOOTER
         if end > len(content):
             yield Frame(offset, None, "the file ends inside the record")
             return
-        payload = content[offset + _HEADER : end - _FOOTER]
+        payload = content[offset + HEADER : end - _FOOTER]
         if masked_crc(payload) == struct.unpack_from("<I", content, end - _FOOTER)[0]:
             yield Frame(offset, payload)
         else:
@@ -55,22 +58,22 @@ def frames(path):
         offset = end
 
 
-def count(path):
+def count(path: PathLike) -> int:
     """How many records an intact file holds, without reading their payloads."""
     records = 0
     with open(path, "rb") as file:
-        while header := file.read(_HEADER):
+        while header := file.read(HEADER):
             file.seek(struct.unpack("<Q", header[:8])[0] + _FOOTER, 1)
             records += 1
     return records
 
 
-def size(payload):
+def size(payload: bytes) -> int:
     """Bytes that a payload takes in a file."""
-    return _HEADER + len(payload) + _FOOTER
+    return HEADER + len(payload) + _FOOTER
 
 
-def masked_crc(data):
+def masked_crc(data: bytes) -> int:
     """CRC-32C as TFRecord files store it."""
     crc = 0xFFFFFFFF
     for byte in data:
@@ -79,22 +82,22 @@ def masked_crc(data):
     return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
 
 
-def _length(content, offset):
+def _length(content: bytes, offset: int) -> int | None:
     """The length written at `offset`, None where its checksum does not match."""
     length, crc = struct.unpack_from("<QI", content, offset)
     return length if masked_crc(content[offset : offset + 8]) == crc else None
 
 
-def _next_intact(content, offset):
+def _next_intact(content: bytes, offset: int) -> int:
     """The first offset from `offset` on where a whole record can begin; the end of the file if there is none."""
-    for start in range(offset, len(content) - _HEADER - _FOOTER + 1):
+    for start in range(offset, len(content) - HEADER - _FOOTER + 1):
         length = _length(content, start)
-        if length is not None and start + _HEADER + length + _FOOTER <= len(content):
+        if length is not None and start + HEADER + length + _FOOTER <= len(content):
             return start
     return len(content)
 
 
-def _make_table():
+def _make_table() -> list[int]:
     table = []
     for value in range(256):
         for _ in range(8):

@@ -7,22 +7,23 @@ import tensorflow as tf
 
 from tfvae.batch import END, UNKNOWN
 from tfvae.data import captions
+from tfvae.data.entry import Served
 
 VOCABULARY_FILE = "vocabulary.txt"
 
 
-class Text(tf.Module):
-    """`tfvae.data.captions.Vocabulary` in TensorFlow's operations alone.
+class Text(tf.Module, Served):
+    """What `tfvae.data.captions.Vocabulary` does, of TensorFlow's operations alone.
 
     Args:
         vocabulary: `Vocabulary`.
     """
 
-    def __init__(self, vocabulary: captions.Vocabulary) -> None:
+    def __init__(self, vocabulary):
         super().__init__()
         self.length = vocabulary.length
         # Word pieces of a new text are found by keras-hub, which no server has.
-        self.reads_text = vocabulary.tokenizer == "words"
+        self.is_read = vocabulary.tokenizer == "words"
         self._folder = tempfile.TemporaryDirectory()
         path = pathlib.Path(self._folder.name, VOCABULARY_FILE)
         path.write_text("".join(f"{word}\n" for word in vocabulary.words), encoding="utf-8")
@@ -35,13 +36,22 @@ class Text(tf.Module):
             captions.SPECIAL[UNKNOWN],
         )
 
-    def ids(self, texts: tf.Tensor) -> tf.Tensor:
+    def spec(self, spec):
+        return tf.TensorSpec([None], tf.string, name=spec.name)
+
+    def taken(self, argument):
+        return self.ids(argument)
+
+    def given(self, value):
+        return self.texts(value)
+
+    def ids(self, texts):
         """string [B] -> int32 [B, T]."""
         words = tf.strings.split(captions.normalised(texts))[:, : self.length - 1]
         found = tf.ragged.map_flat_values(self.index_of.lookup, words)
         return tf.cast(found.to_tensor(END, shape=[None, self.length]), tf.int32)
 
-    def texts(self, ids: tf.Tensor) -> tf.Tensor:
+    def texts(self, ids):
         """int32 [B, T] -> string [B]."""
         goes_on = tf.math.cumprod(tf.cast(ids != END, tf.int32), axis=1) > 0
         words = tf.where(goes_on, self.word_of.lookup(tf.cast(ids, tf.int64)), "")
