@@ -65,7 +65,7 @@ def every_outcome(model, image, through=1.0):
         inferred.q_s.mean() ** 2 + inferred.q_s.variance() - 1.0 - tf.math.log(inferred.q_s.variance()), axis=-1
     )
     nothing = tf.zeros_like(kl_s)
-    likelihood = MapLikelihood(image, log_pixels, kl_s, nothing, lowest, tf.exp(model.precision.log()))
+    likelihood = MapLikelihood(image, log_pixels, kl_s, 1.0, nothing, lowest, tf.exp(model.precision.log()))
     log_prior = -float(np.prod(shape) * np.log(outcomes))
     log_q = tf.reduce_sum(inferred.draws[0].log_ratio, axis=[1, 2, 3]) + log_prior
     return inferred, likelihood, log_q, log_prior
@@ -186,8 +186,8 @@ def test_running_statistics_follow_the_signal_in_training_alone(tiny, image):
 
 def test_without_maps_to_learn_the_surrogate_is_the_bound_or_its_targets(rng):
     log_pixels, kl_s, of_targets = (tf.constant(rng.normal(size=size), tf.float32) for size in ([3, 4, 6], [3], [3]))
-    likelihood = MapLikelihood(tf.zeros([3, *SHAPE]), log_pixels, kl_s, of_targets, tf.zeros([3, 2, 3, 2]), 4.0)
-    bound = tf.reduce_sum(log_pixels, axis=[1, 2]) - kl_s + of_targets
+    likelihood = MapLikelihood(tf.zeros([3, *SHAPE]), log_pixels, kl_s, 0.5, of_targets, tf.zeros([3, 2, 3, 2]), 4.0)
+    bound = tf.reduce_sum(log_pixels, axis=[1, 2]) - 0.5 * kl_s + of_targets
     deterministic, frozen = (kind().surrogate((), likelihood) for kind in (maps.NoMaps, maps.FrozenMaps))
     np.testing.assert_allclose(deterministic.value, bound, rtol=1e-5)
     np.testing.assert_array_equal(frozen.value, of_targets)

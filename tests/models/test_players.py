@@ -120,6 +120,19 @@ def test_a_player_begins_and_ends_in_fit():
     assert [int(its.iterations) for its in model.optimisers.values()] == [5, 5]
 
 
+def test_a_step_after_fit_is_one_of_its_own_moment():
+    model = ready(Game(begins=2, ends=5))
+    model.fit(tf.data.Dataset.from_tensors(BATCH).repeat(), steps_per_epoch=2, verbose=0)
+    assert set(model.train_step(BATCH)) == {"loss_first", "of_a", "loss_second", "of_b"}
+
+
+def test_a_player_that_never_plays_is_told(monkeypatch):
+    said = []
+    monkeypatch.setattr(optimiser.logging, "warning", lambda text, *args: said.append(text % args))
+    ready(Game(begins=30), epochs=2)
+    assert said == ["The player 'second' begins at step 30 and never learns: there are 2 epochs of 3 steps."]
+
+
 def test_several_steps_a_call_are_the_same_rounds():
     ends = []
     for steps_per_execution in (1, 2):

@@ -38,7 +38,8 @@ class MapLikelihood(NamedTuple):
 
     image:      [N, H, W, C].
     log_pixels: [N, H, W], log p(x | s, u) of each pixel, all its channels.
-    kl_s:       [N], KL(q(s | x, u) ‖ p(s)), at its weight.
+    kl_s:       [N], KL(q(s | x, u) ‖ p(s)), nats.
+    kl_weight:  of `kl_s` at this step.
     targets:    [N], Σ_t ξ_t log p(t | s) of labels and captions, 0 where there are none.
     pooled:     [N, h, w, K], the values that the lowest layer unpools.
     precision:  scalar, α₀.
@@ -47,13 +48,14 @@ class MapLikelihood(NamedTuple):
     image: tf.Tensor
     log_pixels: tf.Tensor
     kl_s: tf.Tensor
+    kl_weight: tf.Tensor | float
     targets: tf.Tensor
     pooled: tf.Tensor
     precision: tf.Tensor
 
     def total(self) -> tf.Tensor:
         """[N], the bound without the maps' own divergence."""
-        return tf.reduce_sum(self.log_pixels, axis=[1, 2]) + (self.targets - self.kl_s)
+        return tf.reduce_sum(self.log_pixels, axis=[1, 2]) + (-self.kl_weight * self.kl_s + self.targets)
 
 
 class Surrogate(NamedTuple):

@@ -286,11 +286,12 @@ class DGDN(ModelWithHeads):
         return inferred
 
     def _map_likelihood(self, image, image_bound, target_terms, training):
-        """What the estimator of the maps' gradient sees of the bound; the KL of s at its weight of this step."""
+        """The bound in the parts that the estimator of the maps' gradient sees."""
         return MapLikelihood(
             image=tf.tile(image, [self.config.num_samples, 1, 1, 1]),
             log_pixels=image_bound.log_pixels,
-            kl_s=self.kl_weight(training) * image_bound.kl_s,
+            kl_s=image_bound.kl_s,
+            kl_weight=self.kl_weight(training),
             targets=target_terms.value,
             pooled=image_bound.pooled,
             precision=tf.exp(self.precision.log()),

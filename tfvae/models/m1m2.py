@@ -80,7 +80,7 @@ class M1M2(ClassConditionalModel):
         if not training:
             x = next(iter(batch.values()))[IMAGE]
             terms["bound"] = self.unlabelled_bound(x, bound_seed)[0].value
-        return Objective(first.loss + second.loss, terms)
+        return Objective(second.loss, terms)
 
     def _m1_objective(self, batch, seed, training=True):
         """M1 learns from the bare images, among which the labelled ones are, and from labelled ones where all are."""

@@ -41,7 +41,7 @@ class Player(NamedTuple):
 
 
 class Clock:
-    """Counts rounds. It is no variable of the model: checkpoints have it, weights are the same without.
+    """Counts rounds, in an object that Keras does not look into: checkpoints have it, files of weights do not.
 
     Attributes:
         variable: rounds done.
@@ -156,10 +156,7 @@ class Trainable(keras.Model):
         Raises:
             ValueError: if nobody plays.
         """
-        names = tuple(name for name, player in self.players().items() if player.plays(step))
-        if not names:
-            raise ValueError(f"None of the players {list(self.players())} plays in round {step}.")
-        return names
+        return _names_at(step, self.players())
 
     def make_train_function(self, force: bool = False) -> None:
         """A compiled function for everyone who plays at a time, so that a stage pays for itself alone."""
@@ -168,15 +165,18 @@ class Trainable(keras.Model):
             return
         if self.train_function is not None and not force:
             return
-        functions: dict[tuple[str, ...], Callable] = {}
+        players, functions = self.players(), dict[tuple[str, ...], Callable]()
 
         def train_function(iterator: Any) -> dict[str, tf.Tensor]:
-            names = self.names_at(self._rounds_done())
+            names = _names_at(self._rounds_done(), players)
             if names not in functions:
                 super(Trainable, self).make_train_function(force=True)
                 functions[names], self.train_function = self.train_function, train_function
             self._playing = names  # Read when the function is traced, in this call or a later one.
-            return functions[names](iterator)
+            try:
+                return functions[names](iterator)
+            finally:
+                self._playing = None
 
         self.train_function = train_function
 
@@ -279,3 +279,10 @@ class Trainable(keras.Model):
         for name, value in values.items():
             self._trackers[name].update_state(value)
         return {name: self._trackers[name].result() for name in values}
+
+
+def _names_at(step: int, players: Mapping[str, Player]) -> tuple[str, ...]:
+    names = tuple(name for name, player in players.items() if player.plays(step))
+    if not names:
+        raise ValueError(f"None of the players {list(players)} plays in round {step}.")
+    return names

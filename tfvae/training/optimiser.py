@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 
 class StaircaseDecay(keras.optimizers.schedules.LearningRateSchedule):
@@ -233,6 +234,11 @@ def of_players(settings, steps_per_epoch, players):
     made = {}
     for name, player in players.items():
         rounds = player.rounds(settings.epochs * steps_per_epoch)
+        if not rounds:
+            logging.warning(
+                "The player %r begins at step %d and never learns: there are %d epochs of %d steps.",
+                name, player.begins, settings.epochs, steps_per_epoch,
+            )  # fmt: skip
         made[name] = from_settings(settings.of_player(name), steps_per_epoch, player.steps, rounds)
         made[name].build(player.variables)
     return made
