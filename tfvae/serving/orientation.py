@@ -12,7 +12,7 @@ _ORIENTATION, _SHORT = 0x0112, 3
 _SWAPPED, _MIRRORED, _UPSIDE_DOWN = (5, 6, 7, 8), (2, 3, 6, 7), (3, 4, 7, 8)
 
 
-def upright(image: tf.Tensor, jpeg: tf.Tensor) -> tf.Tensor:
+def upright(image, jpeg):
     """The image as it is seen: axes swapped, then mirrored, then turned upside down, as its orientation wants.
 
     Args:
@@ -32,7 +32,7 @@ def upright(image: tf.Tensor, jpeg: tf.Tensor) -> tf.Tensor:
     return image
 
 
-def _orientation(jpeg: tf.Tensor) -> tf.Tensor:
+def _orientation(jpeg):
     """1 to 8; 1 where there is none."""
     head = tf.cast(tf.io.decode_raw(tf.strings.substr(jpeg, 0, _HEAD), tf.uint8), tf.int64)
     head = tf.pad(head, [[0, 16]])
@@ -41,14 +41,14 @@ def _orientation(jpeg: tf.Tensor) -> tf.Tensor:
     return tf.where((found >= 1) & (found <= 8), found, 1)
 
 
-def _exif(head: tf.Tensor) -> tf.Tensor:
+def _exif(head):
     """Where the content of the EXIF segment begins, 0 where there is none: segments are walked to the first scan."""
     size = tf.size(head, tf.int64)
 
-    def unfinished(at: tf.Tensor, found: tf.Tensor) -> tf.Tensor:
+    def unfinished(at, found):
         return (found == 0) & (at < size - 16) & (head[at] == _FILL) & (head[at + 1] != _SCAN)
 
-    def next_segment(at: tf.Tensor, found: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def next_segment(at, found):
         begins = tf.reduce_all(head[at + 4 : at + 10] == tf.constant(list(b"Exif\0\0"), tf.int64))
         found = tf.where((head[at + 1] == _EXIF) & begins, at + 10, found)
         # Any number of fill bytes may stand before a marker.
@@ -59,7 +59,7 @@ def _exif(head: tf.Tensor) -> tf.Tensor:
     return tf.while_loop(unfinished, next_segment, start, maximum_iterations=_MOST_SEGMENTS)[1]
 
 
-def _tag(head: tf.Tensor, tiff: tf.Tensor) -> tf.Tensor:
+def _tag(head, tiff):
     """The orientation among the entries of the first directory, each of tag, type, count and value; 0 if none is it."""
     little = head[tiff] == ord("I")
     directory = tiff + _number(head, tiff + 4, 4, little)
@@ -69,7 +69,7 @@ def _tag(head: tf.Tensor, tiff: tf.Tensor) -> tf.Tensor:
     return tf.reduce_max(tf.concat([[0], tf.where(is_it, _number(head, entry + 8, 2, little), 0)], axis=0))
 
 
-def _number(head: tf.Tensor, at: tf.Tensor, num_bytes: int, little: tf.Tensor) -> tf.Tensor:
+def _number(head, at, num_bytes, little):
     """Unsigned integers at some places [...]; beyond the end there are zeros."""
     index = tf.expand_dims(at, -1) + tf.range(num_bytes, dtype=tf.int64)
     digits = tf.gather(head, tf.minimum(index, tf.size(head, tf.int64) - 1))
