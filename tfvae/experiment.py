@@ -25,7 +25,7 @@ _FORMER_FIELDS = {
 
 @dataclasses.dataclass
 class Experiment:
-    """What a preset returns and `config.json` holds.
+    """Model, data and training: what a preset returns and `config.json` holds.
 
     model: the `Config` of one of `tfvae.models`; its `build(info, seed)` makes the model.
     """
@@ -36,7 +36,11 @@ class Experiment:
 
 
 def check_size(size, *known):
-    """Raises ValueError for a size, the part of `--config=preset.py:size` behind the colon, that a preset lacks."""
+    """Checks the size of a preset, the part of `--config=preset.py:size` behind the colon.
+
+    Raises:
+        ValueError: if the preset does not have it.
+    """
     if size not in known:
         raise ValueError(f"This preset has the sizes {list(known)}, got {size!r}.")
 
@@ -50,7 +54,7 @@ def from_dict(fields):
     """The inverse of `to_dict`.
 
     Raises:
-        ValueError: for a model type that is no config of `tfvae.models`, or a field that the config does not have.
+        ValueError: if the model's type is not a config of `tfvae.models`, or the config lacks a field.
     """
     kind, model = _kind(fields["model"], "tfvae.models.")
     return Experiment(
@@ -81,7 +85,7 @@ def _kind(values, package):
     except (ImportError, AttributeError) as error:
         raise ValueError(f"There is no config {module}.{name}: {error}") from error
     if not dataclasses.is_dataclass(kind):
-        raise ValueError(f"{module}.{name} is no config.")
+        raise ValueError(f"{module}.{name} is not a config.")
     return kind, {k: v for k, v in values.items() if k != "type"}
 
 

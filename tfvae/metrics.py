@@ -1,6 +1,9 @@
 """What is measured: one table of names, units and directions behind monitors, tuners, curves and tables."""
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, TypeVar
+
+Item = TypeVar("Item")
 
 
 class Metric(NamedTuple):
@@ -21,11 +24,11 @@ class Metric(NamedTuple):
     meaning: str = ""
     monitored: bool = False
 
-    def better(self, value, than):
+    def better(self, value: float, than: float) -> bool:
         """Whether a value is better than another one."""
         return value > than if self.rises else value < than
 
-    def best(self, items, key):
+    def best(self, items: Iterable[Item], key: Callable[[Item], float]) -> Item:
         """The item with the best `key(item)`; the first of equals."""
         return (max if self.rises else min)(items, key=key)
 
@@ -78,8 +81,8 @@ MONITORS = tuple(metric.name for metric in _TABLE if metric.monitored)
 _NUMBERED = ("error_s", "bleu", "image_to_caption", "caption_to_image")
 
 
-def find(name):
-    """The `Metric` that a key of `metrics.json` is a case of; None for a key that is no metric.
+def find(name: str) -> Metric | None:
+    """The `Metric` that a key of `metrics.json` is a case of; None if the key is not one.
 
     `svm_error` and `baseline_mlp_error` are errors, `iw_bound` is a bound, `error_s10` an error, `bleu4` a BLEU.
     """

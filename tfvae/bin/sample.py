@@ -19,7 +19,7 @@ def class_of(label, class_names):
     """The number of a class given by name or number; None for None.
 
     Raises:
-        ValueError: for a name or number that is no class.
+        ValueError: if the name or number is not a class.
     """
     if label is None:
         return None

@@ -1,1 +1,1 @@
-"""What every command shares: help, wrong flags, presets by name, and a quiet start."""
+"""The command line of every program: help, versions, presets by name, and errors in a line."""

@@ -85,7 +85,7 @@ def kernelised_stein_discrepancy(particles, scores, kernel=kernels.RBF, bandwidt
         kernel, bandwidth: as in `direction`; the second derivative is that of the RBF or IMQ.
 
     Raises:
-        ValueError: for fewer than two particles.
+        ValueError: if there are fewer than two particles.
     """
     num, dim = particles.shape[-2], particles.shape[-1]
     if num < 2:
