@@ -32,12 +32,12 @@ class Metric(NamedTuple):
         """The item with the best `key(item)`; the first of equals."""
         return (max if self.rises else min)(items, key=key)
 
-    def shown(self, value, digits=2):
+    def shown(self, value: float, digits: int = 2) -> str:
         """A value with its unit, as people read it."""
         return shown(value, self.unit, digits)
 
 
-def shown(value, unit, digits=2):
+def shown(value: float, unit: str, digits: int = 2) -> str:
     """A number with its unit, as people read it: "0.93 %", "−85.30 nats".
 
     Args:
