@@ -12,7 +12,9 @@ from tfvae.serving import orientation
 MAX_PIXELS = 25_000_000  # Less than ingest takes: a server decodes for strangers, several at a time.
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8\xff"
-_LUMA = (0.299, 0.587, 0.114)  # ITU-R 601, as Pillow; TensorFlow's own PNG decoder swaps green and blue.
+# ITU-R 601 in Pillow's whole numbers; TensorFlow's own PNG decoder swaps green and blue.
+_LUMA = (19595, 38470, 7471)
+_GRAY, _PALETTE = 0, 3  # Colour types of a PNG.
 
 
 def decode_images(rows, shape, max_pixels=MAX_PIXELS):
@@ -118,31 +120,57 @@ def _jpeg_pixels(image_bytes):
 def _sized(image_bytes, shape):
     """One image as `tfvae.data.images.read` reads it for training.
 
-    Transparent pixels lie on white; the centre of the wanted proportions is cut out and resized with Lanczos' kernel.
+    Transparent pixels lie on white; a part around the centre, as large as may be, is resized with Lanczos' kernel.
 
     Returns:
         float32 [H, W, C], whole gray levels.
     """
     image = tf.cond(_starts_with(image_bytes, PNG), lambda: _opaque_png(image_bytes), lambda: _rgb_jpeg(image_bytes))
-    image = tf.cond(
-        tf.reduce_all(tf.equal(tf.shape(image)[:2], shape[:2])),
-        lambda: tf.ensure_shape(tf.cast(image, tf.float32), [*shape[:2], 3]),
-        lambda: tf.image.resize(_centre(image, shape), shape[:2], method="lanczos3", antialias=True),
-    )
     if shape[-1] == 1:
-        image = tf.reduce_sum(image * _LUMA, axis=-1, keepdims=True)
-    return tf.clip_by_value(tf.round(image), 0.0, 255.0)
+        image = _gray(image)
+    return tf.cond(
+        tf.reduce_all(tf.equal(tf.shape(image)[:2], shape[:2])),
+        lambda: tf.ensure_shape(tf.cast(image, tf.float32), shape),
+        lambda: _centre(image, shape),
+    )
 
 
 def _opaque_png(image_bytes):
-    rgba = tf.ensure_shape(tf.io.decode_png(image_bytes, channels=4), [None, None, 4])
+    """uint8 [H, W, 3], transparent pixels on white, by Pillow's arithmetic in whole numbers."""
+    rgba = _rgba_png(image_bytes)
     rgb, alpha = rgba[..., :3], rgba[..., 3:]
 
     def on_white():
-        opacity = tf.cast(alpha, tf.float32) / 255.0
-        return tf.cast(tf.round(opacity * tf.cast(rgb, tf.float32) + 255.0 * (1.0 - opacity)), tf.uint8)
+        level, opacity = tf.cast(rgb, tf.int32), tf.cast(alpha, tf.int32)
+        # Division by 255 with 7 more bits, rounded.
+        sum_of_both = 128 * (level * opacity + 255 * (255 - opacity) + 128)
+        return tf.cast((sum_of_both // 256 + sum_of_both) // (256 * 128), tf.uint8)
 
     return tf.cond(tf.reduce_all(tf.equal(alpha, 255)), lambda: rgb, on_white)
+
+
+def _rgba_png(image_bytes):
+    """uint8 [H, W, 4].
+
+    TensorFlow's decoder makes up an opacity of 2^depth - 1 where the file has none, and stretches levels, but not
+    that: at a depth of 1, 2 or 4 bits an opaque image would be nearly clear.
+    """
+    depth, colour = tf.unstack(tf.io.decode_raw(tf.strings.substr(image_bytes, 24, 2), tf.uint8, fixed_length=2)[:2])
+    decoded = lambda channels: tf.ensure_shape(  # noqa: E731
+        tf.io.decode_png(image_bytes, channels=channels), [None, None, channels or None]
+    )
+
+    def palette():
+        image = decoded(0)  # 3 channels, or 4 where the palette has opacities.
+        return tf.pad(image, [[0, 0], [0, 0], [0, 4 - tf.shape(image)[-1]]], constant_values=255)
+
+    def few_levels():
+        image = decoded(4)
+        # With a transparent level there are opacities of 0 and 255.
+        return tf.concat([image[..., :3], tf.where(image[..., 3:] > 0, tf.constant(255, tf.uint8), 0)], axis=-1)
+
+    image = tf.cond((colour == _GRAY) & (depth < 8), few_levels, lambda: decoded(4))
+    return tf.ensure_shape(tf.cond(colour == _PALETTE, palette, lambda: image), [None, None, 4])
 
 
 def _rgb_jpeg(image_bytes):
@@ -150,13 +178,33 @@ def _rgb_jpeg(image_bytes):
     return tf.ensure_shape(orientation.upright(image, image_bytes), [None, None, 3])
 
 
+def _gray(image):
+    """uint8 [H, W, 3] -> uint8 [H, W, 1]."""
+    level = tf.reduce_sum(tf.cast(image, tf.int32) * _LUMA, axis=-1, keepdims=True)
+    return tf.cast((level + sum(_LUMA) // 2) // sum(_LUMA), tf.uint8)
+
+
 def _centre(image, shape):
-    """The largest part around the centre with the proportions of `shape`."""
-    size = tf.shape(image)[:2]
-    scale = tf.reduce_min(tf.cast(size, tf.float32) / [float(n) for n in shape[:2]])
-    part = tf.clip_by_value(tf.cast(tf.round(scale * [float(n) for n in shape[:2]]), tf.int32), 1, size)
-    offset = (size - part) // 2
-    return tf.image.crop_to_bounding_box(image, offset[0], offset[1], part[0], part[1])
+    """The largest part around the centre with the proportions of `shape`, resized: float32, whole gray levels.
+
+    Rows first, then columns, rounded between, as Pillow does it; the part may begin between two pixels.
+    """
+    size = tf.cast(tf.shape(image)[:2], tf.float32)
+    scale = tf.reduce_max(tf.constant(shape[:2], tf.float32) / size)
+    begins = (size - tf.constant(shape[:2], tf.float32) / scale) / 2.0
+    image = image[None]
+    for axis in (1, 0):
+        of_axis = tf.range(2) == axis
+        resized = tf.raw_ops.ScaleAndTranslate(
+            images=image,
+            size=tf.where(of_axis, shape[:2], tf.shape(image)[1:3]),
+            scale=tf.where(of_axis, scale, 1.0),
+            translation=tf.where(of_axis, -begins * scale, 0.0),
+            kernel_type="lanczos3",
+            antialias=True,
+        )
+        image = tf.clip_by_value(tf.round(resized), 0.0, 255.0)
+    return tf.ensure_shape(image[0], shape)
 
 
 def _starts_with(image_bytes, signature):
