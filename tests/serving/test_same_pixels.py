@@ -24,7 +24,7 @@ PNG_GRID = [
 
 @pytest.fixture(scope="module")
 def served():
-    """(files, shape) -> float32 [B, H, W, C] of the served graph, traced once for a shape, or the words of its error."""
+    """(files, shape) -> float32 [B, H, W, C] of the served graph, traced once for a shape."""
     functions = {}
 
     def ask(files, shape=(HEIGHT, WIDTH, 3)):
@@ -44,6 +44,7 @@ def trained(tmp_path):
 
     def read(content, *args):
         (tmp_path / "image").write_bytes(content)
+        images.check(tmp_path / "image")
         return images.read(tmp_path / "image", *args).astype(np.int64)
 
     return read
@@ -96,6 +97,41 @@ def test_a_png_of_few_levels_is_what_it_shows(served, trained):
     np.testing.assert_array_equal(trained(content)[0], palette)
 
 
+def odd_headers():
+    """{name: file}: where Pillow and libpng read the same header in two ways."""
+    rng = np.random.default_rng(1)
+    levels, palette = rng.integers(0, 16, (HEIGHT, WIDTH, 1)), rng.integers(0, 256, (16, 3))
+    few, key = palette[:8], lambda *levels: struct.pack(f">{len(levels)}H", *levels)
+    png, opacities = odd_images.png, bytes([0, 100, 255])
+    return {
+        "colours beyond the palette": png(levels, 4, 3, palette=few),
+        "opacities of the first colours": png(levels, 8, 3, palette=palette, transparent=opacities),
+        "one clear colour": png(levels, 8, 3, palette=palette, transparent=b"\xff\xff\0"),
+        "more opacities than colours": png(levels, 4, 3, palette=few, transparent=opacities * 3),
+        "more opacities than colours of 8 bits": png(levels, 8, 3, palette=few, transparent=opacities * 9),
+        "opacities before the palette": png(levels, 4, 3, palette=few, before=[(b"tRNS", opacities)]),
+        "no opacity": png(levels, 4, 3, palette=few, transparent=b""),
+        "a level beyond 1 bit": png(levels & 1, 1, 0, transparent=key(0x0102)),
+        "a level beyond 4 bits": png(levels, 4, 0, transparent=key(0x0103)),
+        "a level beyond 8 bits": png(levels, 8, 0, transparent=key(0x0103)),
+        "two levels": png(levels, 4, 0, transparent=key(3, 4)),
+        "a colour beyond 8 bits": png(levels.repeat(3, 2), 8, 2, transparent=key(0x0103, 3, 3)),
+        "transparency beside alpha": png(levels.repeat(4, 2) * 16, 8, 6, transparent=key(3, 3, 3)),
+        "a palette beside colours": png(levels.repeat(3, 2), 8, 2, palette=palette),
+        "gamma and background": png(levels, 8, 0, before=[(b"gAMA", bytes(4)), (b"bKGD", key(3))]),
+        "three thousand remarks": png(levels, 4, 0, before=[(b"tEXt", b"a\0b")] * 3000, transparent=key(3)),
+        "an unknown remark": png(levels, 4, 0, before=[(b"abCd", b"x")]),
+        "more behind it": png(levels, 4, 0) + bytes(99),
+    }
+
+
+def test_pngs_with_odd_headers_are_the_same_pixels(served, trained, survives):
+    files = odd_headers()
+    for (kind, content), answer in zip(files.items(), served(list(files.values())), strict=True):
+        with survives(f"52 PNG, {kind}"):
+            np.testing.assert_array_equal(answer, trained(content), err_msg=kind)
+
+
 def jpegs(photo):
     """{name: file} of every colour space that a JPEG may be stored in."""
     rgb, gray = photo[..., :3], photo[..., 0]
@@ -105,7 +141,9 @@ def jpegs(photo):
     ycck = [(m, c[:-1] + b"\2" if m == 0xEE else c) for m, c in found]
     return {
         "gray": odd_images.jpeg(gray),
-        **{f"YCbCr, subsampling {name}": odd_images.jpeg(rgb, subsampling=name) for name in ("4:4:4", "4:2:2", "4:2:0")},
+        "YCbCr": odd_images.jpeg(rgb, subsampling="4:4:4"),
+        "YCbCr, subsampled": odd_images.jpeg(rgb, subsampling="4:2:2"),
+        "YCbCr, subsampled twice": odd_images.jpeg(rgb, subsampling="4:2:0"),
         "progressive": odd_images.jpeg(rgb, progressive=True),
         "progressive gray": odd_images.jpeg(gray, progressive=True),
         "restart markers": odd_images.jpeg(rgb, restart_marker_blocks=1),
@@ -185,7 +223,9 @@ def test_an_orientation_is_read_in_every_type_and_order_of_bytes(served, trained
                 np.testing.assert_allclose(answer, want, atol=1)
 
 
-@pytest.mark.parametrize(("value", "kind", "count"), [(6.0, 11, 1), (6, 1, 1), (6, 3, 2), (0, 3, 1), (9, 3, 1), (-6, 8, 1)])
+@pytest.mark.parametrize(
+    ("value", "kind", "count"), [(6.0, 11, 1), (6, 1, 1), (6, 3, 2), (0, 3, 1), (9, 3, 1), (-6, 8, 1)]
+)
 def test_what_is_no_orientation_turns_neither(served, trained, photo, value, kind, count, survives):
     plain = trained(odd_images.jpeg(photo[..., :3]))
     with survives(f"52 JPEG, no orientation: {value} of type {kind}, {count} times"):
@@ -207,7 +247,8 @@ SIZES = ((60, 80), (80, 60), (61, 47), (9, 33), (33, 9), (24, 24), (200, 24), (7
 @pytest.mark.parametrize("channels", [1, 3])
 def test_images_of_other_sizes_are_the_same_pixels_within_a_gray_level(served, trained, channels, survives):
     """Noise, which no two ways of resizing agree on by chance."""
-    kinds = [(size, *kind) for size, kind in itertools.product(SIZES, (("rgb", 8), ("gray_alpha", 8), ("palette", 4)))]
+    stored = (("rgb", 8), ("gray_alpha", 8), ("palette", 4))
+    kinds = [(size, *kind) for size, kind in itertools.product(SIZES, stored)]
     files = [a_png(colour, depth, False, False, size) for size, colour, depth in kinds]
     answers = served(files, (24, 24, channels))
     for kind, content, answer in zip(kinds, files, answers, strict=True):
@@ -233,6 +274,9 @@ def _refused():
         "half of it": whole[: len(whole) // 2],
         "half of a palette's": palette[: len(palette) // 2],
         "its header alone": whole[:33],
+        "no end": whole[:-12],
+        "two headers": whole[:33] + whole[8:],
+        "an unknown chunk that must be known": odd_images.png(noise, 8, 0, before=[(b"ABCD", b"x")]),
         "a JPEG's header alone": odd_images.jpeg(np.zeros((HEIGHT, WIDTH, 3), np.uint8))[:160],
         "half of a JPEG": odd_images.jpeg(np.zeros((HEIGHT, WIDTH, 3), np.uint8))[:-40],
     }

@@ -7,9 +7,9 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageChops, ImageOps
+from PIL import Image, ImageChops
 
-from tfvae.data import exif
+from tfvae.data import exif, png
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
 COLOR_MODES = ("auto", "gray", "rgb")
@@ -33,7 +33,7 @@ _SIGNATURES = {
 }
 
 
-_KEY = "transparency"  # The one transparent colour of a PNG without alpha, as Pillow calls it.
+_KEY = "transparency"  # What Pillow calls the transparent colour of an image without alpha.
 
 
 class BadImage(ValueError):
@@ -140,7 +140,12 @@ def _square(image, size):
     """A part around the centre, as large as may be, in `size` x `size` pixels; 0 leaves the image."""
     if not size or image.size == (size, size):
         return image
-    return ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
+    # `ImageOps.fit` in two steps: Pillow's versions differ in which axis they resize first, and noise in what follows.
+    side = min(image.size)
+    left, top = (image.width - side) / 2, (image.height - side) / 2
+    lanczos = Image.Resampling.LANCZOS
+    image = image.resize((size, image.height), lanczos, box=(left, 0, left + side, image.height))
+    return image.resize((size, size), lanczos, box=(0, top, size, top + side))
 
 
 def _channelled(image):
@@ -194,16 +199,20 @@ class _Decoding:
     def decoded(self, max_pixels):
         """The image as it is seen, upright and on white, in the mode L or RGB."""
         with self.open(max_pixels) as image:
-            unpacked = image.tile[0].args if image.format == "PNG" else None
-            image.load()
-            if image.mode.startswith("I"):
-                opaque = _upper_bits(image)
-            elif unpacked == "RGB;16B" and _KEY in image.info:
-                opaque = _upper_bits_of_colours(image, self._lower_bits(max_pixels))
-            else:
-                _stretch_key(image, unpacked)
-                opaque = _opaque(image)
+            opaque = self._opaque_png(image, max_pixels) if image.format == "PNG" else _opaque(image)
             return _upright(opaque, image)
+
+    def _opaque_png(self, image, max_pixels):
+        with open(self.path, "rb") as file:
+            header = png.header(file)
+        if image.mode.startswith("I"):
+            return _upper_bits(image, header.key)
+        if image.mode == "RGB" and header.depth == 16 and header.key:
+            return _upper_bits_of_colours(image, self._lower_bits(max_pixels), header.key)
+        image.info.pop(_KEY, None)
+        if header.key is not None:
+            image.info[_KEY] = header.key_of_eight_bits()
+        return _opaque(image)
 
     def _lower_bits(self, max_pixels):
         """uint8 [H, W, 3]: the lower 8 of 16 bits a colour, which Pillow drops."""
@@ -249,7 +258,8 @@ def _upright(image, of):
 
 def _opaque(image):
     """The image in the mode L or RGB, its transparent pixels on white."""
-    if image.mode == "CMYK" and "adobe" not in image.info:
+    image.load()
+    if image.mode == "CMYK" and "adobe_transform" not in image.info:
         # Pillow takes every CMYK for Adobe's, which is stored inverted.
         image = ImageChops.invert(image)
     mode = "L" if image.mode in ("1", "L", "LA") else "RGB"
@@ -259,29 +269,16 @@ def _opaque(image):
     return image if image.mode == mode else image.convert(mode)
 
 
-# Pillow compares the transparent colour of a PNG with levels that it has brought to 8 bits, which finds other pixels
-# than those that are meant, or none. Of 16-bit gray, its own conversion clips at 255 and leaves white.
-
-
-def _stretch_key(image, unpacked):
-    """Brings the transparent colour to 8 bits as the levels were; bits beyond the depth mean nothing."""
-    if image.mode not in ("L", "RGB") or unpacked is None or _KEY not in image.info:
-        return
-    largest = {"L;2": 3, "L;4": 15}.get(unpacked, 255)
-    key = (np.array(image.info[_KEY]) & largest) * (255 // largest)
-    image.info[_KEY] = int(key) if image.mode == "L" else tuple(key.tolist())
-
-
-def _upper_bits(image):
-    """Of 16-bit gray."""
+def _upper_bits(image, key):
+    """Of 16-bit gray; Pillow's own conversion clips at 255 and leaves white."""
     levels = np.asarray(image).astype(np.int64)
-    upper = np.where(levels == image.info.get(_KEY), 255, np.clip(levels, 0, 65535) >> 8)
+    upper = np.where(levels == key, 255, np.clip(levels, 0, 65535) >> 8)
     return Image.fromarray(upper.astype(np.uint8))
 
 
-def _upper_bits_of_colours(image, lower):
-    """Of 16 bits a colour, of which `lower` are the lower 8."""
-    upper, key = np.asarray(image), np.array(image.info[_KEY])
+def _upper_bits_of_colours(image, lower, key):
+    """Of 16 bits a colour, of which Pillow gives the upper 8 and `lower` are the others."""
+    upper, key = np.asarray(image), np.array(key)
     transparent = ((upper == key >> 8) & (lower == key & 255)).all(axis=-1, keepdims=True)
     return Image.fromarray(np.where(transparent, np.uint8(255), upper))
 
