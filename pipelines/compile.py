@@ -9,7 +9,7 @@ The image holds this checkout with the extra `pipeline`; every path is one that 
 from absl import app, flags
 
 from pipelines import command
-from tfvae.bin.errors import friendly, parse_flags
+from tfvae.command_line.errors import friendly, parse_flags
 
 _IMAGE = flags.DEFINE_string("image", None, "Container image with tfvae and its extra `pipeline`.", required=True)
 _FILE = flags.DEFINE_string("file", "pipeline.json", "What is written: upload it to Kubeflow or Vertex AI.")

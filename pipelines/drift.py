@@ -14,7 +14,7 @@ from pathlib import Path
 from absl import app, flags
 
 from pipelines import command
-from tfvae.bin.errors import friendly, parse_flags
+from tfvae.command_line.errors import friendly, parse_flags
 
 _NEW = flags.DEFINE_string("new", None, "Shards of the new images.", required=True)
 _REPORT = flags.DEFINE_string("report", "drift.html", "The page that is written.")

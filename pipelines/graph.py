@@ -58,7 +58,7 @@ def _data(settings, described):
         schema=curated.outputs["schema"],
         preprocessing_fn="pipelines.preprocessing.preprocessing_fn",
         splits_config=transform_pb2.SplitsConfig(analyze=_splits(described, "train"), transform=learned),
-        custom_config={"image_shape": list(described.image_shape)},
+        custom_config={"modalities": {name: list(shape) for name, shape in described.modalities.items()}},
     )
     transform.add_upstream_node(stop)
     return examples, transform, [statistics, inferred, curated, validator, stop]

@@ -9,7 +9,8 @@ It writes the very shards of tfvae-ingest, and goes on where one that was killed
 from absl import app
 
 from pipelines import workers
-from tfvae.bin import errors, ingest
+from tfvae.bin import ingest
+from tfvae.command_line import errors
 
 
 @errors.friendly

@@ -11,7 +11,7 @@ import sys
 from absl import app
 
 from pipelines import command
-from tfvae.bin.errors import friendly, parse_flags
+from tfvae.command_line.errors import friendly, parse_flags
 
 
 @friendly

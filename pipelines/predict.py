@@ -8,7 +8,8 @@ It writes the very lines of tfvae-predict, and goes on where one that was killed
 from absl import app
 
 from pipelines import workers
-from tfvae.bin import errors, predict
+from tfvae.bin import predict
+from tfvae.command_line import errors
 
 
 @errors.friendly

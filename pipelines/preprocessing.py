@@ -8,11 +8,9 @@ what every run reads: one label, -1 where there is none, and images that are kno
 import tensorflow as tf
 
 from tfvae import batch as batches
-from tfvae.data import records
-from tfvae.data.rows import NO_LABEL
-
-# Of the texts, those that training reads; the others stay behind.
-_TEXTS = (records.CAPTION,)
+from tfvae.data import entries
+from tfvae.data.entries.image import Image
+from tfvae.data.entries.label import NO_LABEL
 
 
 def preprocessing_fn(inputs, custom_config):
@@ -20,19 +18,32 @@ def preprocessing_fn(inputs, custom_config):
 
     Args:
         inputs: features of the schema -> tensors; optional ones are sparse.
-        custom_config: {"image_shape": [H, W, C]}.
+        custom_config: {"modalities": {"image": [H, W, C], ...}}.
 
     Returns:
         features of a record of `tfvae.data.records`.
     """
-    shape = tf.constant(custom_config["image_shape"], tf.int64, [1, 3])
-    image, stated = (_dense(inputs[name]) for name in (batches.IMAGE, records.SHAPE))
-    check = tf.debugging.assert_equal(stated, tf.repeat(shape, tf.shape(stated)[0], axis=0))
-    with tf.control_dependencies([check]):
-        outputs = {batches.IMAGE: tf.identity(image), records.SHAPE: tf.identity(stated)}
+    outputs = {}
+    for name, shape in custom_config["modalities"].items():
+        alone = len(custom_config["modalities"]) == 1
+        outputs |= _image(inputs, Image(name, shape), required=alone)
     if batches.LABEL in inputs:
         outputs[batches.LABEL] = _label(inputs[batches.LABEL])
-    return outputs | {name: inputs[name] for name in _TEXTS if name in inputs}
+    others = [entry for entry in entries.kinds().values() if not batches.is_image(entry.name)]
+    read = [name for entry in others for name in entry.spec() if name != batches.LABEL]
+    return outputs | {name: inputs[name] for name in read if name in inputs}
+
+
+def _image(inputs, image, required):
+    """The features of one image; of one that every example has it is checked that they state its size."""
+    found = {name: inputs[name] for name in (image.feature, image.shape_feature)}
+    if not required:
+        return found
+    content, stated = (_dense(value) for value in found.values())
+    shape = tf.constant(image.shape, tf.int64, [1, 3])
+    check = tf.debugging.assert_equal(stated, tf.repeat(shape, tf.shape(stated)[0], axis=0))
+    with tf.control_dependencies([check]):
+        return {image.feature: tf.identity(content), image.shape_feature: tf.identity(stated)}
 
 
 def _dense(values):

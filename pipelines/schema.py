@@ -2,22 +2,25 @@
 
 import hashlib
 
+import tensorflow as tf
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from tfvae import batch as batches
-from tfvae.data import records
+from tfvae.data import entries, records
 
 # The label distributions of two spans may differ by so much (Jensen–Shannon divergence, bits) before it is an anomaly.
 LABEL_DRIFT = 0.1
+# What version 0.1 wrote of a pair: the name of the other file.
+_FORMER_PAIR = "pair"
+_KINDS = {tf.string: schema_pb2.BYTES, tf.int64: schema_pb2.INT, tf.float32: schema_pb2.FLOAT}
 
 
 def of_manifest(described):
     """`Schema` of the examples that a `tfvae.data.manifest.Manifest` describes."""
     schema = schema_pb2.Schema()
-    _required(schema, batches.IMAGE, schema_pb2.BYTES)
-    shape = _required(schema, records.SHAPE, schema_pb2.INT, len(described.image_shape))
-    shape.int_domain.min, shape.int_domain.max = min(described.image_shape), max(described.image_shape)
+    for image in described.images():
+        _add_image(schema, image)
     if described.class_names:
         label = _optional(schema, batches.LABEL, schema_pb2.INT)
         label.value_count.max = 1
@@ -26,9 +29,21 @@ def of_manifest(described):
         label.annotation.tag.extend(described.class_names)  # In the order of their numbers.
         for comparator in (label.drift_comparator, label.skew_comparator):
             comparator.jensen_shannon_divergence.threshold = LABEL_DRIFT
-    for name in (records.CAPTION, records.TAG, records.PAIR, records.FILE_NAME):
+    for entry in entries.kinds().values():
+        if entry.name != batches.LABEL and not batches.is_image(entry.name):
+            for name, form in entry.spec().items():
+                _optional(schema, name, _KINDS[form.dtype])
+    for name in (records.FILE_NAME, _FORMER_PAIR):
         _optional(schema, name, schema_pb2.BYTES)
     return schema
+
+
+def _add_image(schema, image):
+    """The features of one image, which records may lack where examples have several."""
+    add = _optional if image.optional else _required
+    add(schema, image.feature, schema_pb2.BYTES)
+    shape = add(schema, image.shape_feature, schema_pb2.INT, len(image.shape))
+    shape.int_domain.min, shape.int_domain.max = min(image.shape), max(image.shape)
 
 
 def write(path, described):
@@ -90,7 +105,8 @@ def _required(schema, name, kind, num_values=1):
     return feature
 
 
-def _optional(schema, name, kind):
+def _optional(schema, name, kind, num_values=1):
+    del num_values  # At least one where there is any.
     feature = schema.feature.add(name=name, type=kind)
     feature.value_count.min = 1
     return feature

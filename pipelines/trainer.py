@@ -12,13 +12,16 @@ from tfx.components.tuner.component import TunerFnResult
 
 import tfvae
 from tfvae import experiment as experiments
-from tfvae.data import examples, manifest
+from tfvae.data import manifest, reshard
 from tfvae.evaluation.evaluate import evaluate
 from tfvae.metrics import METRICS
 from tfvae.run import opening
 from tfvae.serving import export
 from tfvae.storage import atomic
 from tfvae.training import trainer
+
+# What of the manifest a run has to be told of the examples that it is given.
+_DESCRIBED = ("image_shape", "class_names", "captions", "further_images", "entries", "names")
 
 
 def run_fn(fn_args):
@@ -41,9 +44,7 @@ def config(settings):
     return {
         "name": settings.name,
         "experiment": experiments.to_dict(settings.experiment),
-        "image_shape": list(described.image_shape),
-        "class_names": list(described.class_names),
-        "captions": described.captions,
+        "described": {name: getattr(described, name) for name in _DESCRIBED},
         "counts": {part: num for part, num in described.counts.items() if not part.startswith("test-")},
         "runs": str((settings.workdir / "runs").resolve()),
         "tfvae": tfvae.__version__,
@@ -64,14 +65,8 @@ def prepared(fn_args, changed=None):
     directory = Path(settings["runs"]) / hashlib.sha256(key.encode()).hexdigest()[:16]
     shards = Path(settings["runs"]) / f"shards-{hashlib.sha256(json.dumps(files).encode()).hexdigest()[:16]}"
     if not shards.exists():
-        described = manifest.Manifest(
-            tuple(settings["image_shape"]),
-            tuple(settings["class_names"]),
-            (),
-            settings["counts"],
-            captions=settings["captions"],
-        )
-        examples.to_shards(files, shards, described)
+        described = manifest.Manifest(**settings["described"], shards=(), counts=settings["counts"])
+        reshard.to_shards(files, shards, described)
     data = dataclasses.replace(experiment.data, source="shards", path=str(shards))
     logging.info("Training in %s on %s.", directory, shards)
     return dataclasses.replace(experiment, data=data), directory

@@ -23,6 +23,7 @@ FLOORS = [
     ["monitoring"],
     ["configs"],
     ["reproduction"],
+    ["command_line"],
     ["bin"],
 ]
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
@@ -77,4 +78,4 @@ def test_tfvae_does_without_pipelines():
 def test_binaries_are_short():
     for path in (ROOT / "bin").glob("*.py"):
         lines = len(path.read_text().splitlines())
-        assert lines <= 60, f"{path.name} has {lines} lines: a binary is flags, parts and one call"
+        assert lines <= 65, f"{path.name} has {lines} lines: a binary is flags, parts and one call"

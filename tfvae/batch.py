@@ -5,18 +5,39 @@ A *batch* is a dict of streams; a *stream* is a dict of the entries that all its
     {"labelled": {"image": [B_l, ...], "label": [B_l]}, "captioned": {"image": [B_c, ...], "caption": [B_c, T]},
      "unlabelled": {"image": [B_u, ...]}}
 
+Examples of several images, the modalities, come in pairs and alone:
+
+    {"paired": {"image": [B_p, ...], "image_b": [B_p, ...]}, "unlabelled": {"image": [B_u, ...]},
+     "image_b": {"image_b": [B_b, ...]}}
+
 Shapes are static and nothing is masked, so no work is done for labels that are not there.
 """
 
+from types import MappingProxyType
 from typing import NamedTuple
 
 IMAGE = "image"
 LABEL = "label"
 CAPTION = "caption"
+TAGS = "tags"
+FACTORS = "factors"
+ROW = "row"
 
 LABELLED = "labelled"
 CAPTIONED = "captioned"
+TAGGED = "tagged"
+PAIRED = "paired"
 UNLABELLED = "unlabelled"
+
+# Stream -> the entries that all its rows have, richest first; a new kind of entry adds its own (`tfvae.data.entries`).
+# Beside them every modality but the first has a stream of its own name, of the images alone.
+STREAMS = {
+    LABELLED: (IMAGE, LABEL),
+    CAPTIONED: (IMAGE, CAPTION),
+    TAGGED: (IMAGE, TAGS),
+    PAIRED: (),  # Every modality of the data.
+    UNLABELLED: (IMAGE,),
+}
 
 # Words of every vocabulary: what ends a caption and fills it up to its length, and what stands for unknown words.
 END, UNKNOWN = 0, 1
@@ -34,6 +55,8 @@ class DataInfo(NamedTuple):
     num_labelled: those with a label.
     vocabulary: the words of captions, the end of a caption first; empty where there are no captions.
     caption_length: T, words of the longest caption and its end.
+    further_images: name -> shape of the modalities beside `image`; empty for one image an example.
+    names: entry -> what its places are called, such as {"factors": ("slant", "tilt")}; only for entries that name them.
     """
 
     image_shape: tuple[int, ...]
@@ -42,8 +65,28 @@ class DataInfo(NamedTuple):
     num_labelled: int
     vocabulary: tuple[str, ...] = ()
     caption_length: int = 0
+    further_images: dict[str, tuple[int, ...]] = MappingProxyType({})
+    names: dict[str, tuple[str, ...]] = MappingProxyType({})
+
+    @property
+    def modalities(self) -> dict[str, tuple[int, ...]]:
+        """Name -> shape of every image that an example may have, the first one first."""
+        return {IMAGE: self.image_shape, **self.further_images}
 
 
-def images(batch: Batch):
-    """The images of all streams, in the order of the streams: a list of [B_i, ...]."""
-    return [stream[IMAGE] for stream in batch.values()]
+def is_image(entry: str) -> bool:
+    """Whether an entry of this name is an image: `image`, and for further modalities `image_<anything>`."""
+    return entry == IMAGE or entry.startswith(f"{IMAGE}_")
+
+
+def streams(modalities=(IMAGE,)) -> dict[str, tuple[str, ...]]:
+    """Stream -> the entries of its rows, for data of these modalities."""
+    of_data = {name: entries or tuple(modalities) for name, entries in STREAMS.items()}
+    if len(modalities) == 1:
+        del of_data[PAIRED]
+    return of_data | {name: (name,) for name in modalities if name != IMAGE}
+
+
+def images(batch: Batch, name: str = IMAGE) -> list:
+    """The images of one modality in all streams that have it, in the order of the streams: a list of [B_i, ...]."""
+    return [stream[name] for stream in batch.values() if name in stream]

@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from tests import made_captions
-from tfvae.data import annotations, folder, load, metadata
+from tfvae.data import annotations, folder, load
+from tfvae.data.entries import caption
 from tfvae.data.ingest import ingest
 
 
@@ -28,7 +29,7 @@ def test_flickr_is_read_with_its_splits(tmp_path):
     assert {file: item.split for file, item in items.items()} == {
         "images/a.jpg": "train", "images/b.jpg": "validation", "images/c.jpg": "test", "images/d.jpg": "train",
     }  # fmt: skip
-    assert items["images/a.jpg"].captions == ("caption 0 of a .", "caption 1 of a .")
+    assert items["images/a.jpg"].values["caption"] == ("caption 0 of a .", "caption 1 of a .")
     assert found.class_names == ()  # The folder `images` is no class here.
     reasons = {reject.file: reject.reason for reject in found.rejects}
     assert "names 2 images that the folder does not have" in reasons["Flickr8k.token.txt"]
@@ -40,7 +41,7 @@ def test_coco_is_read_with_its_splits(tmp_path):
         "train": 50, "validation": 50, "test": 50,
     }  # fmt: skip
     first = next(item for item in found.items if item.file == "train2014/train_000.png")
-    assert first.captions == ("A red square at the top left.", "At the top left, a square that is red")
+    assert first.values["caption"] == ("A red square at the top left.", "At the top left, a square that is red")
     assert not found.rejects and not found.class_names
 
 
@@ -73,15 +74,15 @@ def test_bad_captions_are_repaired_left_out_or_cut_and_counted(tmp_path):
     merged = rows[0]
     for row in rows[1:]:
         merged = merged.merge(row)
-    assert len(merged.captions) == 2
-    assert max(len(text.encode()) for text in merged.captions) <= metadata.MAX_CAPTION_BYTES
+    assert len(merged.values["caption"]) == 2
+    assert max(len(text.encode()) for text in merged.values["caption"]) <= caption.MAX_BYTES
 
 
 def test_a_caption_without_a_word_is_empty(tmp_path):
     (tmp_path / "x.token.txt").write_text("a.jpg#0\t...\na.jpg#1\t !? '\na.jpg#2\ta dog\n")
     rows, repairs = annotations.read(tmp_path / "x.token.txt")
     assert dict(repairs) == {"caption empty": 2}
-    assert [row.captions for row in rows] == [(), (), ("a dog",)]
+    assert [row.values.get("caption", ()) for row in rows] == [(), (), ("a dog",)]
 
 
 def test_lemmas_are_not_read_as_more_captions():
@@ -101,7 +102,9 @@ def test_the_splits_of_karpathy_are_read(tmp_path):
     assert {item.file: item.split for item in found.items} == {
         "train.png": "train", "restval.png": "train", "val.png": "validation", "test.png": "test",
     }  # fmt: skip
-    assert all(len(item.captions) == 1 for item in found.items) and found.repairs == {"caption empty": 4}
+    assert all(len(item.values.get("caption", ())) == 1 for item in found.items) and found.repairs == {
+        "caption empty": 4
+    }
     (tmp_path / "dataset_coco.json").write_text('{"images": [{"filename": "a"}]}')
     with pytest.raises(ValueError, match="Karpathy"):
         folder.survey(tmp_path)
@@ -134,7 +137,7 @@ def test_a_name_that_two_files_have_is_not_guessed(tmp_path):
     (coco / "more").mkdir()
     (coco / "more" / "train_000.png").write_bytes((coco / "train2014" / "train_000.png").read_bytes())
     found = folder.survey(coco)
-    assert not any(item.captions for item in found.items if item.file.endswith("train_000.png"))
+    assert not any(item.values.get("caption", ()) for item in found.items if item.file.endswith("train_000.png"))
 
 
 def test_captioned_images_without_a_label_are_tested_beside_labelled_ones(tmp_path):

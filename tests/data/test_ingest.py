@@ -6,14 +6,14 @@ import os
 import subprocess
 import sys
 import tracemalloc
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tfvae.data import folder, images, ingest, manifest, metadata
-from tfvae.data.rows import NO_LABEL
+from tfvae.data import folder, images, ingest, load, manifest
+from tfvae.data.entries import caption as captions
+from tfvae.data.entries.label import NO_LABEL
 from tfvae.data.sources import folder as folder_source
 from tfvae.data.sources import shards as shards_source
 
@@ -28,7 +28,7 @@ def draw(path, shape=(6, 6), seed=0, colour=False):
 
 @pytest.fixture
 def photos(tmp_path):
-    """Ten cats, ten dogs, seven bare images, all 6 x 6 and gray."""
+    """Ten cats, ten dogs, seven unlabelled images, all 6 x 6 and gray."""
     root = tmp_path / "photos"
     for i in range(10):
         draw(root / "cat" / f"{i}.png", seed=i)
@@ -45,10 +45,7 @@ def quietly():
 
 
 def settings(path, **fields):
-    """What a source reads of `tfvae.data.load.Config`."""
-    defaults = {"path": str(path), "image_size": 0, "color_mode": "auto", "max_pixels": images.MAX_PIXELS,
-                "max_memory_bytes": 2 << 30, "on_bad_record": "stop"}  # fmt: skip
-    return SimpleNamespace(**defaults | fields)
+    return load.Config(path=str(path), **fields)
 
 
 def contents(path):
@@ -58,7 +55,7 @@ def contents(path):
 # What a folder says.
 
 
-def test_folders_give_labels_and_bare_images(photos):
+def test_folders_give_labels_and_unlabelled_images(photos):
     found = folder.survey(photos)
     counts = collections.Counter((item.label, item.split) for item in found.items)
     assert found.class_names == ("cat", "dog")
@@ -115,7 +112,8 @@ def test_metadata_goes_before_folders(photos):
     (photos / "metadata.csv").write_text(names + rows)
     found = folder.survey(photos)
     item = next(item for item in found.items if item.file == "cat/0.png")
-    assert item == folder.Item("cat/0.png", 1, "test", ("a dog", "another"), ("small", "brown"), "cat/1.png")
+    values = {"label": 1, "caption": ("a dog", "another"), "tags": ("small", "brown")}
+    assert item == folder.Item({"image": "cat/0.png", "image_b": "cat/1.png"}, "test", values)
     assert sum(item.split == "test" for item in found.items) == 1, "the user names the test images, so none is drawn"
 
 
@@ -129,8 +127,8 @@ def test_jsonl_metadata_with_lists_and_numbers_as_labels(tmp_path):
     (tmp_path / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n\n")
     found = folder.survey(tmp_path)
     assert found.class_names == ("7", "12")
-    assert {item.file: (item.label, item.captions) for item in found.items} == {
-        "a.png": (0, ("one", "two")), "b.png": (1, ()), "c.png": (NO_LABEL, ()),
+    assert {item.file: item.values for item in found.items} == {
+        "a.png": {"label": 0, "caption": ("one", "two"), "tags": ("x",)}, "b.png": {"label": 1}, "c.png": {},
     }  # fmt: skip
 
 
@@ -215,7 +213,9 @@ def test_a_photograph_is_turned_as_its_camera_says(tmp_path):
 @pytest.mark.parametrize("suffix", ["png", "jpg", "bmp", "gif"])
 def test_four_formats_are_read(tmp_path, suffix):
     Image.fromarray(np.full((6, 6), 77, np.uint8)).save(tmp_path / f"a.{suffix}")
-    np.testing.assert_allclose(folder.survey(tmp_path).pixels(folder.Item(f"a.{suffix}", 0, "train")), 77, atol=1)
+    np.testing.assert_allclose(
+        folder.survey(tmp_path).pixels(folder.Item({"image": f"a.{suffix}"}, "train", {})), 77, atol=1
+    )
 
 
 # Shards.
@@ -231,8 +231,8 @@ def test_shards_hold_what_the_folder_holds(photos, tmp_path, quietly):
     ]  # fmt: skip
     source = shards_source.load(settings(tmp_path / "shards"))
     for split, rows in (("train", source.train), ("validation", source.validation), ("test", source.test)):
-        image, label, _ = folder.stack(found, [item for item in found.items if item.split == split])
-        expected = sorted((int(y), x.tobytes()) for x, y in zip(image, label, strict=True))
+        stacked = folder.stack(found, [item for item in found.items if item.split == split])
+        expected = sorted((int(y), x.tobytes()) for x, y in zip(stacked.image, stacked.label, strict=True))
         assert sorted((int(y), x.tobytes()) for x, y in zip(rows.image, rows.label, strict=True)) == expected
 
 
@@ -264,8 +264,8 @@ def test_unlabelled_shards_beyond_the_memory_limit_are_streamed(photos, tmp_path
     source = shards_source.load(settings(tmp_path / "shards", max_memory_bytes=100))
     assert len(source.train) == 16
     assert (source.train.label != NO_LABEL).all()
-    assert source.num_streamed == 7
-    assert all(os.path.exists(file) for file in source.streamed)
+    assert source.streamed.num == 7
+    assert all(os.path.exists(file) for file in source.streamed.files)
 
 
 def test_the_report_counts_classes_and_rejects(photos, tmp_path, capsys):
@@ -373,7 +373,7 @@ def test_impossible_settings_are_refused(photos, fields):
 )
 def test_captions_are_repaired_and_counted(caption, stored, repair):
     repairs = collections.Counter()
-    assert metadata.clean_caption(caption, repairs) == stored
+    assert captions.cleaned(caption, repairs) == stored
     assert repairs == ({repair: 1} if repair else {})
 
 

@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 from tfvae.data import load, mixture, split, transforms
-from tfvae.data.rows import NO_LABEL, Rows, Source
+from tfvae.data.entries.label import NO_LABEL
+from tfvae.data.examples import Examples, Source
 from tfvae.probability import noise
 
 BINARISE = transforms.Config(noise="binarise")
@@ -138,16 +139,16 @@ def test_training_without_labels_asks_for_none():
 
 
 def test_labels_out_of_range_are_named(monkeypatch):
-    rows = Rows(np.zeros([9, 2, 2, 1], np.uint8), np.array([0, 1, 2, 7, 0, 1, 2, 0, 1]))
+    rows = Examples(np.zeros([9, 2, 2, 1], np.uint8), np.array([0, 1, 2, 7, 0, 1, 2, 0, 1]))
     source = Source(rows, rows.take([0, 1]), ("a", "b", "c"))
-    monkeypatch.setattr(load, "_source", lambda config: source)
+    monkeypatch.setattr(load, "_source", lambda config, frozen_split: source)
     with pytest.raises(ValueError, match="row 3 is 7, labels are 0 to 2"):
         load.load(load.Config(labels_per_class=0, num_validation=2))
 
 
 def test_rows_without_labels_are_never_drawn_as_labelled(rng):
     label = np.array([NO_LABEL] * 50 + [0, 1] * 10)
-    rows = Rows(rng.integers(0, 255, [70, 2, 2, 1]).astype(np.uint8), label)
+    rows = Examples(rng.integers(0, 255, [70, 2, 2, 1]).astype(np.uint8), label)
     drawn = split.draw(Source(rows, rows), load.Config(labels_per_class=4, num_validation=6))
     assert (label[drawn["labelled"]] != NO_LABEL).all()
     assert (label[drawn["validation"]] != NO_LABEL).all(), "only labelled rows can be validated on"
@@ -157,7 +158,7 @@ def test_rows_without_labels_are_never_drawn_as_labelled(rng):
 def test_validation_leaves_four_fifths_to_train_on(rng):
     """A folder of 60 labelled photographs must not lose them all to a default made for thousands."""
     label = np.array([0, 1, 2] * 20 + [NO_LABEL] * 60)
-    rows = Rows(rng.integers(0, 255, [120, 2, 2, 1]).astype(np.uint8), label)
+    rows = Examples(rng.integers(0, 255, [120, 2, 2, 1]).astype(np.uint8), label)
     drawn = split.draw(Source(rows, rows), load.Config(labels_per_class=0, num_validation=100))
     assert len(drawn["validation"]) == 12
     assert len(drawn["labelled"]) == 48

@@ -9,7 +9,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tests.data.test_tfds import make
-from tfvae.data import examples, ingest, ingest_tfds, load, manifest
+from tfvae.data import ingest, ingest_tfds, load, manifest, reshard
 
 tfds = pytest.importorskip("tensorflow_datasets")
 
@@ -139,13 +139,13 @@ def test_examples_of_a_pipeline_are_shards_again(photos, tmp_path):
             for record in reversed([_handed(record) for record in records]):
                 writer.write(record)
         files[f"{shard.split}-{shard.stream}"] = [path]
-    made = examples.to_shards(files, tmp_path / "again", described)
+    made = reshard.to_shards(files, tmp_path / "again", described)
     assert made.counts == described.counts
     ours, theirs = (load.load(load.Config(source="shards", path=str(tmp_path / name), labels_per_class=0))
                     for name in ("again", "shards"))  # fmt: skip
     assert _rows(ours.train) == _rows(theirs.train)
     assert ours.class_names == ("cat", "dog")
-    assert examples.to_shards(files, tmp_path / "again", described) == made
+    assert reshard.to_shards(files, tmp_path / "again", described) == made
 
 
 def _handed(record):
@@ -165,8 +165,8 @@ def test_a_file_that_is_no_example_is_named(photos, tmp_path):
     described = quietly(photos, tmp_path / "shards")
     (tmp_path / "bad.gz").write_bytes(gzip.compress(b"no record, but long enough to have a header"))
     with pytest.raises(ValueError, match=r"bad.gz is no TFRecord file"):
-        examples.to_shards({"train-labelled": [tmp_path / "bad.gz"]}, tmp_path / "again", described)
+        reshard.to_shards({"train-labelled": [tmp_path / "bad.gz"]}, tmp_path / "again", described)
     (tmp_path / "cut.gz").write_bytes(gzip.compress(b""))
     with pytest.raises(ValueError, match=r"The examples should be {.*, there are {'train-labelled': 0}"):
-        examples.to_shards({"train-labelled": [tmp_path / "cut.gz"]}, tmp_path / "again", described)
+        reshard.to_shards({"train-labelled": [tmp_path / "cut.gz"]}, tmp_path / "again", described)
     assert not (tmp_path / "again").exists()

@@ -11,7 +11,7 @@ from scipy.stats import multivariate_normal
 
 from tfvae.capabilities import Capability
 from tfvae.data import load
-from tfvae.data.rows import Rows
+from tfvae.data.examples import Examples
 from tfvae.models import adgm, vae
 from tfvae.networks import mlp
 from tfvae.probability import noise
@@ -24,7 +24,7 @@ class PlainData:
 
     def __init__(self, points, label=None):
         label = np.zeros(len(points), np.int64) if label is None else np.asarray(label, np.int64)
-        self.test = self.train = self.labelled = self.validation = Rows(np.asarray(points, np.float32), label)
+        self.test = self.train = self.labelled = self.validation = Examples(np.asarray(points, np.float32), label)
         self.class_names = tuple(str(k) for k in range(label.max(initial=0) + 1))
         self.transform = types.SimpleNamespace(
             raw_shape=self.test.image.shape[1:], config=types.SimpleNamespace(noise="none", scale="raw")

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfvae.capabilities import Capability
 from tfvae.data.captions import Vocabulary
-from tfvae.data.rows import Rows
+from tfvae.data.examples import Examples
 from tfvae.evaluation import captioning, figures
 from tfvae.heads import caption
 
@@ -94,7 +94,7 @@ def data():
     image = np.zeros([6, 2, 2, 1], np.uint8)
     image[::2] = 255
     texts = tuple(("bright", "so bright") if i % 2 == 0 else ("dark",) for i in range(6))
-    rows = Rows(image, np.full(6, -1, np.int64), texts)
+    rows = Examples(image, np.full(6, -1, np.int64), caption=texts)
     return types.SimpleNamespace(
         test=rows, vocabulary=VOCABULARY, observe=lambda rows, seed=None: rows.image.astype(np.float32) / 255
     )
@@ -137,6 +137,6 @@ def test_dollars_in_captions_are_no_mathematics():
 
 
 def test_rows_without_captions_are_left_out_or_told(data):
-    bare = Rows(data.test.image, data.test.label)
+    bare = Examples(data.test.image, data.test.label)
     with pytest.raises(ValueError, match="No row has a caption"):
         captioning.evaluate(Teller(), data, bare)

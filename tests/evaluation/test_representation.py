@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tfvae.data import load, transforms
-from tfvae.data.rows import Rows
+from tfvae.data.examples import Examples
 from tfvae.evaluation import baselines, convnet, representation
 from tfvae.networks import dgdn, mlp
 
@@ -46,7 +46,7 @@ def test_settings_are_chosen_on_validation_rows(rng):
 
 
 def test_no_labels_to_learn_from_are_told(small_vae, digits):
-    bare = dataclasses.replace(digits, labelled=Rows(digits.labelled.image[:0], digits.labelled.label[:0]))
+    bare = dataclasses.replace(digits, labelled=Examples(digits.labelled.image[:0], digits.labelled.label[:0]))
     with pytest.raises(ValueError, match="labelled rows of at least two classes"):
         representation.evaluate(small_vae, bare)
     with pytest.raises(ValueError, match="labelled rows of at least two classes"):
@@ -75,7 +75,7 @@ def test_rivals_learn_the_digits_and_repeat(digits):
 
 def test_rivals_never_see_test_labels(digits):
     rows = digits.test.take(np.arange(100))
-    shuffled = Rows(rows.image, np.roll(rows.label, 1))
+    shuffled = Examples(rows.image, np.roll(rows.label, 1))
     one, two = (baselines.evaluate(digits, part, mlp.Config(hidden=(8,)), limit=100) for part in (rows, shuffled))
     # Predictions are the same, so an error on labels that mean nothing is near guessing.
     assert two["baseline_svm_error"] > 0.7 > one["baseline_svm_error"]

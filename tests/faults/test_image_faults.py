@@ -10,7 +10,11 @@ import pytest
 import tensorflow as tf
 from PIL import Image, PngImagePlugin
 
-from tfvae.data import folder, ingest, records, tfrecord_format
+from tfvae.data import folder, ingest, records
+from tfvae.data.entries import caption as captions
+from tfvae.data.entries import image as images
+from tfvae.data.entries.label import Label
+from tfvae.storage import tfrecord_format
 
 SHAPE = (6, 6, 1)
 
@@ -134,7 +138,8 @@ def test_a_bad_caption_is_repaired_dropped_or_cut_and_counted(tmp_path, survives
         assert described.repairs == {repair: 1}
         assert described.captions == (0 if stored is None else 1)
         file = tmp_path / "shards" / described.shards[0].name
-        written = records.captions(tf.constant([frame.payload for frame in tfrecord_format.frames(file)])).to_list()
+        payloads = tf.constant([frame.payload for frame in tfrecord_format.frames(file)])
+        written = records.parse(payloads, [captions.ENTRY])["caption"].to_list()
         assert [text.decode() for text in written[0]] == ([] if stored is None else [stored])
 
 
@@ -145,9 +150,9 @@ def test_a_png_that_claims_another_size_is_refused_by_its_header(survives):
     lying.features.feature["image"].bytes_list.value[0] = bomb(15_000, rows=100)
     lying = lying.SerializeToString()
     with survives("17 bomb in a shard"):
-        assert "another size" in records.problem(lying, shape, 1, labelled=True)
+        assert "another size" in records.problem(lying, [images.Image(shape=shape), Label(1)], ("image", "label"))
         with pytest.raises(tf.errors.InvalidArgumentError):
-            records.parse(tf.constant([good, lying]), shape)
+            records.parse(tf.constant([good, lying]), [images.Image(shape=shape)])
 
 
 # Fault 50: names and links that lead out of the folder.

@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 
 import tfvae
-from tfvae.bin import errors
+from tfvae.command_line import errors
 from tfvae.configs import vae_digits
 from tfvae.models import vae
 from tfvae.models.base import Objective

@@ -106,12 +106,12 @@ def test_the_divergence_of_classes_is_jensen_shannons(rng):
 def test_sources_that_do_not_fit_are_told(photos, tmp_path):
     ingest.ingest(photos, tmp_path / "shards", report=lambda text: None)
     with pytest.raises(ValueError, match=r"the model takes \(9, 9, 1\)"):
-        served.sample(tmp_path / "shards", (9, 9, 1), 5)
+        served.sample(tmp_path / "shards", {"image": (9, 9, 1)}, 5)
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="holds no image"):
-        served.sample(tmp_path / "empty", (8, 8, 1), 5)
+        served.sample(tmp_path / "empty", {"image": (8, 8, 1)}, 5)
     with pytest.raises(ValueError, match="cut to squares"):
-        served.sample(photos, (8, 9, 1), 5)
+        served.sample(photos, {"image": (8, 9, 1)}, 5)
 
 
 def test_the_binaries_answer_in_json_and_by_their_exit_code(exported_sdgm, photos, tmp_path):

@@ -50,11 +50,11 @@ def test_transform_gives_what_a_run_reads():
         "label": tf.SparseTensor([[1, 0]], tf.constant([3], tf.int64), [2, 1]),
         "file_name": tf.SparseTensor([[0, 0]], ["x.png"], [2, 1]),
     }
-    outputs = preprocessing.preprocessing_fn(inputs, {"image_shape": [2, 2, 1]})
+    outputs = preprocessing.preprocessing_fn(inputs, {"modalities": {"image": [2, 2, 1]}})
     assert set(outputs) == {"image", "shape", "label"}
     np.testing.assert_array_equal(outputs["label"], [[-1], [3]])
     with pytest.raises(tf.errors.InvalidArgumentError):
-        preprocessing.preprocessing_fn(inputs, {"image_shape": [2, 3, 1]})
+        preprocessing.preprocessing_fn(inputs, {"modalities": {"image": [2, 3, 1]}})
 
 
 def test_the_schema_is_of_the_manifest_and_can_be_curated(settings, tmp_path):

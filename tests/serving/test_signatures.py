@@ -23,7 +23,7 @@ def sdgm():
 def ask(sdgm):
     """(signature, *arguments) -> {name: array} in a graph, as it is served."""
     model, data = sdgm
-    served = signatures.served_endpoints(model, data.transform, data.class_names)
+    served = signatures.served_endpoints(model, data.transforms, data.class_names)
     functions = {
         name: tf.function(endpoint.function, input_signature=endpoint.signature, autograph=False)
         for name, endpoint in served.items()
@@ -66,7 +66,7 @@ def test_every_signature_is_offered_and_classify_is_the_default(ask):
 def test_encode_is_the_default_of_a_model_without_labels():
     config = vae_digits.get_config("tiny")
     data = load.load(config.data)
-    served = signatures.served_endpoints(config.model.build(data.info), data.transform, data.class_names)
+    served = signatures.served_endpoints(config.model.build(data.info), data.transforms, data.class_names)
     assert next(iter(served)) == "encode"
     assert "classify_example" not in served
 
@@ -121,7 +121,7 @@ def test_a_seed_repeats_its_sample_and_another_seed_does_not(ask):
     "name", ["classify", "encode", "reconstruct", "score", "sample", "classify_bytes", "classify_example"]
 )
 def test_no_answer_depends_on_batch_mates(sdgm, ask, name):
-    question = requests.example_requests({name: ask.endpoints[name]}, sdgm[1].validation.image[:3])[0]
+    question = requests.example_requests({name: ask.endpoints[name]}, {"image": sdgm[1].validation.image[:3]})[0]
     arguments = [question.inputs[spec.name] for spec in ask.endpoints[name].signature]
     together = ask(name, *(argument.tolist() if argument.dtype == object else argument for argument in arguments))
     for row in range(3):
@@ -144,7 +144,7 @@ def test_points_are_served_as_they_are():
     transform = transforms.Transform.fit(transforms.Config(scale="raw"), points)
     config = vae.Config(latent_dim=2, network=mlp.Config(hidden=(4,)), likelihood="gaussian")
     model = config.build(DataInfo((2,), 0, 2, 0))
-    served = signatures.served_endpoints(model, transform)
+    served = signatures.served_endpoints(model, {"image": transform})
     assert not [name for name in served if name.endswith("_bytes")]
     got = served["encode"].function(tf.constant(points))["mean"]
     np.testing.assert_allclose(got, model.encode(points).mean(), rtol=1e-5)
@@ -153,7 +153,7 @@ def test_points_are_served_as_they_are():
 def test_wrong_number_of_class_names_is_refused(sdgm):
     model, data = sdgm
     with pytest.raises(ValueError, match="Got 3 class names for a model of 10 classes"):
-        signatures.served_endpoints(model, data.transform, ("a", "b", "c"))
+        signatures.served_endpoints(model, data.transforms, ("a", "b", "c"))
 
 
 def test_score_is_a_bound_on_a_binary_image_of_its_own_seed(sdgm, ask, rows):

@@ -8,11 +8,9 @@ Exit codes: 0 where nothing speaks against the canary, 3 where something does.
 import json
 import sys
 
-from absl import app, flags
+from absl import flags
 
-from tfvae.bin import errors
-from tfvae.evaluation.evaluate import plain
-from tfvae.monitoring import canary
+from tfvae.command_line import command
 
 _STABLE = flags.DEFINE_string("stable", None, "The version that is served.", required=True)
 _CANARY = flags.DEFINE_string("canary", None, "The new one.", required=True)
@@ -22,17 +20,17 @@ _DISAGREEMENT = flags.DEFINE_float("max_disagreement", 0.05, "Share of images wh
 _BOUND_LOSS = flags.DEFINE_float("max_bound_loss", 1.0, "How much lower the mean bound may be, in nats.")
 
 
-@errors.friendly
-def main(argv):
-    del argv
+def main():
+    from tfvae.evaluation.evaluate import plain
+    from tfvae.monitoring import canary
+
     found = canary.compare(_STABLE.value, _CANARY.value, _INPUT.value, _IMAGES.value)
     reasons = canary.refusals(found, _DISAGREEMENT.value, _BOUND_LOSS.value)
     print(json.dumps(plain(found | {"against": reasons})))
     sys.exit(3 if reasons else 0)
 
 
-def run():
-    app.run(main)
+run = command.of(main)
 
 
 if __name__ == "__main__":

@@ -9,12 +9,9 @@ import json
 import sys
 from pathlib import Path
 
-from absl import app, flags
+from absl import flags
 
-from tfvae.bin import errors
-from tfvae.evaluation.evaluate import plain
-from tfvae.monitoring import drift, drift_report
-from tfvae.storage import atomic
+from tfvae.command_line import command
 
 _MODEL = flags.DEFINE_string("model", None, "A version, or a base path whose newest one is taken.", required=True)
 _REFERENCE = flags.DEFINE_string("reference", None, "Shards of the training data.", required=True)
@@ -24,9 +21,11 @@ _IMAGES = flags.DEFINE_integer("images", 500, "At most so many of each are drawn
 _LEVEL = flags.DEFINE_float("level", 0.01, "How often equal data pass for changed, by all tests.", 0.005, 1.0)
 
 
-@errors.friendly
-def main(argv):
-    del argv
+def main():
+    from tfvae.evaluation.evaluate import plain
+    from tfvae.monitoring import drift, drift_report
+    from tfvae.storage import atomic
+
     found = drift.measure(_MODEL.value, _REFERENCE.value, _INPUT.value, _IMAGES.value)
     atomic.write_bytes(Path(_REPORT.value), drift_report.render(found, _LEVEL.value).encode())
     changed = drift.drifted(found, _LEVEL.value)
@@ -36,8 +35,7 @@ def main(argv):
     sys.exit(3 if changed else 0)
 
 
-def run():
-    app.run(main)
+run = command.of(main)
 
 
 if __name__ == "__main__":

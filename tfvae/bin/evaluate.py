@@ -5,14 +5,9 @@ import json
 import shlex
 import sys
 
-from absl import app, flags
+from absl import flags
 
-from tfvae.bin import errors
-from tfvae.evaluation import label_draws, report
-from tfvae.evaluation.evaluate import evaluate, scalars
-from tfvae.run.opening import open_run
-from tfvae.storage import atomic
-from tfvae.training import trainer
+from tfvae.command_line import command
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "A run directory that tfvae-train made.", required=True)
 _SAMPLES = flags.DEFINE_integer("num_samples", 1, "S: errors and captions are averaged over S draws.", lower_bound=1)
@@ -26,6 +21,9 @@ _COMPARE = flags.DEFINE_list("compare", [], "Run directories whose curves are dr
 
 def measured(opened):
     """The metrics of a run, as they are also written to its metrics.json."""
+    from tfvae.evaluation.evaluate import evaluate
+    from tfvae.storage import atomic
+
     chosen = (_SAMPLES.value, _IW_SAMPLES.value, _ROWS.value, _BASELINES.value)
     metrics = evaluate(opened.model, opened.data, None, *chosen, decoding=_DECODING.value)
     atomic.write_json(opened.workdir / "metrics.json", metrics)
@@ -34,26 +32,32 @@ def measured(opened):
 
 def measured_draw(drawn, directory):
     """Trains and measures one label draw; the run itself, which is one of them, needs neither."""
+    from tfvae.run.opening import open_run
+    from tfvae.training import trainer
+
     with contextlib.redirect_stdout(sys.stderr):  # Standard output has one line, the result.
         trainer.train(drawn, directory)
     return measured(open_run(directory))
 
 
-@errors.friendly
-def main(argv):
+def main():
+    from tfvae.evaluation import label_draws, report
+    from tfvae.evaluation.evaluate import scalars
+    from tfvae.run.opening import open_run
+    from tfvae.storage import atomic
+
     opened = experiment, data, model, workdir = open_run(_WORKDIR.value)
     metrics = measured(opened)
     drawn = {n: label_draws.experiment_of(experiment, n) for n in range(_DRAWS.value)}
     results = [metrics if e == experiment else measured_draw(e, workdir / "draws" / str(n)) for n, e in drawn.items()]
     atomic.write_json(workdir / "metrics.json", metrics := metrics | label_draws.summary(results))
-    command, config = shlex.join(["tfvae-evaluate", *sys.argv[1:]]), atomic.read_json(workdir / "config.json")
-    page = report.render(model, data, metrics, workdir, config, _COMPARE.value, command)
+    prompt, config = shlex.join(["tfvae-evaluate", *sys.argv[1:]]), atomic.read_json(workdir / "config.json")
+    page = report.render(model, data, metrics, workdir, config, _COMPARE.value, prompt)
     atomic.write_bytes(workdir / "report.html", page.encode())
     print(json.dumps(scalars(metrics) | label_draws.flat(metrics.get("draws", {}))))
 
 
-def run():
-    app.run(main)
+run = command.of(main)
 
 
 if __name__ == "__main__":

@@ -3,20 +3,19 @@
 import json
 import pathlib
 
-from absl import app, flags, logging
+from absl import flags, logging
 
-from tfvae.bin import errors
-from tfvae.run import opening
-from tfvae.serving import export, models_config
+from tfvae.command_line import command
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.", required=True)
 _OUTPUT = flags.DEFINE_string("output", None, "The model's base path, e.g. savedmodels/sdgm.", required=True)
 _BASE_PATH = flags.DEFINE_string("base_path", "/models", "Where the server sees the directory above --output.")
 
 
-@errors.friendly
-def main(argv):
-    del argv
+def main():
+    from tfvae.run import opening
+    from tfvae.serving import export, models_config
+
     logging.set_verbosity(logging.WARNING)  # TensorFlow tells of every signature how it renamed its weights.
     export.check_output(_OUTPUT.value)
     run = opening.open_run(_WORKDIR.value)
@@ -27,8 +26,7 @@ def main(argv):
     print(export.summary(version))
 
 
-def run():
-    app.run(main)
+run = command.of(main)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,9 @@
 python -m tfvae.bin.ingest --input=photos/ --output=shards/
 """
 
-from absl import app, flags
+from absl import flags
 
-from tfvae.bin import errors
-from tfvae.data import folder, images, ingest, ingest_tfds
+from tfvae.command_line import command
 
 _INPUT = flags.DEFINE_string("input", "", "Folder of images: photos/<class>/*.jpg, metadata.csv, COCO's captions.")
 _TFDS = flags.DEFINE_string("tfds", "", "Instead of --input, a prepared set of TensorFlow Datasets, e.g. mnist.")
@@ -15,8 +14,8 @@ _OUTPUT = flags.DEFINE_string("output", None, "Folder of the shards, which is ma
 _IMAGE_SIZE = flags.DEFINE_integer(
     "image_size", 0, "N: resize the shorter side to N and cut N x N pixels; 0 keeps sizes.", lower_bound=0
 )
-_COLOR_MODE = flags.DEFINE_enum("color_mode", "auto", images.COLOR_MODES, "auto: gray if every image is.")
-_MAX_PIXELS = flags.DEFINE_integer("max_pixels", images.MAX_PIXELS, "Larger images are rejected.", lower_bound=1)
+_COLOR_MODE = flags.DEFINE_enum("color_mode", "auto", ["auto", "gray", "rgb"], "auto: gray if every image is.")
+_MAX_PIXELS = flags.DEFINE_integer("max_pixels", 50_000_000, "Larger images are rejected.", lower_bound=1)
 _VALIDATION_FRACTION = flags.DEFINE_float(
     "validation_fraction", 0.1, "Share of every class for validation, where the metadata name none.", 0.0, 1.0
 )
@@ -29,6 +28,8 @@ _RECORDS_PER_SHARD = flags.DEFINE_integer("records_per_shard", 10_000, "The most
 
 def ingested(spread=map, resume=False):
     """Does what the flags say; `spread` and `resume` as of `tfvae.data.ingest.ingest`."""
+    from tfvae.data import folder, ingest, ingest_tfds
+
     if bool(_INPUT.value) == bool(_TFDS.value):
         raise ValueError("Give either a folder of images, --input, or a set of TensorFlow Datasets, --tfds.")
     sizes = {"records_per_shard": _RECORDS_PER_SHARD.value, "overwrite": _OVERWRITE.value}
@@ -45,14 +46,11 @@ def ingested(spread=map, resume=False):
     return ingest.ingest(_INPUT.value, _OUTPUT.value, config, **sizes, spread=spread, resume=resume)
 
 
-@errors.friendly
-def main(argv):
-    del argv
+def main():
     ingested()
 
 
-def run():
-    app.run(main)
+run = command.of(main)
 
 
 if __name__ == "__main__":

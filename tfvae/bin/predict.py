@@ -5,33 +5,31 @@ python -m tfvae.bin.predict --model=savedmodels/sdgm --input=photos/ --output=pr
 It asks an exported model, and goes on where one that was killed stopped.
 """
 
-from absl import app, flags
+from absl import flags
 
-from tfvae.bin import errors
-from tfvae.serving import predictions
+from tfvae.command_line import command
 
 _MODEL = flags.DEFINE_string("model", None, "A version, or a base path whose newest one is taken.", required=True)
 _INPUT = flags.DEFINE_string("input", None, "A folder of images, or the shards of tfvae-ingest.", required=True)
 _OUTPUT = flags.DEFINE_string("output", None, "Folder of part-<i>-of-<n>.jsonl, which is made.", required=True)
-_ASK = flags.DEFINE_list("ask", [], f"Of {', '.join(predictions.KEPT)}; all that the model has by default.")
-_FORMAT = flags.DEFINE_enum("format", "jsonl", predictions.FORMATS, "tfrecord: tf.Examples.")
+_ASK = flags.DEFINE_list("ask", [], "Of classify, encode, caption; all that the model has by default.")
+_FORMAT = flags.DEFINE_enum("format", "jsonl", ["jsonl", "tfrecord"], "tfrecord: tf.Examples.")
 _ROWS_PER_PART = flags.DEFINE_integer("rows_per_part", 1000, "Images of a folder in a part.", lower_bound=1)
 
 
 def predicted(spread=map):
     """Does what the flags say; `spread` as of `tfvae.serving.predictions.predict`."""
+    from tfvae.serving import predictions
+
     asked = (tuple(_ASK.value), _FORMAT.value, _ROWS_PER_PART.value)
     return predictions.predict(_MODEL.value, _INPUT.value, _OUTPUT.value, *asked, spread=spread)
 
 
-@errors.friendly
-def main(argv):
-    del argv
+def main():
     predicted()
 
 
-def run():
-    app.run(main)
+run = command.of(main)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,9 @@
 python -m tfvae.bin.reproduce --table=adgm-moons --budget=small [--draws=3] [--data_dir=...] [--output=tools/results]
 """
 
-from absl import app, flags, logging
+from absl import flags, logging
 
-from tfvae.bin.errors import friendly
-from tfvae.reproduction import results
-from tfvae.reproduction.reproduce import reproduce
+from tfvae.command_line import command
 from tfvae.reproduction.tables import BUDGETS, TABLES
 
 _TABLE = flags.DEFINE_enum("table", None, sorted(TABLES), "Which table or figure.", required=True)
@@ -20,18 +18,17 @@ _DRAWS = flags.DEFINE_integer("draws", 3, "Draws of labels, initialisation and n
 _OUTPUT = flags.DEFINE_string("output", "tools/results", "Where the JSON and the figures are written.")
 
 
-@friendly
-def main(argv):
-    del argv
+def main():
+    from tfvae.reproduction import results
+    from tfvae.reproduction.reproduce import reproduce
+
     logging.set_verbosity(logging.INFO)
     name = _TABLE.value
     result = reproduce(name, TABLES[name], _BUDGET.value, _WORKDIR.value, _OUTPUT.value, _DRAWS.value, _DATA_DIR.value)
     print(results.text(result))
 
 
-def run():
-    """The console script."""
-    app.run(main)
+run = command.of(main)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,9 @@
 import math
 from pathlib import Path
 
-from absl import app, flags
+from absl import flags
 
-from tfvae.bin import errors
-from tfvae.evaluation import captioning, generation
-from tfvae.run.opening import open_run
-from tfvae.storage import atomic
+from tfvae.command_line import command
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "A run directory that tfvae-train made.", required=True)
 _OUTPUT = flags.DEFINE_string("output", None, "The PNG file to write.", required=True)
@@ -33,9 +30,11 @@ def class_of(label, class_names):
     raise ValueError(f"`--label` must be one of {', '.join(map(str, class_names))} or a number, got {label!r}.")
 
 
-@errors.friendly
-def main(argv):
-    del argv
+def main():
+    from tfvae.evaluation import captioning, generation
+    from tfvae.run.opening import open_run
+    from tfvae.storage import atomic
+
     if not Path(_OUTPUT.value).parent.is_dir():
         raise ValueError(f"There is no folder {Path(_OUTPUT.value).parent} for `--output`; make it first.")
     run = open_run(_WORKDIR.value)
@@ -49,8 +48,7 @@ def main(argv):
     print(f"{len(images)} images in {_OUTPUT.value}")
 
 
-def run():
-    app.run(main)
+run = command.of(main)
 
 
 if __name__ == "__main__":

@@ -1,33 +1,30 @@
 """Trains a preset in a run directory, or goes on with what is there.
 
-python -m tfvae.bin.train --config=tfvae/configs/sdgm_digits.py --workdir=runs/sdgm [--config.data.labels_per_class=10]
+python -m tfvae.bin.train --config=sdgm_digits --workdir=runs/sdgm [--config.data.labels_per_class=10]
 """
 
 import json
 
-from absl import app, flags
+from absl import flags
 from ml_collections import config_flags
 
-from tfvae.bin.errors import friendly, parse_flags
-from tfvae.training import trainer
+from tfvae.command_line import command
 
 _CONFIG = config_flags.DEFINE_config_file(
-    "config", lock_config=True, help_string="Preset, e.g. tfvae/configs/sdgm_digits.py, or with `:tiny` behind it."
+    "config", lock_config=True, help_string="Preset by its name or path, e.g. sdgm_digits, or with `:tiny` behind it."
 )
 _WORKDIR = flags.DEFINE_string("workdir", None, "Where checkpoints, metrics and config.json go.", required=True)
 
 
-@friendly
-def main(argv):
-    del argv
+def main():
+    from tfvae.training import trainer
+
     if _CONFIG.value is None:
-        raise app.UsageError("Name a preset: --config=tfvae/configs/sdgm_digits.py.")
+        raise ValueError("Name a preset: `--config=sdgm_digits`, or the path of your own.")
     print(json.dumps(trainer.train(_CONFIG.value, workdir=_WORKDIR.value)))
 
 
-def run():
-    """The console script."""
-    app.run(main, flags_parser=parse_flags)
+run = command.of(main)
 
 
 if __name__ == "__main__":

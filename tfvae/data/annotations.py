@@ -14,7 +14,10 @@ import json
 import re
 from pathlib import Path
 
+from tfvae.batch import CAPTION
 from tfvae.data import metadata
+from tfvae.data.entries.caption import cleaned
+from tfvae.data.metadata import Annotation
 
 _COCO = re.compile(r"captions_([a-z]+)\w*\.json")
 _TOKENS = re.compile(r"(?!.*lemma).*\.token(\.txt)?")  # Flickr's lemmas are the same captions once more.
@@ -34,7 +37,7 @@ def read(path):
         path: of a file whose name `is_annotation`.
 
     Returns:
-        As `tfvae.data.metadata.read`: a list of `metadata.Row`, several of them for one image where it has several
+        As `tfvae.data.metadata.read`: a list of `Annotation`, several of them for one image where it has several
         captions, and a Counter of repairs.
 
     Raises:
@@ -45,7 +48,7 @@ def read(path):
     name = path.name.lower()
     if match := _SPLIT_LIST.fullmatch(name):
         split = metadata.split_name(match[1])
-        return [metadata.Row(line.strip(), split=split) for line in content.splitlines() if line.strip()], repairs
+        return [Annotation(line.strip(), split=split) for line in content.splitlines() if line.strip()], repairs
     form = _coco if _COCO.fullmatch(name) else _karpathy if _KARPATHY.fullmatch(name) else _tokens
     return form(path, content, repairs), repairs
 
@@ -61,7 +64,7 @@ def _coco(path, content, repairs):
             "`annotations` with `image_id` and `caption`."
         ) from None
     split = metadata.split_name(_COCO.fullmatch(path.name.lower())[1])
-    rows = [metadata.Row(name, split=split) for name in names.values()]
+    rows = [Annotation(name, split=split) for name in names.values()]
     for image, caption in said:
         if image not in names:
             raise ValueError(f"{path} has a caption of image {image!r}, which is not among its `images`.")
@@ -79,7 +82,7 @@ def _karpathy(path, content, repairs):
             split = "train" if image["split"] == "restval" else metadata.split_name(image["split"])
             if split is None:
                 raise ValueError(f"the split {image['split']!r} is none of train, restval, val and test")
-            rows.append(metadata.Row(str(image["filename"]), split=split))
+            rows.append(Annotation(str(image["filename"]), split=split))
             for sentence in image["sentences"]:
                 rows += _row(str(image["filename"]), sentence["raw"], repairs)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -103,5 +106,5 @@ def _tokens(path, content, repairs):
 
 
 def _row(name, caption, repairs):
-    text = metadata.clean_caption(caption, repairs)
-    return [metadata.Row(name, captions=(text,))] if text else [metadata.Row(name)]
+    text = cleaned(caption, repairs)
+    return [Annotation(name, {CAPTION: (text,)})] if text else [Annotation(name)]

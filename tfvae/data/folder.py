@@ -1,9 +1,11 @@
 """A folder of images as a user keeps it: which images it holds, what is known of each, which cannot be used and why.
 
     photos/<class>/*.jpg         labelled by the name of the folder
-    photos/unlabelled/*.jpg      bare, as is every image at the top that no metadata row names
+    photos/unlabelled/*.jpg      unlabelled, as is every image at the top that no metadata row names
     photos/<split>/<class>/...   `train`, `validation` and `test` folders set the split
-    photos/metadata.csv          or .jsonl: `file_name` and any of `label`, `caption`, `tags`, `pair`, `split`
+    photos/image/<...>/a.png     and photos/image_<name>/<...>/a.png: images of one example, of several modalities
+    photos/metadata.csv          or .jsonl: `file_name` and any of `label`, `caption`, `tags`, `factors.<name>`,
+                                 `split`, `pair` and `image_<name>`
     photos/captions_*.json       captions of COCO, photos/*.token.txt of Flickr with its lists of splits, and
                                  photos/dataset_*.json of Karpathy & Li: beside them a folder names no class
 
@@ -16,14 +18,17 @@ import functools
 import hashlib
 import os
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfvae.data import annotations, images, metadata
-from tfvae.data.rows import NO_LABEL, Rows
+from tfvae import batch as batches
+from tfvae.data import annotations, entries, images, metadata
+from tfvae.data.columns import partial
+from tfvae.data.entries.label import NO_LABEL
+from tfvae.data.examples import Examples
 
-BARE_FOLDERS = ("unlabelled", "unlabeled")
+UNLABELLED_FOLDERS = ("unlabelled", "unlabeled")
 SPLITS = ("train", "validation", "test")
 _CHECKED_AT_ONCE = 200  # Files that one call checks, wherever it runs.
 
@@ -68,18 +73,30 @@ class Config:
 
 
 class Item(NamedTuple):
-    """One usable image.
+    """One usable example.
 
-    file: its path below the folder, with forward slashes.
-    label: index of its class, `NO_LABEL` for a bare one.
+    files: modality -> path below the folder, with forward slashes.
+    split: `train`, `validation` or `test`.
+    values: entry -> value as it is stored, of the entries that it has.
     """
 
-    file: str
-    label: int
+    files: dict[str, str]
     split: str
-    captions: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-    pair: str | None = None
+    values: dict[str, Any]
+
+    @property
+    def file(self):
+        """Of the first image that it has."""
+        return next(iter(self.files.values()))
+
+    @property
+    def label(self):
+        """Index of its class, `NO_LABEL` for none."""
+        return self.values.get(batches.LABEL, NO_LABEL)
+
+    def has(self, names):
+        """Whether it has all of these entries."""
+        return all(name in self.files or name in self.values for name in names)
 
 
 class Reject(NamedTuple):
@@ -92,34 +109,44 @@ class Reject(NamedTuple):
 class Folder(NamedTuple):
     """What a folder was found to hold.
 
-    image_shape: (H, W, C) of every image once it is read by `pixels`.
+    shapes: modality -> (H, W, C) of every such image once it is read by `pixels`, the first one first.
     repairs: what was done to captions -> how often.
+    names: entry -> what its numbers or places are called, `label` apart.
     """
 
     root: Path
     items: list[Item]
     class_names: tuple[str, ...]
-    image_shape: tuple[int, int, int]
+    shapes: dict[str, tuple[int, int, int]]
     rejects: list[Reject]
     repairs: dict[str, int]
     config: Config
+    names: dict[str, tuple[str, ...]]
 
-    def pixels(self, item):
-        """uint8 [H, W, C] of one item.
+    @property
+    def image_shape(self):
+        """(H, W, C) of the first image of every example."""
+        return self.shapes[batches.IMAGE]
+
+    def stream(self, item):
+        """The richest stream that an item can be a row of."""
+        of_data = batches.streams(tuple(self.shapes))
+        return next(stream for stream, needed in of_data.items() if item.has(needed))
+
+    def pixels(self, item, name=batches.IMAGE):
+        """uint8 [H, W, C] of one image of an item.
 
         Raises:
             ValueError: if the file is no longer what it was when the folder was surveyed.
         """
+        file, shape = item.files[name], self.shapes[name]
         try:
-            image = images.read(
-                self.root / item.file, self.config.image_size, self.image_shape[-1] == 1, self.config.max_pixels
-            )
+            image = images.read(self.root / file, self.config.image_size, shape[-1] == 1, self.config.max_pixels)
         except (images.BadImage, OSError) as error:
-            raise ValueError(f"{item.file} changed while the folder was read: {error}. Start again.") from error
-        if image.shape != self.image_shape:
+            raise ValueError(f"{file} changed while the folder was read: {error}. Start again.") from error
+        if image.shape != shape:
             raise ValueError(
-                f"{item.file} changed while the folder was read: it is {image.shape} now, not {self.image_shape}. "
-                "Start again."
+                f"{file} changed while the folder was read: it is {image.shape} now, not {shape}. Start again."
             )
         return image
 
@@ -158,10 +185,12 @@ def survey(path, config=None, spread=map):
         rejects += bad
     if not looks:
         raise ValueError(f"{path} holds no usable image. {_first_reasons(rejects)}")
-    image_shape = (*_common_size(looks, config), _channels(looks, config))
+    groups = _groups(looks, rows)
+    shapes = _shapes(groups, looks, config)
     name_classes = not any(annotations.is_annotation(os.path.basename(table)) for table in tables)
-    items, class_names = _items(list(looks), rows, config, rejects, name_classes)
-    return Folder(root, items, class_names, image_shape, sorted(rejects), dict(repairs), config)
+    items, names = _items(groups, rows, config, rejects, name_classes)
+    class_names = names.pop(batches.LABEL)
+    return Folder(root, items, class_names, shapes, sorted(rejects), dict(repairs), config, names)
 
 
 def _checked(root, config, files):
@@ -205,7 +234,7 @@ def _scan(root):
 
 
 def _read_tables(root, tables, files, rejects):
-    """{file: metadata.Row} of all metadata files; rows that name no file of the folder are rejected."""
+    """{file: Annotation} of all metadata files; rows that name no file of the folder are rejected."""
     known, rows, repairs = set(files), {}, collections.Counter()
     for table in tables:
         loose = annotations.is_annotation(os.path.basename(table))
@@ -214,17 +243,31 @@ def _read_tables(root, tables, files, rejects):
         named = _by_name(files) if loose else {}
         missing = []
         for row in found:
-            name = row.file_name.replace("\\", "/")
-            file = os.path.normpath(os.path.join(os.path.dirname(table), name)).replace(os.sep, "/")
-            file = file if file in known else named.get(os.path.basename(name), file)
-            if os.path.isabs(name) or file == ".." or file.startswith("../"):
+            paths = {name: _path(table, file, known, named) for name, file in row.further.items()}
+            file = _path(table, row.file_name, known, named)
+            outside = [path for path in (file, *paths.values()) if _leads_out(path)]
+            if outside:
                 rejects.append(Reject(row.file_name, f"{table} names a file outside of the folder"))
-            elif file not in known:
-                missing.append(file)
-            else:
-                _add_row(rows, file, row, rejects)
+                continue
+            missing += [path for path in dict.fromkeys((file, *paths.values())) if path not in known]
+            there = {name: path for name, path in paths.items() if path in known}
+            # What is said of an example whose first image is missing holds for its other one.
+            file = file if file in known else next(iter(there.values()), None)
+            if file is not None:
+                _add_row(rows, file, row._replace(further=there), rejects)
         rejects += _missing(table, list(dict.fromkeys(missing)), each=not loose)
     return rows, repairs
+
+
+def _path(table, name, known, named):
+    """The path below the root of a file that a table names."""
+    name = name.replace("\\", "/")
+    file = os.path.normpath(os.path.join(os.path.dirname(table), name)).replace(os.sep, "/")
+    return file if file in known else named.get(os.path.basename(name), file)
+
+
+def _leads_out(path):
+    return os.path.isabs(path) or path == ".." or path.startswith("../")
 
 
 def _by_name(files):
@@ -247,59 +290,190 @@ def _add_row(rows, file, row, rejects):
         rejects.append(Reject(file, f"a metadata row is left out: {error}"))
 
 
-def _items(files, rows, config, rejects, name_classes):
-    """Items with a split for each, and the class names; `name_classes` is whether folders name any."""
-    # Where metadata gives labels, an image's own row decides, and an empty label is none; folders name the others.
-    of_table = any(row.label is not None for row in rows.values())
-    drafts = []
+def _groups(files, rows):
+    """[{modality: file}] of all usable files: those that tables or folders put together, and every other one alone.
+
+    Raises:
+        ValueError: for a file that belongs to two examples.
+    """
+    groups = {}
+    for file, row in rows.items():
+        if row.further:
+            first = {} if file in row.further.values() else {batches.IMAGE: file}
+            groups[file] = first | row.further
+    groups |= _of_modality_folders([file for file in files if file not in rows or not rows[file].further])
+    taken = {}
+    for group in groups.values():
+        for file in group.values():
+            if file in taken and taken[file] != set(group.values()):
+                raise ValueError(
+                    f"{file} belongs to two examples, {sorted(taken[file])} and {sorted(group.values())}: a pair names "
+                    "two files, and a file one pair."
+                )
+            taken[file] = set(group.values())
+    # A pair that both of its files name is one.
+    whole = {tuple(sorted(group.values())): group for group in groups.values()}.values()
+    usable = [{name: group[name] for name in sorted(group) if group[name] in files} for group in whole]
+    alone = [{batches.IMAGE: file} for file in files if file not in taken]
+    return sorted((group for group in [*usable, *alone] if group), key=lambda group: next(iter(group.values())))
+
+
+def _of_modality_folders(files):
+    """{path without the modality's folder and the suffix: {modality: file}}, where there are several such folders."""
+    found = collections.defaultdict(dict)
     for file in files:
-        split, label = _of_folders(file)
-        label = label if name_classes else None
-        row = rows.get(file, metadata.Row(file))
-        label = row.label if of_table and file in rows else label
-        drafts.append((file, label, row.split or split, row))
-    names = {label for _, label, _, _ in drafts if label is not None}
-    if len(names) == 1 and not of_table and any(row.captions for *_, row in drafts):
-        # One folder for all images of a set with captions, such as `images/`, is no class.
-        names, drafts = set(), [(file, None, split, row) for file, _, split, row in drafts]
-    class_names = _sorted_names(names)
-    if class_names:
-        for file, label, split, row in drafts:
-            if not _can_be_compared(label, row) and split in ("validation", "test"):
-                rejects.append(Reject(file, f"of the split {split!r}, but without a label or caption to compare with"))
-        drafts = [draft for draft in drafts if _can_be_compared(draft[1], draft[3]) or draft[2] in (None, "train")]
-    splits = _draw_splits(drafts, bool(class_names), config)
-    index = {name: i for i, name in enumerate(class_names)}
-    return [
-        Item(file, index.get(label, NO_LABEL), splits[file], row.captions, row.tags, row.pair)
-        for file, label, _, row in drafts
-    ], class_names  # fmt: skip
+        modality, key = _modality(file)
+        if modality:
+            if modality in found[key]:
+                raise ValueError(f"{found[key][modality]} and {file} differ in their suffix alone: keep one of them.")
+            found[key][modality] = file
+    modalities = {modality for group in found.values() for modality in group}
+    return found if batches.IMAGE in modalities and len(modalities) > 1 else {}
 
 
-def _of_folders(file):
+def _modality(file):
+    """(modality, the rest of the path without its suffix) of a file in a folder called so, or (None, "")."""
+    path = PurePosixPath(file)
+    split = metadata.split_name(path.parts[0]) if len(path.parts) > 1 else None
+    place = 1 if split else 0
+    if len(path.parts) < place + 2 or not batches.is_image(path.parts[place]):
+        return None, ""
+    rest = [part for i, part in enumerate(path.with_suffix("").parts) if i != place]
+    return path.parts[place], "/".join(rest)
+
+
+def _shapes(groups, looks, config):
+    """{modality: (H, W, C)}, the first one first."""
+    files = collections.defaultdict(list)
+    for group in groups:
+        for name, file in group.items():
+            files[entries.named(name).name].append(file)
+    if batches.IMAGE not in files:
+        raise ValueError(f"Every example lacks its first image, there are only {sorted(files)}. Name one `image`.")
+    of_modality = {name: {file: looks[file] for file in files[name]} for name in sorted(files)}
+    return {
+        name: (*_common_size(found, config, name if len(files) > 1 else ""), _channels(found, config))
+        for name, found in of_modality.items()
+    }
+
+
+def _items(groups, rows, config, rejects, name_classes):
+    """(items with a split for each, names of their entries' numbers or places)."""
+    modalities = {name for group in groups for name in group}
+    in_folders = len(modalities) > 1 and bool(_of_modality_folders([f for group in groups for f in group.values()]))
+    # Where metadata gives labels, an image's own row decides, and an empty label is none; folders name the others.
+    of_table = any(batches.LABEL in row.values for row in rows.values())
+    drafts = []
+    for group in groups:
+        file = next(iter(group.values()))
+        split, label = _of_folders(file, in_folders)
+        row = _annotation_of(group, rows, rejects)
+        values = dict(row.values) if row else {}
+        if not (of_table and row) and label is not None and name_classes:
+            values.setdefault(batches.LABEL, label)
+        drafts.append(_Draft(group, values, row.split if row and row.split else split))
+    drafts = _without_a_class_of_all(drafts, of_table)
+    has_labels = any(batches.LABEL in draft.values for draft in drafts)
+    drafts = [draft for draft in drafts if _can_be_held_out(draft, modalities, has_labels, rejects)]
+    splits = _draw_splits(drafts, modalities, has_labels, config)
+    stored, names = _stored([draft.values for draft in drafts])
+    return [Item(draft.files, splits[draft.file], of) for draft, of in zip(drafts, stored, strict=True)], names
+
+
+class _Draft(NamedTuple):
+    """An example on its way to an `Item`: values as they are annotated, the split as the user gives it."""
+
+    files: dict[str, str]
+    values: dict[str, Any]
+    split: str | None
+
+    @property
+    def file(self):
+        return next(iter(self.files.values()))
+
+    def is_judged(self, modalities):
+        """Whether a model can be judged by it: it has all of several images, or an entry that is judged."""
+        if len(modalities) > 1:
+            return len(self.files) == len(modalities)
+        return any(entries.named(name).judged for name in self.values)
+
+
+def _annotation_of(group, rows, rejects):
+    """What tables say of an example, whichever of its files they name; None for nothing."""
+    found = [rows[file] for file in group.values() if file in rows]
+    merged = found[0] if found else None
+    for other in found[1:]:
+        try:
+            merged = merged._replace(further={}).merge(other._replace(further={}))
+        except ValueError as error:
+            rejects.append(Reject(next(iter(group.values())), f"a metadata row is left out: {error}"))
+    return merged
+
+
+def _without_a_class_of_all(drafts, of_table):
+    """One folder for all images of a set with captions, such as `images/`, is no class."""
+    names = {draft.values[batches.LABEL] for draft in drafts if batches.LABEL in draft.values}
+    if len(names) != 1 or of_table or not any(batches.CAPTION in draft.values for draft in drafts):
+        return drafts
+    return [draft._replace(values=_but(draft.values, batches.LABEL)) for draft in drafts]
+
+
+def _but(values, name):
+    return {other: value for other, value in values.items() if other != name}
+
+
+def _can_be_held_out(draft, modalities, has_labels, rejects):
+    """Whether an example may keep its split; those that a model cannot be judged by are for training alone."""
+    if draft.split in (None, "train") or draft.is_judged(modalities):
+        return True
+    if len(modalities) > 1:
+        rejects.append(Reject(draft.file, f"of the split {draft.split!r}, but without its other image"))
+        return False
+    if has_labels:
+        rejects.append(
+            Reject(draft.file, f"of the split {draft.split!r}, but without a label or caption to compare with")
+        )
+    return not has_labels
+
+
+def _stored(values):
+    """(values as they are stored, names) of all examples."""
+    stored, names = [dict(of) for of in values], {batches.LABEL: ()}
+    for name in dict.fromkeys(name for of in values for name in of):
+        numbered, of_entry = entries.named(name).numbered([of.get(name) for of in values])
+        if of_entry:
+            names[name] = of_entry
+        for of, value in zip(stored, numbered, strict=True):
+            if value is not None:
+                of[name] = value
+    return stored, names
+
+
+def _of_folders(file, in_modalities=False):
     """(split, label) that the folders of a file say, None for what they do not."""
     folders = PurePosixPath(file).parts[:-1]
     split = metadata.split_name(folders[0]) if folders else None
     folders = folders[1:] if split else folders
-    label = folders[0] if folders and folders[0].lower() not in BARE_FOLDERS else None
+    folders = folders[1:] if in_modalities and _modality(file)[0] else folders
+    label = folders[0] if folders and folders[0].lower() not in UNLABELLED_FOLDERS else None
     return split, label
 
 
-def _draw_splits(drafts, has_labels, config):
-    """{file: split}. A draw takes the same share of every class, by a hash of the name, and leaves bare images be.
-
-    Images with captions and no label are a class of their own.
+def _draw_splits(drafts, modalities, has_labels, config):
+    """{file: split}. A draw takes the same share of every class, by a hash of the name, and leaves alone what a model
+    cannot be judged by. Images with captions and no label are a class of their own.
     """
-    splits = {file: split or "train" for file, _, split, _ in drafts}
-    given = {split for _, _, split, _ in drafts}
+    splits = {draft.file: draft.split or "train" for draft in drafts}
+    given = {draft.split for draft in drafts}
     shares = {
         "test": 0.0 if "test" in given else config.test_fraction,
         "validation": 0.0 if "validation" in given else config.validation_fraction,
     }
+    several = len(modalities) > 1
     pools = collections.defaultdict(list)
-    for file, label, split, row in drafts:
-        if split is None and (_can_be_compared(label, row) or not has_labels):
-            pools[label].append(file)
+    for draft in drafts:
+        if draft.split is None and (draft.is_judged(modalities) or not (has_labels or several)):
+            pools[draft.values.get(batches.LABEL)].append(draft.file)
     for pool in pools.values():
         pool.sort(key=lambda file: order_key(config.seed, file))
         start = 0
@@ -311,16 +485,12 @@ def _draw_splits(drafts, has_labels, config):
     return splits
 
 
-def _can_be_compared(label, row):
-    return label is not None or bool(row.captions)
-
-
 def order_key(seed, file):
     """A number that puts files into an arbitrary order, the same on every machine."""
     return hashlib.sha256(f"{seed}/{file}".encode("utf-8", "surrogateescape")).digest()
 
 
-def _common_size(looks, config):
+def _common_size(looks, config, name=""):
     if config.image_size:
         return config.image_size, config.image_size
     sizes = collections.Counter(look.size for look in looks.values())
@@ -329,8 +499,9 @@ def _common_size(looks, config):
         more = f" and {len(sizes) - 5} more" if len(sizes) > 5 else ""
         smallest = min(min(size) for size in sizes)
         raise ValueError(
-            f"The images have {len(sizes)} sizes: {listed}{more}. Give one size for all, for example "
-            f"`--image_size={smallest}` to ingest, or `--config.data.image_size={smallest}` to train on the folder."
+            f"The images{f' of `{name}`' if name else ''} have {len(sizes)} sizes: {listed}{more}. Give one size for "
+            f"all, for example `--image_size={smallest}` to ingest, or `--config.data.image_size={smallest}` to train "
+            f"on the folder{'; or are some files of two modalities in the place of each other?' if name else '.'}"
         )
     return next(iter(sizes))
 
@@ -339,13 +510,6 @@ def _channels(looks, config):
     if config.color_mode == "auto":
         return 1 if all(look.gray for look in looks.values()) else 3
     return 1 if config.color_mode == "gray" else 3
-
-
-def _sorted_names(names):
-    """Class names in the order of their indices: by number where all are numbers."""
-    if all(name.isdecimal() for name in names):
-        return tuple(sorted(names, key=lambda name: (int(name), name)))
-    return tuple(sorted(names))
 
 
 def stays_inside(root, path):
@@ -380,12 +544,14 @@ def _summary(folder):
         lines.append(f"{name:<{width}}" + "".join(f"{counts[label, split]:>12}" for split in SPLITS))
     totals = [sum(num for (_, of), num in counts.items() if of == split) for split in SPLITS]
     lines.append(f"{'total':<{width}}" + "".join(f"{num:>12}" for num in totals))
-    height, wide, channels = folder.image_shape
-    lines.append(f"images are {wide} x {height}, {'gray' if channels == 1 else 'colour'}")
-    captions = sum(len(item.captions) for item in folder.items)
-    if captions or folder.repairs:
-        repairs = "".join(f", {what}: {num}" for what, num in sorted(folder.repairs.items()))
-        lines.append(f"captions: {captions}{repairs}")
+    for name, (height, wide, channels) in folder.shapes.items():
+        said = f"images are {wide} x {height}, {'gray' if channels == 1 else 'colour'}"
+        lines.append(said if len(folder.shapes) == 1 else f"{name}: {_count(folder, name)}, {said}")
+    if len(folder.shapes) > 1:
+        whole = sum(len(item.files) == len(folder.shapes) for item in folder.items)
+        lines.append(f"with all of their images: {whole}; the others are for training alone")
+    for name in entries.kinds():
+        lines += _said(folder, name)
     lines.append(f"rejected: {len(folder.rejects)}")
     lines += [f"  {reject.file}: {reject.reason}" for reject in folder.rejects[:20]]
     if len(folder.rejects) > 20:
@@ -393,16 +559,42 @@ def _summary(folder):
     return printable("\n".join(lines))
 
 
+def _count(folder, name):
+    return sum(name in item.files for item in folder.items)
+
+
+def _said(folder, name):
+    """The line about one kind of entry, with what was done to its values; none where there is nothing to say."""
+    line = entries.named(name).summary([item.values[name] for item in folder.items if name in item.values])
+    repairs = [f"{what}: {num}" for what, num in sorted(folder.repairs.items()) if what.startswith(name)]
+    return [", ".join([line or f"{name}: 0", *repairs])] if line or repairs else []
+
+
 def printable(text):
     """Text with a question mark for what has no UTF-8: file names may hold any bytes."""
     return text.encode("utf-8", "replace").decode()
 
 
-def stack(folder, items):
-    """`Rows` of these items."""
-    image = np.empty((len(items), *folder.image_shape), np.uint8)
-    for i, item in enumerate(items):
-        image[i] = folder.pixels(item)
-    label = np.array([item.label for item in items], np.int64).reshape(-1)
-    captions = tuple(item.captions for item in items) if any(item.captions for item in items) else ()
-    return Rows(image, label, captions)
+def stack(folder, items, names=()):
+    """`Examples` of these items.
+
+    Args:
+        folder: `Folder`.
+        items: some of its items.
+        names: entries that are read beside images, labels and captions.
+    """
+    columns = {name: _images(folder, items, name) for name in folder.shapes}
+    for entry in entries.kinds().values():
+        if not batches.is_image(entry.name) and (entry.always or entry.name in names):
+            columns[entry.name] = entry.named(folder.names.get(entry.name, ())).stack(
+                [item.values.get(entry.name) for item in items]
+            )
+    return Examples(**columns)
+
+
+def _images(folder, items, name):
+    has = np.array([name in item.files for item in items], bool)
+    image = np.empty((int(has.sum()), *folder.shapes[name]), np.uint8)
+    for i, item in enumerate(item for item in items if name in item.files):
+        image[i] = folder.pixels(item, name)
+    return partial(image, has)

@@ -17,7 +17,8 @@ from typing import NamedTuple
 from tfvae import batch as batches
 from tfvae.data import folder as folders
 from tfvae.data import manifest, records
-from tfvae.data.rows import NO_LABEL
+from tfvae.data.entries.label import NO_LABEL
+from tfvae.storage import atomic, record_files
 
 _DONE = ".done"  # Beside a shard that is whole: its `Shard` as JSON.
 _FULL = errno.ENOSPC, errno.EDQUOT, errno.EFBIG
@@ -68,11 +69,12 @@ def ingest(
     parts = [
         part
         for split in folders.SPLITS
-        for stream in manifest.STREAMS
+        for stream in batches.streams(tuple(found.shapes))
         for part in _parts(found, split, stream, records_per_shard)
     ]
     records_of = functools.partial(_serialised, found._replace(items=[], rejects=[]))
-    key = [dataclasses.asdict(found.config), parts, [folders.stamp(found.root / item.file) for item in found.items]]
+    stamps = [folders.stamp(found.root / file) for item in found.items for file in item.files.values()]
+    key = [dataclasses.asdict(found.config), parts, stamps]
     made = write(output, parts, records_of, lambda shards: _manifest(found, shards), spread, resume and digest(key))
     report(f"wrote {sum(made.counts.values())} records in {len(made.shards)} shards ({made.storage}) to {output}")
     return made
@@ -108,7 +110,7 @@ def write(output, parts, records_of, described, spread=map, key=""):
         for done in beside.glob(f"*{_DONE}"):
             done.unlink()
         made = described(shards)
-        _write_text(beside / manifest.NAME, made.to_json())
+        atomic.write_bytes(beside / manifest.NAME, made.to_json().encode())
     return made
 
 
@@ -145,7 +147,7 @@ def _all_or_nothing(output, key=""):
             _remove_others(output, beside)
             beside.mkdir(exist_ok=True)
             yield beside
-            _sync(beside)
+            atomic.sync(beside)
             if output.exists():
                 output.rename(old)
             try:
@@ -154,7 +156,7 @@ def _all_or_nothing(output, key=""):
                 if old.exists():
                     old.rename(output)
                 raise
-            _sync(output.parent)
+            atomic.sync(output.parent)
             shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         raise _write_error(error, output) from error
@@ -201,7 +203,7 @@ def _write_error(error, output):
 
 def _parts(found, split, stream, records_per_shard):
     """The shards of one split and stream, rows in an arbitrary fixed order so that every shard is a fair sample."""
-    items = [item for item in found.items if (item.split, _stream(item)) == (split, stream)]
+    items = [item for item in found.items if (item.split, found.stream(item)) == (split, stream)]
     items.sort(key=lambda item: folders.order_key(f"shard {found.config.seed}", item.file))
     names = shard_names(f"{split}-{stream}", len(items), records_per_shard)
     return [Part(name, tuple(items[first:end])) for name, first, end in names]
@@ -218,10 +220,8 @@ def shard_names(prefix, num_records, records_per_shard):
 
 def _serialised(found, items):
     for item in items:
-        yield records.serialise(
-            found.pixels(item), item.label, captions=item.captions, tags=item.tags, pair=item.pair,
-            file_name=folders.printable(item.file),
-        )  # fmt: skip
+        images = {name: found.pixels(item, name) for name in item.files}
+        yield records.serialise(**images, **item.values, file_name=folders.printable(item.file))
 
 
 def _written(records_of, folder, part):
@@ -229,11 +229,8 @@ def _written(records_of, folder, part):
     path, done = folder / part.name, folder / f"{part.name}{_DONE}"
     if done.exists():
         return manifest.Shard(**json.loads(done.read_text()))
-    num = records.write(path, records_of(part.rows))
-    shard = manifest.describe(path, num)
-    beside = done.with_name(f".{done.name}")
-    _write_text(beside, json.dumps(dataclasses.asdict(shard)))
-    beside.rename(done)
+    shard = manifest.describe(path, record_files.write(path, records_of(part.rows)))
+    atomic.write_json(done, dataclasses.asdict(shard), indent=None)
     return shard
 
 
@@ -249,34 +246,24 @@ def _manifest(found, shards):
             class_counts[found.class_names[item.label]][item.split] += 1
     return manifest.Manifest(
         image_shape=found.image_shape,
+        further_images={name: shape for name, shape in found.shapes.items() if name != batches.IMAGE},
         class_names=found.class_names,
         shards=tuple(shards),
         counts=manifest.count(shards),
         class_counts=class_counts,
-        captions=sum(len(item.captions) for item in found.items),
+        captions=sum(len(item.values.get(batches.CAPTION, ())) for item in found.items),
+        entries=_counted(found.items),
+        names=found.names,
         repairs=found.repairs,
         rejects=tuple(tuple(reject) for reject in found.rejects),
         settings=dataclasses.asdict(found.config),
     )
 
 
-def _stream(item):
-    if item.label != NO_LABEL:
-        return batches.LABELLED
-    return batches.CAPTIONED if item.captions else batches.UNLABELLED
-
-
-def _write_text(path, text):
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync(path):
-    """Waits until a file or folder lies on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _counted(items):
+    """{entry: records that have it} of the entries that the manifest has no field of its own for."""
+    counts = {}
+    for item in items:
+        for name in item.values.keys() - {batches.LABEL, batches.CAPTION}:
+            counts[name] = counts.get(name, 0) + 1
+    return counts

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from tfvae import batch as batches
 from tfvae.data import folder, ingest, manifest, records
-from tfvae.data.rows import NO_LABEL
+from tfvae.data.entries.label import NO_LABEL
 from tfvae.data.sources import tfds
 
 # What TFDS calls a split of ours.
@@ -107,4 +107,4 @@ def _serialised(name, data_dir, image_size, stream, of):
         raise ValueError(f"{name} has rows with and without labels in {of.split}, so that they cannot be told apart.")
     texts = rows.captions or [()] * len(rows)
     for image, label, captions in zip(rows.image, rows.label, texts, strict=True):
-        yield records.serialise(image, int(label), captions=captions)
+        yield records.serialise(image, int(label), caption=captions)

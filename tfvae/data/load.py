@@ -2,20 +2,29 @@
 
 import dataclasses
 import importlib
-import os
 import pkgutil
 
 import numpy as np
 import tensorflow as tf
 
-from tfvae.batch import CAPTIONED, IMAGE, LABEL, LABELLED, UNLABELLED, DataInfo
+from tfvae import batch as batches
+from tfvae.batch import CAPTION, CAPTIONED, IMAGE, LABEL, LABELLED, PAIRED, ROW, UNLABELLED, DataInfo
 from tfvae.data import captions as texts
-from tfvae.data import mixture, more_images, sources, split, transforms
+from tfvae.data import entries, mixture, more_images, sources, split, transforms
 from tfvae.data.captions import Vocabulary
-from tfvae.data.rows import NO_LABEL, Rows, Source
+from tfvae.data.columns import Partial, Stored
+from tfvae.data.entries.label import NO_LABEL
+from tfvae.data.entry import Entry
+from tfvae.data.examples import Examples, Source, Streamed
 from tfvae.probability import noise
 
-_STREAMS = (LABELLED, CAPTIONED, UNLABELLED)
+# Of images that stay in their shards a transform is fitted on that many, spread evenly.
+_FITTED_ON = 10_000
+# A stream of images that would fit into this share of the allowed memory is read into it.
+_MEMORY_SHARE = 4
+
+
+TransformConfig = transforms.Config  # Where `transforms` is a field.
 
 
 @dataclasses.dataclass
@@ -37,15 +46,20 @@ class Config:
         num_validation: training rows set apart for validation; training never sees them.
         labelled_batch: labelled images in a batch; 0 to train without labels.
         captioned_batch: captioned images in a batch, each with one of its captions, drawn anew.
-        unlabelled_batch: bare images in a batch; 0 to train on the labelled and captioned ones alone.
-        labelled_stay_unlabelled: labelled and captioned images are among the bare ones too (as in the authors' code).
-        more_images: a folder of more bare training images, of the same set or another; empty for none.
+        unlabelled_batch: unlabelled images in a batch; 0 to train on the labelled and captioned ones alone.
+        batches: rows in a batch of further streams, such as {"paired": 50, "image_b": 50} or {"tagged": 20}.
+        entries: entries that every stream carries beside its own, such as "factors", or "row" for the numbers of
+            training examples.
+        labelled_stay_unlabelled: labelled and captioned images are among the unlabelled ones too (as in the authors'
+            code), and both images of a pair among those alone.
+        more_images: a folder of more unlabelled training images, of the same set or another; empty for none.
         image_size: images are resized to this square; 0 leaves them.
         color_mode: `auto`, `gray` or `rgb`, for folders.
-        max_memory_bytes: unlabelled shards larger than this are streamed rather than held in memory.
+        max_memory_bytes: of images in memory; those of larger shards are read as they are needed.
         max_pixels: images whose header promises more are refused before they are decoded.
         on_bad_record: `stop` at a damaged record of a shard, or `quarantine` it: skipped, counted, reported.
         transform: from gray levels to observations.
+        transforms: the same of further modalities, by name; those that are not named have `transform`.
         captions: from text to words.
     """
 
@@ -63,6 +77,8 @@ class Config:
     labelled_batch: int = 100
     captioned_batch: int = 0
     unlabelled_batch: int = 100
+    batches: dict[str, int] = dataclasses.field(default_factory=dict)
+    entries: tuple[str, ...] = ()
     labelled_stay_unlabelled: bool = True
     more_images: str = ""
     image_size: int = 0
@@ -71,7 +87,28 @@ class Config:
     max_pixels: int = 50_000_000
     on_bad_record: str = "stop"
     transform: transforms.Config = dataclasses.field(default_factory=transforms.Config)
+    transforms: dict[str, TransformConfig] = dataclasses.field(default_factory=dict)
     captions: texts.Config = dataclasses.field(default_factory=texts.Config)
+
+    def __post_init__(self):
+        # From JSON they come as dicts.
+        self.transforms = {
+            name: of if isinstance(of, TransformConfig) else TransformConfig(**of)
+            for name, of in self.transforms.items()
+        }
+
+    def batch_sizes(self):
+        """Stream -> rows in a batch, 0 for a stream that is not trained on."""
+        return {
+            LABELLED: self.labelled_batch,
+            CAPTIONED: self.captioned_batch,
+            UNLABELLED: self.unlabelled_batch,
+            **self.batches,
+        }
+
+    def transform_of(self, modality):
+        """The config of a modality's transform."""
+        return self.transform if modality == IMAGE else self.transforms.get(modality, self.transform)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,55 +117,78 @@ class Data:
 
     Attributes:
         info: what a model is told.
-        transform: fitted on the training rows.
+        transform: of the first image, fitted on the training rows.
         class_names: one for every label.
         split: what `split.json` holds.
         train: every training row, labelled or not, without validation.
         labelled, captioned, unlabelled: those of each stream.
-        validation, test: held out.
+        validation, test: held out; examples of several images have all of them.
         streams: name -> `mixture.StreamSpec`.
-        num_streamed: rows that are read from files.
+        num_streamed: rows that are read from files, unlabelled ones.
         vocabulary: of the captions; None where the data has none that are trained on.
         words: a name for every entry of word counts; empty for other rows.
+        further: the rows of further streams, such as `paired`.
+        further_transforms: of further images, by name.
     """
 
     info: DataInfo
     transform: transforms.Transform
     class_names: tuple[str, ...]
     split: dict
-    train: Rows
-    labelled: Rows
-    captioned: Rows
-    unlabelled: Rows
-    validation: Rows
-    test: Rows
+    train: Examples
+    labelled: Examples
+    captioned: Examples
+    unlabelled: Examples
+    validation: Examples
+    test: Examples
     streams: dict
     num_streamed: int = 0
     vocabulary: Vocabulary | None = None
     words: tuple[str, ...] = ()
+    further: dict[str, Examples] = dataclasses.field(default_factory=dict)
+    further_transforms: dict[str, transforms.Transform] = dataclasses.field(default_factory=dict)
+
+    @property
+    def transforms(self):
+        """Modality -> its transform, the first one first."""
+        return {IMAGE: self.transform, **self.further_transforms}
+
+    @property
+    def entries(self) -> dict[str, Entry]:
+        """What batches carry, fitted: name -> entry."""
+        return {name: entry for spec in self.streams.values() for name, entry in spec.entries.items()}
 
     @property
     def steps_per_epoch(self):
-        """An epoch is one pass over the bare images; without them, over the captioned or else the labelled ones."""
-        spec = next(self.streams[name] for name in (UNLABELLED, CAPTIONED, LABELLED) if name in self.streams)
-        return max((self.num_streamed if spec.files else len(spec.rows)) // spec.batch_size, 1)
+        """An epoch is one pass over the unlabelled images; without them over the pairs, or else what there is."""
+        order = (UNLABELLED, PAIRED, *reversed(batches.streams(tuple(self.transforms))))
+        spec = next(self.streams[name] for name in order if name in self.streams)
+        return max(spec.num_rows // spec.batch_size, 1)
 
     def training_batches(self, seed, start_step=0, num_replicas=1):
         """An endless dataset whose batch t is a function of (seed, t); see `tfvae.data.mixture`."""
-        return mixture.training_batches(self.streams, self.transform, seed, start_step, num_replicas)
+        return mixture.training_batches(self.streams, self.transforms, seed, start_step, num_replicas)
 
-    def observe(self, rows, seed=None):
-        """Observations of rows as NumPy, [N, *image_shape]; exact without a seed."""
-        return self.transform.observe(rows.image, None if seed is None else noise.seed(seed)).numpy()
+    def observe(self, rows, seed=None, name=IMAGE):
+        """Observations of rows as NumPy, [N, *shape of that image]; exact without a seed."""
+        image = np.asarray(rows[name])
+        return self.transforms[name].observe(image, None if seed is None else noise.seed(seed)).numpy()
 
     def evaluation_batches(self, rows, seed=0, batch_size=200):
         """A finite dataset of one stream with all rows once; noise is a function of (seed, number of the batch)."""
         labelled = bool(len(rows)) and self.info.num_classes > 0 and bool((rows.label != NO_LABEL).all())
-        dataset = tf.data.Dataset.from_tensor_slices((rows.image, rows.label)).batch(batch_size).enumerate()
+        paired = len(self.transforms) > 1
+        stream = PAIRED if paired else LABELLED if labelled else UNLABELLED
+        columns = {name: np.asarray(rows[name]) for name in self.transforms}
+        dataset = tf.data.Dataset.from_tensor_slices((columns, rows.label)).batch(batch_size).enumerate()
 
         def observed(number, row):
-            x = self.transform.observe(row[0], noise.seed(seed, number))
-            return {LABELLED: {IMAGE: x, LABEL: row[1]}} if labelled else {UNLABELLED: {IMAGE: x}}
+            own = noise.seed(seed, number)
+            seen = {
+                name: transform.observe(row[0][name], own if name == IMAGE else noise.fold_in(own, i))
+                for i, (name, transform) in enumerate(self.transforms.items())
+            }
+            return {stream: seen | ({LABEL: row[1]} if labelled and not paired else {})}
 
         return dataset.map(observed).prefetch(2)
 
@@ -144,100 +204,197 @@ def load(config, frozen_split=None):
         ValueError: for an unknown source, a split of other data, and whatever the source, the split or the transform
             refuses.
     """
-    source = _source(config)
+    source = _source(config, frozen_split)
+    modalities = source.train.modalities or (IMAGE,)
+    _check_streams(config, modalities)
     if frozen_split is None:
         frozen_split = split.draw(source, config)
     else:
         split.check(frozen_split, source)
-    parts = {name: source.train.take(np.asarray(frozen_split[name], np.int64)) for name in _STREAMS}
+    kept = np.setdiff1d(np.arange(len(source.train)), frozen_split["validation"])
+    if ROW in config.entries:
+        source = source._replace(train=_numbered(source.train, kept))
+    parts = {name: _part(source, frozen_split.get(name, []), config) for name in batches.streams(modalities)}
     validation = source.validation
     if validation is None:
-        validation = source.train.take(np.asarray(frozen_split["validation"], np.int64))
-    kept = np.setdiff1d(np.arange(len(source.train)), frozen_split["validation"])
+        validation = source.train.take(np.asarray(frozen_split["validation"], np.int64)).in_memory()
     train = source.train.take(kept)
     _check_labels(source)
-    if not len(train):
-        raise ValueError(
-            "No training row is in memory to fit the transform on: every image is unlabelled and streamed. Raise "
-            f"`data.max_memory_bytes`={config.max_memory_bytes}, or give some images labels."
-        )
-    if "transform" in frozen_split:
-        transform = transforms.Transform(config.transform, frozen_split["transform"]).whitened_on(train.image)
-    else:
-        transform = transforms.Transform.fit(config.transform, train.image)
-        frozen_split = {**frozen_split, "transform": transform.state()}
-    vocabulary = _vocabulary(config, parts[CAPTIONED], frozen_split)
-    if vocabulary:
-        frozen_split = {**frozen_split, "vocabulary": list(vocabulary.words)}
-    num_classes = len(source.class_names) or int(source.train.label.max(initial=NO_LABEL)) + 1
-    info = DataInfo(
-        transform.image_shape, num_classes, len(train) + source.num_streamed, len(parts[LABELLED]),
-        vocabulary.words if vocabulary else (), vocabulary.length if vocabulary else 0,
-    )  # fmt: skip
-    names = source.class_names or tuple(str(k) for k in range(num_classes))
-    streams = _streams(config, parts, source, vocabulary)
+    _check_whole(modalities, validation, source.test)
+    fitted = {name: _fitted(config, name, train, frozen_split) for name in modalities}
+    frozen_split = _with_transforms(frozen_split, fitted)
+    carried = _carried(config, modalities, parts, frozen_split)
+    for entry in _entries(carried).values():
+        frozen_split = {**frozen_split, **entry.state()}
+    streams = _streams(config, parts, source, carried)
+    info = _info(source, train, parts, fitted, _entries(carried))
+    names = source.class_names or tuple(str(k) for k in range(info.num_classes))
+    further = {name: rows for name, rows in parts.items() if name not in (LABELLED, CAPTIONED, UNLABELLED)}
     return Data(
-        info, transform, names, frozen_split, train, parts[LABELLED], parts[CAPTIONED], parts[UNLABELLED], validation,
-        source.test, streams, source.num_streamed, vocabulary, source.words,
+        info, fitted[IMAGE], names, frozen_split, train, parts[LABELLED], parts[CAPTIONED], parts[UNLABELLED],
+        validation, source.test, streams, source.streamed.num, _vocabulary(carried), source.words, further,
+        {name: transform for name, transform in fitted.items() if name != IMAGE},
     )  # fmt: skip
 
 
-def _source(config) -> Source:
+def _source(config, frozen_split) -> Source:
     known = sorted(module.name for module in pkgutil.iter_modules(sources.__path__))
     if config.source not in known:
         raise ValueError(f"`data.source` must be one of {known}, got {config.source!r}.")
-    source = importlib.import_module(f"{sources.__name__}.{config.source}").load(config)
+    load_source = importlib.import_module(f"{sources.__name__}.{config.source}").load
+    # A run that began with labelled images in memory goes on with them there: its split belongs to them.
+    began_in_memory = config.source == "shards" and frozen_split is not None and not frozen_split.get("stored")
+    source = load_source(config, stores=False) if began_in_memory else load_source(config)
     return more_images.added(source, config) if config.more_images else source
 
 
-def _vocabulary(config, captioned, frozen_split):
-    """Of the training captions, or as it was when the run began; None where no captions are trained on.
-
-    Raises:
-        ValueError: where there are no captions, or the file of words is another one than when the run began.
-    """
-    if not config.captioned_batch:
-        return None
-    if not len(captioned):
+def _check_streams(config, modalities):
+    """Refuses batches of streams that this data cannot have."""
+    entries.kinds()  # They bring their streams.
+    known = batches.streams(modalities)
+    unknown = [name for name, size in config.batch_sizes().items() if size and name not in known]
+    if unknown:
         raise ValueError(
-            "No training image has a caption. Give some in `metadata.csv` (columns file_name and caption), a COCO "
-            "`captions_*.json` or a Flickr `*.token.txt`, or set `data.captioned_batch=0`."
+            f"`data.batches` names the stream {unknown[0]!r}; with the images {list(modalities)} there are "
+            f"{sorted(known)}."
         )
-    if "vocabulary" not in frozen_split:
-        return texts.build([text for of_image in captioned.captions for text in of_image], config.captions)
-    vocabulary = Vocabulary(tuple(frozen_split["vocabulary"]), config.captions.max_words + 1, config.captions.tokenizer)
-    path = config.captions.vocabulary
-    if path and os.path.exists(path) and texts.build((), config.captions) != vocabulary:
-        raise ValueError(
-            f"`data.captions.vocabulary` {config.captions.vocabulary} has other words than when the run began, so "
-            "that it does not fit the weights. Restore the file, or use a new --workdir."
-        )
-    return vocabulary
 
 
-def _streams(config, parts, source, vocabulary):
-    """The streams whose batch size is not 0."""
-    streams = {}
-    if config.labelled_batch:
-        if not len(parts[LABELLED]):
+def _check_whole(modalities, *held_out):
+    for rows in held_out:
+        lacking = ~rows.has(*modalities) if len(modalities) > 1 else np.zeros(0, bool)
+        if lacking.any():
             raise ValueError(
-                "There are no labelled images. To train without labels set `data.labelled_batch=0`, as a `vae` preset."
+                f"{int(lacking.sum())} examples for validation or the test lack one of the images {list(modalities)}; "
+                "only whole ones can be judged. Move the others to the training examples."
             )
-        streams[LABELLED] = mixture.StreamSpec(parts[LABELLED], config.labelled_batch, label=True)
-    if config.captioned_batch:
-        told = parts[CAPTIONED]
-        ids = texts.stacked(told.captions, vocabulary)
-        streams[CAPTIONED] = mixture.StreamSpec(told, config.captioned_batch, captions=ids)
-    if config.unlabelled_batch:
-        if not len(parts[UNLABELLED]) and not source.streamed:
-            raise ValueError("There are no unlabelled images; set `data.unlabelled_batch=0` to train on labels alone.")
-        rows = parts[UNLABELLED] if len(parts[UNLABELLED]) else parts[LABELLED]
-        streams[UNLABELLED] = mixture.StreamSpec(
-            rows, config.unlabelled_batch, files=source.streamed, num_rows=source.num_streamed
+
+
+def _numbered(train, kept):
+    """With the entry `row`: the place of every example in `Data.train`, −1 for those that validate."""
+    row = np.full(len(train), -1, np.int64)
+    row[kept] = np.arange(len(kept))
+    return train.with_columns(row=row)
+
+
+def _part(source, indices, config):
+    """Rows of one stream, images in memory where they fit."""
+    return source.train.take(np.asarray(indices, np.int64)).in_memory(config.max_memory_bytes // _MEMORY_SHARE)
+
+
+def _fitted(config, name, train, frozen_split):
+    """The transform of one modality, as it was when the run began or fitted on the training rows."""
+    column = train.columns.get(name, ())
+    column = column.some if isinstance(column, Partial) else column
+    if not len(column):
+        raise ValueError(
+            f"No training row is in memory to fit the transform of `{name}` on: every image is unlabelled and "
+            f"streamed. Raise `data.max_memory_bytes`={config.max_memory_bytes}, or give some images labels."
         )
+    if isinstance(column, Stored):
+        fits = max(config.max_memory_bytes // _MEMORY_SHARE // int(np.prod(column.shape[1:])), 1)
+        num = min(len(column), _FITTED_ON, fits)
+        column = np.asarray(column[np.linspace(0, len(column), num, endpoint=False).astype(int)])
+    settings = config.transform_of(name)
+    frozen = frozen_split.get("transforms", {}) | (
+        {IMAGE: frozen_split["transform"]} if "transform" in frozen_split else {}
+    )
+    if name in frozen:
+        return transforms.Transform(settings, frozen[name]).whitened_on(column)
+    return transforms.Transform.fit(settings, column)
+
+
+def _with_transforms(frozen_split, fitted):
+    if "transform" not in frozen_split:
+        frozen_split = {**frozen_split, "transform": fitted[IMAGE].state()}
+    further = {name: transform.state() for name, transform in fitted.items() if name != IMAGE}
+    return {**frozen_split, "transforms": frozen_split.get("transforms", further)} if further else frozen_split
+
+
+def _carried(config, modalities, parts, frozen_split):
+    """{stream: {entry name: entry}} that batches carry, entries fitted on the rows that have them."""
+    sizes, known, fitted = config.batch_sizes(), batches.streams(modalities), {}
+
+    def of_stream(stream, name):
+        entry = entries.named(name)
+        if name not in fitted:
+            rows = parts[stream]
+            if entry.stream == stream and not rows.has(name).any():
+                raise ValueError(_without(stream))
+            column = entry.take(rows[name], np.flatnonzero(rows.has(name))) if name in rows else ()
+            fitted[name] = entry.fitted(config, column, frozen_split, stream)
+        return fitted[name]
+
+    return {
+        stream: {name: of_stream(stream, name) for name in dict.fromkeys((*needed, *config.entries))}
+        for stream, needed in known.items()
+        if sizes.get(stream)
+    }
+
+
+def _entries(carried) -> dict[str, Entry]:
+    return {name: entry for of_stream in carried.values() for name, entry in of_stream.items()}
+
+
+def _vocabulary(carried):
+    entry = _entries(carried).get(CAPTION)
+    return entry.vocabulary if entry else None
+
+
+def _info(source, train, parts, fitted, known):
+    """What a model is told."""
+    vocabulary = known[CAPTION].vocabulary if CAPTION in known else None
+    num_classes = len(source.class_names) or int(source.train.label.max(initial=NO_LABEL)) + 1
+    names = {name: tuple(entry.names) for name, entry in known.items() if getattr(entry, "names", None)}
+    return DataInfo(
+        fitted[IMAGE].image_shape, num_classes, len(train) + source.streamed.num, len(parts[LABELLED]),
+        vocabulary.words if vocabulary else (), vocabulary.length if vocabulary else 0,
+        {name: transform.image_shape for name, transform in fitted.items() if name != IMAGE}, names | source.names,
+    )  # fmt: skip
+
+
+_ADVICE = {
+    LABELLED: "There are no labelled images. To train without labels set `data.labelled_batch=0`, as a `vae` preset.",
+    CAPTIONED: "No training image has a caption. Give some in `metadata.csv` (columns file_name and caption), a COCO "
+    "`captions_*.json` or a Flickr `*.token.txt`, or set `data.captioned_batch=0`.",
+    UNLABELLED: "There are no unlabelled images; set `data.unlabelled_batch=0` to train on labels alone.",
+}
+
+
+def _without(stream):
+    """What is said of a stream that is asked for and has no rows."""
+    return _ADVICE.get(stream, f"No training example is of the stream {stream!r}: set its `data.batches` to 0.")
+
+
+def _streams(config, parts, source, carried):
+    """The streams whose batch size is not 0."""
+    streams, sizes = {}, config.batch_sizes()
+    for stream, of_stream in carried.items():
+        rows, streamed = parts[stream], source.streamed if stream == UNLABELLED else Streamed()
+        if not len(rows) and not streamed.num:
+            raise ValueError(_without(stream))
+        _check_carried(stream, rows, of_stream, streamed)
+        template = rows if len(rows) else parts[LABELLED]
+        streams[stream] = mixture.StreamSpec(template, sizes[stream], of_stream, streamed)
     if not streams:
         raise ValueError("The batches of `data` are all 0 (labelled, captioned, unlabelled): nothing to train on.")
     return streams
+
+
+def _check_carried(stream, rows, of_stream, streamed):
+    """Refuses entries that some rows of a stream do not have."""
+    if streamed.num and len(of_stream) > 1:
+        raise ValueError(
+            f"The {stream} images are read file by file, without {[name for name in of_stream if name != IMAGE]}: "
+            "raise `data.max_memory_bytes`, or take those out of `data.entries`."
+        )
+    for name in of_stream:
+        lacking = 0 if streamed.num else int((~rows.has(name)).sum())
+        if lacking:
+            raise ValueError(
+                f"{lacking} of the {len(rows)} rows of the stream {stream!r} have no {name}: take it out of "
+                "`data.entries`, or train without that stream."
+            )
 
 
 def _check_labels(source):

@@ -3,19 +3,23 @@
 import dataclasses
 import hashlib
 import json
+import math
 import re
 from pathlib import Path
 from typing import NamedTuple
 
 from tfvae import batch as batches
-from tfvae.data import records, tfrecord_format
+from tfvae.data import entries
+from tfvae.data.entries import image as images
+from tfvae.data.entries.image import Image
+from tfvae.data.entries.label import Label
+from tfvae.storage import tfrecord_format
 
 NAME = "manifest.json"
 FORMAT = "tfvae shards 1"
-STREAMS = (batches.LABELLED, batches.CAPTIONED, batches.UNLABELLED)
 POLICIES = ("stop", "quarantine")
 
-_SHARD_NAME = re.compile(rf"(train|validation|test)-({'|'.join(STREAMS)})-\d{{5}}-of-\d{{5}}\.tfrecord")
+_SHARD_NAME = re.compile(r"(train|validation|test)-([a-z_0-9]+)-\d{5}-of-\d{5}\.tfrecord")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _AGAIN = "Copy the shards again from where they came, or run ingest again."
 
@@ -40,8 +44,8 @@ class Shard:
 
     @property
     def stream(self):
-        """`labelled`; `captioned`, which has captions and no label; or `unlabelled`, which has neither."""
-        return self.name.split("-")[1]
+        """The richest stream that its records can be rows of: `labelled`, `captioned`, …, or `unlabelled`."""
+        return stream_of(self.name)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +62,9 @@ class Manifest:
         repairs: what was done to captions -> how often.
         rejects: files that were not used, as [file, reason].
         settings: the fields of `tfvae.data.folder.Config` it was made with.
+        further_images: name -> (H, W, C) of the modalities beside `image`.
+        entries: other kinds of entry -> how many records have one.
+        names: entry -> what its places are called, such as those of factors.
     """
 
     image_shape: tuple[int, int, int]
@@ -69,11 +76,43 @@ class Manifest:
     repairs: dict[str, int] = dataclasses.field(default_factory=dict)
     rejects: tuple[tuple[str, str], ...] = ()
     settings: dict = dataclasses.field(default_factory=dict)
+    further_images: dict[str, tuple[int, int, int]] = dataclasses.field(default_factory=dict)
+    entries: dict[str, int] = dataclasses.field(default_factory=dict)
+    names: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
     @property
     def storage(self):
         """`raw` or `png`: how the images are stored."""
-        return records.storage(self.image_shape)
+        return images.storage(self.image_shape)
+
+    @property
+    def modalities(self):
+        """Name -> shape of every image, the first one first."""
+        return {batches.IMAGE: self.image_shape, **self.further_images}
+
+    @property
+    def streams(self):
+        """Names of the streams that shards of these modalities may be of."""
+        return tuple(batches.streams(tuple(self.modalities)))
+
+    def images(self):
+        """The entries that read the images."""
+        return [Image(name, shape, bool(self.further_images)) for name, shape in self.modalities.items()]
+
+    def entries_of(self, config):
+        """The entries that are read for a `tfvae.data.load.Config`, images first."""
+        has = {batches.LABEL: 1, batches.CAPTION: self.captions, **self.entries}
+        others = [entry for entry in entries.wanted(config) if has.get(entry.name)]
+        bound = {batches.LABEL: Label(len(self.class_names))}
+        return self.images() + [bound.get(entry.name, entry).named(self.names.get(entry.name)) for entry in others]
+
+    def required(self, shard):
+        """Names of the entries that every record of a shard must have."""
+        return batches.streams(tuple(self.modalities))[shard.stream]
+
+    def bytes_of(self, shards):
+        """What the images of shards take in memory, at most."""
+        return sum(shard.records for shard in shards) * sum(math.prod(shape) for shape in self.modalities.values())
 
     def of(self, split, stream):
         """The shards of one split and stream."""
@@ -82,6 +121,9 @@ class Manifest:
     def to_json(self):
         """The text of `manifest.json`."""
         fields = dataclasses.asdict(self)
+        for name in ("further_images", "entries", "names"):
+            if not fields[name]:
+                del fields[name]
         return json.dumps({"format": FORMAT, "storage": self.storage, **fields}, indent=1) + "\n"
 
 
@@ -159,6 +201,11 @@ def describe(path, num_records):
     return Shard(path.name, num_records, path.stat().st_size, _sha256(path))
 
 
+def stream_of(name):
+    """The stream in the name of a shard."""
+    return name.split("-")[1]
+
+
 def is_shard_name(name):
     """Whether a file name is one that `ingest` gives."""
     return bool(_SHARD_NAME.fullmatch(name))
@@ -173,9 +220,13 @@ def _typed(fields):
             raise ValueError(f"what it says of {shard.name} is no count, size and sha256.")
     if len({shard.name for shard in shards}) < len(shards):
         raise ValueError("it names a shard twice.")
-    image_shape, class_names = tuple(fields["image_shape"]), tuple(fields["class_names"])
-    if len(image_shape) != 3 or not all(_is_count(n) and n for n in image_shape) or image_shape[2] not in (1, 3):
-        raise ValueError(f"`image_shape` must be [height, width, 1 or 3], got {list(image_shape)}.")
+    image_shape, class_names = _shape(fields["image_shape"]), tuple(fields["class_names"])
+    further = {name: _shape(shape) for name, shape in fields.get("further_images", {}).items()}
+    names = {entry: tuple(of_entry) for entry, of_entry in fields.get("names", {}).items()}
+    known = batches.streams((batches.IMAGE, *further))
+    for shard in shards:
+        if shard.stream not in known:
+            raise ValueError(f"it names {shard.name!r}, which is no shard of this folder.")
     if not all(isinstance(name, str) for name in class_names):
         raise ValueError("`class_names` must be strings.")
     counts = {key: int(num) for key, num in fields["counts"].items()}
@@ -183,8 +234,18 @@ def _typed(fields):
         raise ValueError(f"`counts` are {counts}, but the shards add up to {count(shards)}.")
     rest = {field.name: fields[field.name] for field in dataclasses.fields(Manifest) if field.name in fields}
     rejects = tuple((file, reason) for file, reason in fields.get("rejects", ()))
-    return Manifest(**rest | {"image_shape": image_shape, "class_names": class_names, "shards": shards,
-                              "counts": counts, "rejects": rejects})  # fmt: skip
+    typed = {
+        "image_shape": image_shape, "class_names": class_names, "shards": shards, "counts": counts, "rejects": rejects,
+        "further_images": further, "names": names,
+    }  # fmt: skip
+    return Manifest(**rest | typed)
+
+
+def _shape(value):
+    shape = tuple(value)
+    if len(shape) != 3 or not all(_is_count(n) and n for n in shape) or shape[2] not in (1, 3):
+        raise ValueError(f"The shape of an image must be [height, width, 1 or 3], got {list(shape)}.")
+    return shape
 
 
 def count(shards):

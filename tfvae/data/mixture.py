@@ -1,8 +1,9 @@
-"""Streams of rows -> an endless dataset of batches with exact counts.
+"""Streams of examples -> an endless dataset of batches with exact counts.
 
 Batch t is a function of (seed, t) alone: permutations and noise are stateless, so a resumed run sees what the
 uninterrupted one would have. Rows are gathered a batch at a time from one permutation an epoch, which is seven times
-faster than shuffling and batching elements.
+faster than shuffling and batching elements; images that stay in their shards are read record by record instead, in the
+same order.
 """
 
 from typing import NamedTuple
@@ -10,40 +11,43 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfvae.batch import CAPTION, END, IMAGE, LABEL
+from tfvae.batch import IMAGE, is_image
 from tfvae.data import records
-from tfvae.data.rows import Rows
+from tfvae.data.entries.image import Image
+from tfvae.data.entry import Entry
+from tfvae.data.examples import Examples, Streamed
 from tfvae.probability import noise
 
-ORDER, NOISE, _AUGMENTATION, _CAPTION = 1, 2, 3, 4
+ORDER, NOISE, _AUGMENTATION = 1, 2, 3
 _FOREVER = np.iinfo(np.int64).max
 
 
 class StreamSpec(NamedTuple):
     """One stream of a batch.
 
-    rows: in memory; the shape template where `files` are streamed instead.
+    rows: the examples, which all have the entries; the shape template where images are streamed instead.
     batch_size: rows of the stream in every batch.
-    label: whether its batches carry labels.
-    captions: int32 [N, M, T] of the rows, of which each batch carries one a row, drawn anew; None for none.
-    files: TFRecord files read as they are needed, instead of `rows`.
-    num_rows: rows in `files`.
+    entries: name -> entry, of what its batches carry, images first.
+    streamed: images that are read file by file, instead of `rows`.
     """
 
-    rows: Rows
+    rows: Examples
     batch_size: int
-    label: bool = False
-    captions: np.ndarray | None = None
-    files: tuple[str, ...] = ()
-    num_rows: int = 0
+    entries: dict[str, Entry]
+    streamed: Streamed = Streamed()
+
+    @property
+    def num_rows(self):
+        """Different rows of the stream."""
+        return self.streamed.num or len(self.rows)
 
 
-def training_batches(streams, transform, seed, start_step=0, num_replicas=1):
+def training_batches(streams, transforms, seed, start_step=0, num_replicas=1):
     """An endless dataset of {stream: {entry: tensor}}, beginning with the batch of `start_step`.
 
     Args:
         streams: name -> `StreamSpec`.
-        transform: fitted `tfvae.data.transforms.Transform`.
+        transforms: modality -> fitted `tfvae.data.transforms.Transform`, the first one first.
         seed: of order and noise.
         start_step: the first batch.
         num_replicas: batches are cut into that many equal parts, which follow one another.
@@ -55,15 +59,16 @@ def training_batches(streams, transform, seed, start_step=0, num_replicas=1):
         if spec.batch_size % num_replicas:
             raise ValueError(
                 f"The {name} batch of {spec.batch_size} cannot be divided among {num_replicas} replicas; "
-                f"set `data.{name}_batch` to a multiple of {num_replicas}."
+                f"set its size in `data` to a multiple of {num_replicas}."
             )
     raws = {
         name: _raw_batches(spec, noise.seed(seed, ORDER, i), seed + i, start_step)
         for i, (name, spec) in enumerate(streams.items())
     }
+    entries = {name: entry for spec in streams.values() for name, entry in spec.entries.items()}
     steps = tf.data.Dataset.range(start_step, _FOREVER)
     dataset = tf.data.Dataset.zip((steps, raws)).map(
-        lambda step, raw: observed(raw, transform, noise.seed(seed, NOISE, step)),
+        lambda step, raw: observed(raw, transforms, entries, noise.seed(seed, NOISE, step)),
         num_parallel_calls=2,
         deterministic=True,
     )
@@ -74,22 +79,17 @@ def training_batches(streams, transform, seed, start_step=0, num_replicas=1):
 
 def _raw_batches(spec, seed, file_seed, start_step):
     """Endless {entry: raw rows} of one stream."""
-    if spec.files:
-        shape = spec.rows.image.shape[1:]
-        images = records.stream(spec.files, shape, spec.batch_size, file_seed, start_step, spec.num_rows)
+    if spec.streamed.files:
+        image = Image(IMAGE, spec.rows[IMAGE].shape[1:])
+        files, num = spec.streamed.files, spec.streamed.num
+        images = records.stream(files, image, spec.batch_size, file_seed, start_step, num)
         return images.map(lambda image: {IMAGE: image})
-    image, label = tf.constant(spec.rows.image), tf.constant(spec.rows.label)
-    captions = None if spec.captions is None else tf.constant(spec.captions)
-
-    def gather(indices):
-        entries = {IMAGE: tf.gather(image, indices)}
-        if spec.label:
-            entries[LABEL] = tf.gather(label, indices)
-        if spec.captions is not None:
-            entries[CAPTION] = tf.gather(captions, indices)
-        return entries
-
-    return batch_indices(len(spec.rows), spec.batch_size, seed, start_step).map(gather)
+    sources = {name: entry.source(spec.rows[name]) for name, entry in spec.entries.items()}
+    return batch_indices(len(spec.rows), spec.batch_size, seed, start_step).map(
+        lambda indices: {name: rows_of(indices) for name, rows_of in sources.items()},
+        num_parallel_calls=tf.data.AUTOTUNE if spec.rows.stored else None,
+        deterministic=True if spec.rows.stored else None,
+    )
 
 
 def batch_indices(num_rows, batch_size, seed, start_step=0):
@@ -115,27 +115,40 @@ def batch_indices(num_rows, batch_size, seed, start_step=0):
     return tf.data.Dataset.range(epoch, _FOREVER).flat_map(epoch_batches).skip(skipped)
 
 
-def observed(raw, transform, seed):
-    """All streams through the transform in one pass: one gather of pixels, one draw of noise."""
-    sizes = [entries[IMAGE].shape[0] for entries in raw.values()]
-    image = tf.concat([entries[IMAGE] for entries in raw.values()], axis=0)
-    if transform.augments:
-        image = transform.augment(image, noise.fold_in(seed, _AUGMENTATION))
-    x = transform.observe(image, seed)
-    parts = tf.split(x, sizes)
-    batch = {}
-    for (name, entries), part, size in zip(raw.items(), parts, sizes):
-        batch[name] = {**entries, IMAGE: tf.ensure_shape(part, [size, *transform.image_shape])}
-        if CAPTION in entries:
-            batch[name][CAPTION] = _one_of_each(entries[CAPTION], noise.fold_in(seed, _CAPTION))
+def observed(raw, transforms, entries, seed):
+    """Raw rows of all streams -> what the batch carries.
+
+    Args:
+        raw: {stream: {entry: tensor}}.
+        transforms: modality -> `Transform`, the first one first.
+        entries: name -> entry.
+        seed: int32 [2], of the step.
+    """
+    batch = {
+        stream: {
+            name: value if is_image(name) else entries[name].drawn(value, noise.fold_in(seed, entries[name].noise_key))
+            for name, value in rows.items()
+        }
+        for stream, rows in raw.items()
+    }
+    for number, (name, transform) in enumerate(transforms.items()):
+        own = noise.fold_in(seed, entries[name].noise_key) if number and name in entries else seed
+        _observe(batch, name, transform, own)
     return batch
 
 
-def _one_of_each(captions, seed):
-    """One caption a row of those that it has: [B, M, T] -> [B, T]. Missing ones, which come last, have no word."""
-    num = tf.reduce_sum(tf.cast(captions[:, :, 0] != END, tf.int32), axis=1)
-    drawn = tf.cast(noise.uniform(tf.shape(num), seed) * tf.cast(num, tf.float32), tf.int32)
-    return tf.gather(captions, drawn, batch_dims=1)
+def _observe(batch, name, transform, seed):
+    """One modality of all streams through its transform in one pass: one gather of pixels, one draw of noise."""
+    streams = [rows for rows in batch.values() if name in rows]
+    if not streams:
+        return
+    sizes = [rows[name].shape[0] for rows in streams]
+    image = tf.concat([rows[name] for rows in streams], axis=0)
+    if transform.augments:
+        image = transform.augment(image, noise.fold_in(seed, _AUGMENTATION))
+    parts = tf.split(transform.observe(image, seed), sizes)
+    for rows, part, size in zip(streams, parts, sizes):
+        rows[name] = tf.ensure_shape(part, [size, *transform.image_shape])
 
 
 def _cut(batch, parts):

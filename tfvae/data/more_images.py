@@ -1,12 +1,11 @@
-"""More bare images beside a source, of the same set or of another (Pu et al. 2016, "joint model with ImageNet")."""
+"""More unlabelled images beside a source, of its set or of another (Pu et al. 2016, "joint model with ImageNet")."""
 
 import math
 
-import numpy as np
 from absl import logging
 
 from tfvae.data import folder
-from tfvae.data.rows import NO_LABEL, Rows, concatenate
+from tfvae.data.examples import Examples, concatenate
 
 
 def added(source, config):
@@ -15,17 +14,17 @@ def added(source, config):
     They take the size and the colours of the source's own images; their labels, captions and splits are not used.
 
     Args:
-        source: `tfvae.data.rows.Source`.
+        source: `tfvae.data.examples.Source`.
         config: `tfvae.data.load.Config`.
 
     Raises:
         ValueError: for a folder that cannot be used or does not fit into memory, or a source whose rows are not square
             images.
     """
-    if source.streamed:
+    if source.streamed.num or source.train.stored:
         raise ValueError(
-            "`data.more_images` cannot be added to shards that are streamed: ingest both folders as one, or raise "
-            f"`data.max_memory_bytes`={config.max_memory_bytes}."
+            "`data.more_images` cannot be added to shards that stay in their files: ingest both folders as one, or "
+            f"raise `data.max_memory_bytes`={config.max_memory_bytes}."
         )
     height, width, channels = (*source.train.image.shape[1:], 0, 0, 0)[:3]
     if height != width or channels not in (1, 3):
@@ -44,6 +43,5 @@ def added(source, config):
             f"The images of {config.more_images} need {needed:,} bytes, more than `data.max_memory_bytes` = "
             f"{config.max_memory_bytes:,}. Raise it, or ingest both folders as one."
         )
-    rows = folder.stack(found, found.items)
-    bare = Rows(rows.image, np.full(len(rows), NO_LABEL, np.int64))
-    return source._replace(train=concatenate([source.train, bare]))
+    unlabelled = Examples(folder.stack(found, found.items).image)
+    return source._replace(train=concatenate([source.train, unlabelled]))

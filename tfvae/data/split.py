@@ -6,9 +6,12 @@ import json
 import numpy as np
 from absl import logging
 
-from tfvae.data.rows import NO_LABEL
+from tfvae import batch as batches
+from tfvae.data import entries
+from tfvae.data.entries.label import NO_LABEL
 
-_PARTS = ("labelled", "captioned", "unlabelled", "validation")
+# Parts that every split has, from version 0.1 on; others are there where the data or the config has such a stream.
+_PARTS = (batches.LABELLED, batches.CAPTIONED, batches.UNLABELLED, "validation")
 
 # Validation takes at most a fifth of the rows it could take: the others are what the model is trained on.
 _LEAST_TRAINING_SHARE = 5
@@ -18,14 +21,15 @@ def draw(source, config):
     """Draws validation and labelled rows of `source.train`.
 
     Args:
-        source: `tfvae.data.rows.Source`.
-        config: has `labels_per_class` (0 for all labels), `num_captioned` (0 for all captions), `label_seed` and
-            `num_validation`.
+        source: `tfvae.data.examples.Source`.
+        config: has `labels_per_class` (0 for all labels), `num_captioned` (0 for all captions), `label_seed`,
+            `num_validation` and `batch_sizes`.
 
     Returns:
         {"labelled": [indices], "captioned": [indices], "unlabelled": [indices], "validation": [indices]} into
-        `source.train`, and what they came from: "label_seed", "labels_per_class", "data" (the source's digest), "hash"
-        (of the indices).
+        `source.train`, those of further streams that the data or the config has, and what they came from: "label_seed",
+        "labels_per_class", "data" (the source's digest), "hash" (of the indices), and "stored", where images stay in
+        their shards.
 
     Raises:
         ValueError: where a class has fewer images than labels asked for, or nothing is left to train on.
@@ -36,23 +40,24 @@ def draw(source, config):
     validation = np.array([], np.int64)
     if source.validation is None and config.num_validation:
         # A seed of its own: label draws 0, 1, 2, ... are compared on one validation set.
-        candidates = np.setdiff1d(np.arange(len(label)), fixed)
+        whole = np.flatnonzero(source.train.has(*source.train.modalities))
+        candidates = np.setdiff1d(whole, fixed)
         validation = _validation(source.train, candidates, config.num_validation)
     rest = np.setdiff1d(np.arange(len(label)), validation)
+    if not len(rest):
+        raise ValueError(
+            f"All {len(label)} training rows went to validation: lower `data.num_validation`={config.num_validation}."
+        )
     if source.labelled is not None:
         labelled = fixed
     else:
         labelled = _balanced(label, rest, config.labels_per_class, rng, source.class_names)
     captioned = _captioned(np.intersect1d(rest, source.train.captioned()), config)
-    told = np.concatenate([labelled, captioned])
-    unlabelled = rest if config.labelled_stay_unlabelled else np.setdiff1d(rest, told)
-    if not len(rest):
-        raise ValueError(
-            f"All {len(label)} training rows went to validation: lower `data.num_validation`={config.num_validation}."
-        )
-    split = {name: part.tolist() for name, part in zip(_PARTS, (labelled, captioned, unlabelled, validation))}
+    split = _parts(source.train, rest, labelled, captioned, config) | {"validation": validation}
+    split = {name: part.tolist() for name, part in split.items()}
     return {
         **split,
+        **({"stored": True} if source.train.stored else {}),
         "label_seed": config.label_seed,
         "labels_per_class": config.labels_per_class,
         "data": source.digest(),
@@ -60,10 +65,31 @@ def draw(source, config):
     }
 
 
+def _parts(train, rest, labelled, captioned, config):
+    """{stream: indices}; images that are told of otherwise are among those alone where the config says so."""
+    of_data, sizes = batches.streams(train.modalities), config.batch_sizes()
+    parts = {batches.LABELLED: labelled, batches.CAPTIONED: captioned}
+    alone = [name for name, needed in of_data.items() if len(needed) == 1]
+    for stream, needed in of_data.items():
+        if stream not in (*parts, *alone) and (sizes.get(stream) or stream == batches.PAIRED):
+            parts[stream] = np.intersect1d(rest, np.flatnonzero(train.has(*needed)))
+    told = np.concatenate(list(parts.values()))
+    bare = rest if config.labelled_stay_unlabelled else np.setdiff1d(rest, told)
+    for stream in alone:
+        parts[stream] = bare[train.has(*of_data[stream])[bare]] if len(train.modalities) > 1 else bare
+    return parts
+
+
 def hash_of(split):
     """A sha256 over the lists of indices."""
-    indices = {name: split[name] for name in _PARTS}
+    indices = {name: part for name, part in split.items() if name in _PARTS or _is_further(name)}
     return hashlib.sha256(json.dumps(indices, sort_keys=True).encode()).hexdigest()
+
+
+def _is_further(name):
+    """Whether an item of a split is the part of a stream that version 0.1 did not know."""
+    entries.kinds()  # They bring their streams.
+    return name in batches.STREAMS or batches.is_image(name)
 
 
 def check(split, source):
@@ -101,11 +127,13 @@ def _captioned(rows, config):
 
 
 def _validation(rows, candidates, num):
-    """`num` of the candidates in the classes' proportions; those with a label or a caption where there are any."""
+    """`num` of the candidates in the classes' proportions; those that a model can be judged by where there are any."""
     label = rows.label
     rng = np.random.default_rng(20160214)
     shuffled = rng.permutation(candidates)
-    told = (label != NO_LABEL) | np.isin(np.arange(len(rows)), rows.captioned())
+    told = np.zeros(len(rows), bool)
+    for name in rows.columns:
+        told |= rows.has(name) & entries.named(name).judged
     chosen = shuffled[told[shuffled]] if told[shuffled].any() else shuffled
     most = max(len(chosen) // _LEAST_TRAINING_SHARE, 1)
     if num > most:

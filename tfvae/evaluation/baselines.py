@@ -8,7 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 from sklearn.semi_supervised import LabelSpreading
 
-from tfvae.data.rows import NO_LABEL
+from tfvae.data.entries.label import NO_LABEL
 from tfvae.evaluation import convnet
 from tfvae.evaluation.batched import subset
 from tfvae.evaluation.representation import svm
@@ -33,7 +33,7 @@ def evaluate(data, rows=None, network=_MLP, limit=5000, seed=0):
 
     Args:
         data: `tfvae.data.load.Data`.
-        rows: test `Rows` with labels, by default `data.test`.
+        rows: test `Examples` with labels, by default `data.test`.
         network: of the model that they are held against: a `mlp.Config`, whose widths the supervised network has, or a
             `dgdn.Config`, of which a convolutional network is trained as well.
         limit: labelled rows, and unlabelled rows, that a rival sees at most (a seeded draw); 0 for all.

@@ -18,7 +18,7 @@ def observations(data, rows, batch_size, seed=None):
 
     Args:
         data: `tfvae.data.load.Data`.
-        rows: `Rows`.
+        rows: `Examples`.
         batch_size: rows in each batch; more than there are rows means one batch of all rows.
         seed: integer for the noise of the observations; None for the expected observation.
     """

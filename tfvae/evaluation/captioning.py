@@ -31,7 +31,7 @@ def evaluate(model, data, rows=None, num_samples=1, seed=0, meteor=True, decodin
     Args:
         model: has `caption`.
         data: `tfvae.data.load.Data`.
-        rows: `Rows`, by default the test rows; rows without captions are left out.
+        rows: `Examples`, by default the test rows; rows without captions are left out.
         num_samples: N_s, draws of the code that p(Y | x) is averaged over; 1 for the mean code.
         seed: of these draws.
         meteor: whether METEOR is measured, where there is Java.

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tfvae.capabilities import Capability
-from tfvae.data.rows import NO_LABEL
+from tfvae.data.entries.label import NO_LABEL
 from tfvae.evaluation.batched import at_once, chunk_sizes, map_rows
 from tfvae.evaluation.compiled import compiled
 from tfvae.probability import noise
@@ -20,7 +20,7 @@ def probabilities(model, data, rows, num_samples=1, seed=None, batch_size=500):
     Args:
         model: has `classify`.
         data: `tfvae.data.load.Data`; observations are the expected ones, without noise.
-        rows: N `Rows`.
+        rows: N `Examples`.
         num_samples: S, draws of the auxiliary variable that are averaged; only with a seed.
         seed: integer; None for the mean of q(a | x), which is exactly repeatable.
         batch_size: rows in one call.
@@ -117,7 +117,7 @@ def evaluate(model, data, rows=None, num_samples=1, seed=0, batch_size=500):
 
     Args:
         model, data: the model and `tfvae.data.load.Data`.
-        rows: `Rows`, by default the test rows; rows without a label are left out.
+        rows: `Examples`, by default the test rows; rows without a label are left out.
         num_samples: S; above 1, or for a model with an auxiliary variable, `error_s<S>` averages over S draws.
         seed: of those draws.
         batch_size: rows in one call.

@@ -11,8 +11,8 @@ def train(data, labelled, validation, config, seed=0):
 
     Args:
         data: `tfvae.data.load.Data`, for the observations.
-        labelled: `Rows` to train on.
-        validation: `Rows` with labels, perhaps none; then it trains for 50 epochs.
+        labelled: `Examples` to train on.
+        validation: `Examples` with labels, perhaps none; then it trains for 50 epochs.
         config: `tfvae.networks.dgdn.Config`.
         seed: of the initialisation and the order.
 

@@ -7,7 +7,7 @@ import numpy as np
 from absl import logging
 
 from tfvae.capabilities import Capability
-from tfvae.data.rows import NO_LABEL
+from tfvae.data.entries.label import NO_LABEL
 from tfvae.evaluation import baselines as rivals
 from tfvae.evaluation import captioning, classification, likelihood, posterior, representation, words
 
@@ -17,7 +17,7 @@ def evaluate(model, data, rows=None, num_samples=1, iw_samples=100, rows_limit=0
 
     Args:
         model, data: the model and `tfvae.data.load.Data`.
-        rows: `Rows`, by default `data.test`.
+        rows: `Examples`, by default `data.test`.
         num_samples: S, draws of the auxiliary variable or the code behind `error_s<S>` and captions; 1 for the
             deterministic `error` and the captions of the mean code.
         iw_samples: k of the importance-weighted bound; 0 for none.

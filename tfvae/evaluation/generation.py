@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae.capabilities import Capability
-from tfvae.data.rows import NO_LABEL
+from tfvae.data.entries.label import NO_LABEL
 from tfvae.evaluation.batched import subset
 from tfvae.evaluation.compiled import compiled
 from tfvae.probability import noise

@@ -16,7 +16,7 @@ def log_prob_bounds(model, data, rows, num_samples, seed=0, batch_size=100, max_
 
     Args:
         model, data: the model and `tfvae.data.load.Data`.
-        rows: N `Rows`; their observations are drawn with the noise of the transform (binarised, dequantised).
+        rows: N `Examples`; their observations are drawn with the noise of the transform (binarised, dequantised).
         num_samples: k, draws of the latent variables; 1 is the evidence lower bound.
         seed: of both kinds of noise.
         batch_size: rows in one call.
@@ -81,7 +81,7 @@ def evaluate(model, data, rows=None, iw_samples=100, rows_limit=0, seed=0, batch
 
     Args:
         model, data: the model and `tfvae.data.load.Data`.
-        rows: `Rows`, by default the test rows.
+        rows: `Examples`, by default the test rows.
         iw_samples: k of the importance-weighted bound; 0 for the one-draw bound alone.
         rows_limit: evaluates a seeded random subset of that many rows; 0 for all.
         seed: of the noise and the subset.

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tfvae.capabilities import Capability
-from tfvae.data.rows import NO_LABEL
+from tfvae.data.entries.label import NO_LABEL
 from tfvae.evaluation import captioning, classification, figures, generation, representation
 from tfvae.evaluation.batched import at_once, observations, subset
 from tfvae.evaluation.compiled import compiled

@@ -14,7 +14,7 @@ def draws(model, data, rows, num, seed=0):
 
     Args:
         model, data: a model whose posterior is known, and its data.
-        rows: `Rows`, few.
+        rows: `Examples`, few.
         num: draws a row.
         seed: of both.
     """
@@ -29,7 +29,7 @@ def evaluate(model, data, rows, num=0, rows_limit=10, seed=0):
 
     Args:
         model, data: a model whose posterior is known, and its data.
-        rows: `Rows`.
+        rows: `Examples`.
         num: draws of both a row; 0 for as many as the network proposes.
         rows_limit: rows, a seeded choice.
         seed: of choice and draws.
@@ -80,7 +80,7 @@ def discrepancy(model, data, rows, num=100, rows_limit=100, seed=0):
 
     Args:
         model, data: a model with `stein_discrepancy`, and its data.
-        rows: `Rows`.
+        rows: `Examples`.
         num: draws a row.
         rows_limit: rows, a seeded choice.
         seed: of choice and draws.

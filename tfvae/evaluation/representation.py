@@ -9,7 +9,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from tfvae.capabilities import Capability
-from tfvae.data.rows import NO_LABEL
+from tfvae.data.entries.label import NO_LABEL
 from tfvae.evaluation import transductive
 from tfvae.evaluation.batched import at_once, map_rows, subset
 from tfvae.evaluation.compiled import mean_of
@@ -78,7 +78,7 @@ def evaluate(model, data, rows=None, unlabelled_limit=5000, seed=0):
 
     Args:
         model, data: the model and `tfvae.data.load.Data`; settings are chosen on its validation rows.
-        rows: test `Rows` with labels, by default `data.test`.
+        rows: test `Examples` with labels, by default `data.test`.
         unlabelled_limit: training rows, drawn at random, that the transductive SVM sees; 0 for all.
         seed: of that draw.
 

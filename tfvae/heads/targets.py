@@ -12,10 +12,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfvae.batch import CAPTION, CAPTIONED, IMAGE, LABEL, LABELLED
-
-# Head -> the stream whose rows have its target, and that target.
-STREAMS = {"label": (LABELLED, LABEL), "caption": (CAPTIONED, CAPTION)}
+from tfvae.batch import IMAGE
 
 
 class Target(NamedTuple):
@@ -64,12 +61,11 @@ def num_images(batch):
 def targets(heads, batch) -> Iterator[Target]:
     """The targets that these heads have in a batch."""
     first = 0
-    for stream, entries in batch.items():
+    for entries in batch.values():
         end = first + _rows(entries)
-        for name in heads:
-            of_stream, entry = STREAMS[name]
-            if stream == of_stream:
-                yield Target(name, first, end, entries[entry], _share(end - first, num_images(batch)))
+        for name in heads:  # A head is called like the entry that it explains.
+            if name in entries:
+                yield Target(name, first, end, entries[name], _share(end - first, num_images(batch)))
         first = end
 
 

@@ -27,13 +27,13 @@ def compare(stable, canary, source, num=200, seed=0):
         ValueError: for versions that take other images, or a source without one.
     """
     old, new = served.Served(stable), served.Served(canary)
-    if old.image_shape != new.image_shape:
-        raise ValueError(f"{old.version} takes images of {old.image_shape}, {new.version} of {new.image_shape}.")
-    image = served.sample(source, old.image_shape, num, seed)
-    asked = {name: output for name, output in _COMPARED.items() if name in old.signatures and name in new.signatures}
-    answers, seconds = zip(*(_answers(version, asked, image) for version in (old, new)))
+    if old.shapes != new.shapes:
+        raise ValueError(f"{old.version} takes images of {old.shapes}, {new.version} of {new.shapes}.")
+    images = served.sample(source, old.shapes, num, seed)
+    asked = _asked(old, new)
+    answers, seconds = zip(*(_answers(version, asked, images) for version in (old, new)))
     found = {
-        "images": len(image),
+        "images": len(next(iter(images.values()))),
         "stable": str(old.version),
         "canary": str(new.version),
         "lost": sorted(set(old.signatures) - set(new.signatures)),
@@ -60,12 +60,24 @@ def refusals(found, max_disagreement, max_bound_loss):
     return reasons
 
 
-def _answers(version, asked, image):
+def _asked(old, new):
+    """{signature: output} of what both answer about images: what is known, and what gives an image of its own."""
+    shared = [name for name in new.described["signatures"] if old.compares(name) and new.compares(name)]
+    asked = {name: output for name, output in _COMPARED.items() if name in shared}
+    for name in shared:
+        outputs = new.described["signatures"][name]["outputs"]
+        given = next((image for image in new.shapes if image in outputs), None)
+        if name not in _COMPARED and given and set(new.takes(name)) & set(new.shapes):
+            asked[name] = given
+    return asked
+
+
+def _answers(version, asked, images):
     """{signature: answers for all images}, and the seconds they took once everything was warm."""
     for name, output in asked.items():
-        version.of_images(name, output, image[:1])
+        version.of_images(name, output, {image: values[:1] for image, values in images.items()})
     began = time.perf_counter()
-    answers = {name: version.of_images(name, output, image) for name, output in asked.items()}
+    answers = {name: version.of_images(name, output, images) for name, output in asked.items()}
     return answers, round(time.perf_counter() - began, 3)
 
 

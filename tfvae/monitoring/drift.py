@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import stats
 
+from tfvae.batch import IMAGE
 from tfvae.monitoring import served
 
 _PERMUTATIONS = 2000
@@ -21,7 +22,7 @@ def measure(model, reference, source, num=500, seed=0):
 
     Returns:
         {"model", "images": counts, "tests"}. Of "brightness" and "contrast" (mean and standard deviation of an image's
-        gray levels) and of "bound" (nats) the means of both and the p-value of a Kolmogorov-Smirnov test; of "codes"
+        gray levels; of every modality) and of "bound" (nats) the means of both and the p-value of a Kolmogorov-Smirnov test; of "codes"
         the squared maximum mean discrepancy (RBF kernel, median bandwidth) with the p-value of a permutation test
         (Gretton et al. 2012, sections 2 and 4); of "classes" the Jensen-Shannon divergence (bits) of the predicted
         ones with the p-value of such a test.
@@ -30,21 +31,26 @@ def measure(model, reference, source, num=500, seed=0):
         ValueError: for a model, a reference or a source that is none.
     """
     version = served.Served(model)
-    held_out = served.sample(reference, version.image_shape, num, seed, ("validation", "test"))
-    new = served.sample(source, version.image_shape, num, seed)
-    if min(len(held_out), len(new)) < _FEWEST:
-        raise ValueError(f"Both need {_FEWEST} images at least, there are {len(held_out)} and {len(new)}.")
+    both = (
+        served.sample(reference, version.shapes, num, seed, ("validation", "test")),
+        served.sample(source, version.shapes, num, seed),
+    )
+    counts = [len(next(iter(images.values()))) for images in both]
+    if min(counts) < _FEWEST:
+        raise ValueError(f"Both need {_FEWEST} images at least, there are {counts[0]} and {counts[1]}.")
     rng = np.random.default_rng(seed)
-    found = {"images": {"reference": len(held_out), "new": len(new)}, "model": str(version.version), "tests": {}}
-    for name, statistic in (("brightness", np.mean), ("contrast", np.std)):
-        found["tests"][name] = _scalar(*(statistic(image, axis=(1, 2, 3)) for image in (held_out, new)))
-    if "score" in version.signatures:
-        found["tests"]["bound"] = _scalar(*(version.of_images("score", "bound", image) for image in (held_out, new)))
-    if "encode" in version.signatures:
-        codes = [version.of_images("encode", "mean", image) for image in (held_out, new)]
+    found = {"images": {"reference": counts[0], "new": counts[1]}, "model": str(version.version), "tests": {}}
+    for image in version.shapes:
+        for name, statistic in (("brightness", np.mean), ("contrast", np.std)):
+            of_image = name if image == IMAGE else f"{name} of {image}"
+            found["tests"][of_image] = _scalar(*(statistic(images[image], axis=(1, 2, 3)) for images in both))
+    if version.compares("score"):
+        found["tests"]["bound"] = _scalar(*(version.of_images("score", "bound", images) for images in both))
+    if version.compares("encode"):
+        codes = [version.of_images("encode", "mean", images) for images in both]
         found["tests"]["codes"] = discrepancy(*codes, rng)
-    if "classify" in version.signatures:
-        probs = [version.of_images("classify", "probabilities", image) for image in (held_out, new)]
+    if version.compares("classify"):
+        probs = [version.of_images("classify", "probabilities", images) for images in both]
         found["tests"]["classes"] = divergence(*(p.argmax(axis=-1) for p in probs), probs[0].shape[-1], rng)
     return found
 

@@ -27,12 +27,14 @@ def render(found, level=0.01, anomalies=()):
     """
     tests = found["tests"]
     panels = [
-        figures.two_histograms(tests[name]["values"]["reference"], tests[name]["values"]["new"], name.title(), unit)
-        for name, unit in _UNITS.items()
-        if name in tests and tests[name]["values"]
+        figures.two_histograms(
+            test["values"]["reference"], test["values"]["new"], name.title(), _UNITS[name.partition(" ")[0]]
+        )
+        for name, test in tests.items()
+        if test.get("values")
     ]
     rows = [
-        (name, _MEANINGS[name], *_effect(test), test["p_value"], name in drift.drifted(found, level))
+        (name, _MEANINGS[name.partition(" ")[0]], *_effect(test), test["p_value"], name in drift.drifted(found, level))
         for name, test in tests.items()
     ]
     changed = drift.drifted(found, level)

@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from tfvae import batch as batches
-from tfvae.data import images, manifest, records
+from tfvae.batch import is_image
+from tfvae.data import folder as folders
+from tfvae.data import images, manifest
+from tfvae.data.entries.image import Image
 from tfvae.serving import export
 
 _BATCH = 100
@@ -25,7 +27,7 @@ class Served:
     def __init__(self, model):
         self.version = export.newest(model)
         self.described = export.describe(self.version)
-        self.image_shape = tuple(self.described["image"]["shape"])
+        self.shapes = {name: tuple(of["shape"]) for name, of in self.described.items() if is_image(name)}
         self.class_names = tuple(self.described["class_names"])
         self._model = tf.saved_model.load(str(self.version))
 
@@ -39,59 +41,87 @@ class Served:
         answer = self._model.signatures[signature](**{name: tf.constant(value) for name, value in inputs.items()})
         return {name: value.numpy() for name, value in answer.items()}
 
-    def of_images(self, signature, output, image):
-        """One output of a signature for uint8 images [N, H, W, C], in batches; noise is a function of the row."""
-        answers = []
-        for first in range(0, len(image), _BATCH):
-            levels = image[first : first + _BATCH]
-            inputs = {"image": (levels / np.float32(255.0)).astype(np.float32)}
-            if signature == "score":
-                inputs["seed"] = np.arange(first + 1, first + 1 + len(levels), dtype=np.int64)
+    def takes(self, signature):
+        """Names of the arguments of a signature."""
+        return tuple(self.described["signatures"][signature]["inputs"])
+
+    def compares(self, signature):
+        """Whether a signature asks about images alone, as they are stored."""
+        return signature in self.signatures and set(self.takes(signature)) <= {*self.shapes, "seed"}
+
+    def of_images(self, signature, output, images):
+        """One output of a signature for uint8 images {modality: [N, H, W, C]}, in batches; noise is a function of the
+        row.
+        """
+        answers, num = [], len(next(iter(images.values())))
+        for first in range(0, num, _BATCH):
+            end = min(first + _BATCH, num)
+            asked = {name: (image[first:end] / np.float32(255.0)).astype(np.float32) for name, image in images.items()}
+            asked["seed"] = np.arange(first + 1, end + 1, dtype=np.int64)
+            inputs = {name: asked[name] for name in self.takes(signature)}
             answers.append(self.ask(signature, **inputs)[output])
         return np.concatenate(answers)
 
 
-def sample(source, image_shape, num, seed=0, splits=("train", "validation", "test")):
+def sample(source, shapes, num, seed=0, splits=("train", "validation", "test")):
     """Some images of a folder or of shards, as a model of that shape reads them.
 
     Args:
         source: the folder; of images, at any depth, or of shards.
-        image_shape: (H, W, C).
+        shapes: modality -> (H, W, C); of several, examples that have all of them are drawn.
         num: at most so many, drawn at random.
         seed: of the draw.
         splits: of shards, those that are read.
 
     Returns:
-        uint8 [N, H, W, C]; files that hold no image are left out.
+        {modality: uint8 [N, H, W, C]}; files that hold no image are left out.
 
     Raises:
         ValueError: for a source without one image, or shards of another shape.
     """
     source, rng = Path(source).expanduser(), np.random.default_rng(seed)
     if (source / manifest.NAME).is_file():
-        found = _of_shards(source, image_shape, num, rng, splits)
-    elif source.is_dir():
-        found = _of_folder(source, image_shape, num, rng)
-    else:
+        found = _of_shards(source, shapes, num, rng, splits)
+    elif not source.is_dir():
         raise ValueError(f"There is no folder {source}; give one of images, or of shards.")
-    if not len(found):
+    elif len(shapes) == 1:
+        ((name, shape),) = shapes.items()
+        found = {name: _of_folder(source, shape, num, rng)}
+    else:
+        found = _of_examples(source, shapes, num, rng)
+    if not all(len(image) for image in found.values()):
         raise ValueError(f"{source} holds no image that can be read.")
     return found
 
 
-def _of_shards(source, image_shape, num, rng, splits):
+def _of_shards(source, shapes, num, rng, splits):
     described = manifest.read(source)
     manifest.verify(source, described)
-    if described.image_shape != image_shape:
-        raise ValueError(
-            f"The shards in {source} hold images of {described.image_shape}, the model takes {image_shape}."
-        )
-    files = [str(source / shard.name) for shard in described.shards if shard.split in splits]
-    if not files:
+    for name, shape in shapes.items():
+        stored = described.modalities.get(name)
+        if stored != shape:
+            raise ValueError(f"The shards in {source} hold images of {stored} (`{name}`), the model takes {shape}.")
+    shards = [shard for shard in described.shards if shard.split in splits and _has_all(described, shard, shapes)]
+    if not shards:
         raise ValueError(f"The shards in {source} have no rows of {', '.join(splits)}.")
-    chosen = set(rng.permutation(sum(shard.records for shard in described.shards if shard.split in splits))[:num])
+    files = [str(source / shard.name) for shard in shards]
+    chosen = set(rng.permutation(sum(shard.records for shard in shards))[:num])
     drawn = [record.numpy() for i, record in enumerate(tf.data.TFRecordDataset(files)) if i in chosen]
-    return records.parse(tf.constant(drawn, tf.string), image_shape)[batches.IMAGE].numpy()
+    return {name: Image(name, shape).decoded(drawn) for name, shape in shapes.items()}
+
+
+def _has_all(described, shard, names):
+    return set(names) <= set(described.required(shard))
+
+
+def _of_examples(source, shapes, num, rng):
+    """Examples of several images, in their own sizes."""
+    found = folders.survey(source, folders.Config(validation_fraction=0.0, test_fraction=0.0))
+    if any(found.shapes.get(name) != shape for name, shape in shapes.items()):
+        raise ValueError(f"{source} holds images of {found.shapes}, the model takes {shapes}: ingest them first.")
+    whole = [item for item in found.items if item.has(shapes)]
+    chosen = [whole[i] for i in rng.permutation(len(whole))[:num]]
+    return {name: np.array([found.pixels(item, name) for item in chosen], np.uint8) for name in shapes}
 
 
 def _of_folder(source, image_shape, num, rng):

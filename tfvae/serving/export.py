@@ -13,9 +13,10 @@ import numpy as np
 import tensorflow as tf
 
 import tfvae
+from tfvae.batch import IMAGE, is_image
 from tfvae.serving import gate, requests, signatures
 from tfvae.serving.graph import MetaGraph
-from tfvae.serving.text import Text
+from tfvae.storage import atomic
 
 DESCRIPTION = "tfvae.json"
 INCOMING = ".incoming-"  # A server looks at integers only.
@@ -70,8 +71,9 @@ def push(version, output):
 def write_checked(model, data, directory, name, origin=None):
     """Writes a version to a new directory that no server looks at, and checks it: see `export`."""
     served = write(model, data, directory)
-    questions = requests.example_requests(served, _rows(data), _texts(data))
-    alone = requests.example_requests(served, _rows(data)[:1], _texts(data)[:1])
+    asked = _asked(data)
+    questions = requests.example_requests(served, asked)
+    alone = requests.example_requests(served, {name: values[:1] for name, values in asked.items()})
     answers = gate.in_memory(served, questions)
     requests.write_warmup(directory, [*alone, *questions], name)
     requests.write_answers(directory, questions, answers, name)
@@ -118,12 +120,13 @@ def check_output(output):
 
 def write(model, data, directory):
     """Writes the SavedModel alone; returns {name: Endpoint} of what it serves."""
-    text = Text(data.vocabulary) if data.vocabulary else None
-    served = signatures.served_endpoints(model, data.transform, data.class_names, text=text)
+    forms = {name: entry.served() for name, entry in data.entries.items() if not is_image(name)}
+    served = signatures.served_endpoints(model, data.transforms, data.class_names, forms=forms)
     archive = keras.export.ExportArchive()
     archive.track(model)
-    if text:
-        archive.track(text)
+    for form in forms.values():
+        if isinstance(form, tf.Module):
+            archive.track(form)
     for name, endpoint in served.items():
         archive.add_endpoint(name, endpoint.function, input_signature=endpoint.signature)
     archive.write_out(str(directory), verbose=False)
@@ -171,18 +174,31 @@ def summary(version):
     return "\n".join(lines)
 
 
-def _rows(data):
-    """A few rows to ask about, of the validation or the training set; a density without data has none, and zeros do."""
-    for rows in (data.validation, data.train):
-        if len(rows):
-            return np.asarray(rows.image[:_NUM_ROWS])
-    return np.zeros([_NUM_ROWS, *data.transform.raw_shape], np.float32)
+def _asked(data):
+    """Entry -> what a few requests ask about, of the first examples that have it; a density without data has none, and
+    zeros do.
+    """
+    asked = {name: _few(data, name) for name in data.transforms}
+    for name, transform in data.transforms.items():
+        if asked[name] is None:
+            asked[name] = np.zeros([_NUM_ROWS, *transform.raw_shape], np.float32)
+    num = len(asked[IMAGE])
+    for name, entry in data.entries.items():
+        found = None if is_image(name) else _few(data, name)
+        if found is not None:
+            values = entry.asked(found)
+            asked[name] = np.resize(values, (num, *values.shape[1:]))
+    return asked
 
 
-def _texts(data):
-    """As many captions to ask about; words that no vocabulary has where there are none."""
-    texts = [text for of_image in data.captioned.captions for text in of_image]
-    return (texts * _NUM_ROWS)[:_NUM_ROWS] or ["nothing"] * _NUM_ROWS
+def _few(data, name):
+    """The column of the first examples that have an entry, held out ones before others; None where none has."""
+    for rows in (data.validation, data.train, data.test):
+        some = np.flatnonzero(rows.has(name))[:_NUM_ROWS] if name in rows else ()
+        if len(some):
+            found = rows.take(some)[name]
+            return np.asarray(found) if is_image(name) else found
+    return None
 
 
 def _describe(directory, model, data, name, report, origin):
@@ -191,10 +207,7 @@ def _describe(directory, model, data, name, report, origin):
         "model": type(model).__name__,
         "signatures": MetaGraph(directory).shapes(),
         "class_names": list(data.class_names),
-        "image": {
-            "shape": list(data.transform.raw_shape),
-            "range": "as stored" if len(data.transform.raw_shape) < 3 else [0.0, 1.0],
-        },
+        **{name: _image(transform) for name, transform in data.transforms.items()},
         "versions": {"tfvae": tfvae.__version__, "tensorflow": tf.__version__, "keras": keras.__version__},
         "gate": report._asdict(),
         "origin": origin,
@@ -202,19 +215,14 @@ def _describe(directory, model, data, name, report, origin):
     (directory / "assets.extra" / DESCRIPTION).write_text(json.dumps(described, indent=2) + "\n")
 
 
-def _sync(directory):
-    """Everything on the disk before the rename says that it is there."""
-    for path in (*directory.rglob("*"), directory):
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+def _image(transform):
+    shape = list(transform.raw_shape)
+    return {"shape": shape, "range": "as stored" if len(shape) < 3 else [0.0, 1.0]}
 
 
 def _publish(incoming, output):
     """All of it on the disk, then a rename to the next free integer; one that another export takes is stepped over."""
-    _sync(incoming)
+    atomic.sync_tree(incoming)
     while True:
         version = output / str(1 + max((int(p.name) for p in output.iterdir() if p.name.isdigit()), default=0))
         try:

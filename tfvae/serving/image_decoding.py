@@ -6,7 +6,7 @@ A row that cannot be decoded fails the whole batch, as every error in a served g
 import tensorflow as tf
 
 from tfvae.batch import IMAGE
-from tfvae.data import records
+from tfvae.data.entries.image import Image
 from tfvae.serving import orientation
 
 MAX_PIXELS = 25_000_000  # Less than ingest takes: a server decodes for strangers, several at a time.
@@ -42,18 +42,19 @@ def decode_examples(rows, shape, max_pixels=MAX_PIXELS):
     It holds a PNG or JPEG, or what `tfvae.data.records` writes into shards: beside the feature `shape`, small images
     are raw gray levels.
     """
-    features = {IMAGE: tf.io.FixedLenFeature([], tf.string)}
-    if records.storage(shape) == "raw":
-        features[records.SHAPE] = tf.io.FixedLenFeature([len(shape)], tf.int64, default_value=[0] * len(shape))
+    stored = Image(shape=shape)
+    features = {stored.feature: tf.io.FixedLenFeature([], tf.string)}
+    if stored.storage == "raw":
+        features[stored.shape_feature] = tf.io.FixedLenFeature([len(shape)], tf.int64, default_value=[0] * len(shape))
 
     def image_of(row):
         entries = tf.io.parse_single_example(row, features)
         encoded = lambda: _image(entries[IMAGE], shape, max_pixels)  # noqa: E731
-        if records.SHAPE not in features:
+        if stored.shape_feature not in features:
             return encoded()
         return tf.cond(
-            tf.reduce_any(entries[records.SHAPE] > 0),
-            lambda: (tf.constant(0, tf.int64), _raw(entries[IMAGE], entries[records.SHAPE], shape)),
+            tf.reduce_any(entries[stored.shape_feature] > 0),
+            lambda: (tf.constant(0, tf.int64), _raw(entries[IMAGE], entries[stored.shape_feature], shape)),
             encoded,
         )
 

@@ -11,10 +11,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae import batch as batches
+from tfvae.batch import IMAGE, is_image
 from tfvae.data import folder as folders
 from tfvae.data import manifest, records
-from tfvae.serving import export
-from tfvae.storage import atomic
+from tfvae.data.entries.image import Image
+from tfvae.serving import export, signatures
+from tfvae.storage import atomic, record_files
 
 DESCRIPTION = "predictions.json"
 FORMATS = ("jsonl", "tfrecord")
@@ -37,7 +39,7 @@ class Job:
         output: the folder of the parts.
         signatures: those of `KEPT` that are asked.
         suffix: `jsonl` or `tfrecord`.
-        image_shape: (H, W, C) of the records of shards; None for a folder of images.
+        shapes: modality -> (H, W, C) of the records of shards; None for a folder of images.
     """
 
     version: str
@@ -45,7 +47,7 @@ class Job:
     output: str
     signatures: tuple[str, ...]
     suffix: str
-    image_shape: tuple[int, int, int] | None
+    shapes: dict[str, tuple[int, int, int]] | None
 
 
 def predict(model, source, output, signatures=(), suffix="jsonl", rows_per_part=1000, spread=map, report=print):
@@ -77,9 +79,9 @@ def predict(model, source, output, signatures=(), suffix="jsonl", rows_per_part=
         raise ValueError(f"`rows_per_part` must be at least 1, got {rows_per_part}.")
     version = export.newest(model)
     source = Path(source).expanduser()
-    shape, parts, stamps = _parts(source, rows_per_part)
-    asked = _signatures(version, signatures, shape)
-    job = Job(str(version), str(source), str(output), asked, suffix, shape)
+    shapes, parts, stamps = _parts(source, rows_per_part)
+    asked = _signatures(version, signatures, shapes)
+    job = Job(str(version), str(source), str(output), asked, suffix, shapes)
     _describe(job, parts, stamps)
     numbered = [(i, len(parts), rows) for i, rows in enumerate(parts)]
     counts = list(spread(functools.partial(_part, job), numbered))
@@ -89,12 +91,12 @@ def predict(model, source, output, signatures=(), suffix="jsonl", rows_per_part=
 
 
 def _parts(source, rows_per_part):
-    """(image shape or None, rows of every part, what tells their content): names of image files, or of one shard."""
+    """(shapes or None, rows of every part, what tells their content): names of image files, or of one shard."""
     if (source / manifest.NAME).is_file():
         described = manifest.read(source)
         manifest.verify(source, described)
         stamps = [shard.sha256 for shard in described.shards]
-        return described.image_shape, [[shard.name] for shard in described.shards], stamps
+        return described.modalities, [[shard.name] for shard in described.shards], stamps
     if not source.is_dir():
         raise ValueError(f"There is no folder {source}; give one of images, or of shards.")
     paths = (os.path.join(where, name) for where, _, names in os.walk(source) for name in names)
@@ -111,16 +113,19 @@ def _is_asked(source, path):
     return known and os.path.exists(path) and folders.stays_inside(source.resolve(), path)
 
 
-def _signatures(version, asked, image_shape):
+def _signatures(version, asked, shapes):
     """The signatures to ask, those of the model where none are named."""
     described = export.describe(version)
-    if image_shape and list(image_shape) != described["image"]["shape"]:
-        raise ValueError(
-            f"The shards hold images of {list(image_shape)}, the model takes {described['image']['shape']}: ingest "
-            "with its `--image_size`, or ask about the folder of images."
-        )
-    ending = "" if image_shape else "_bytes"
-    has = [name for name in KEPT if f"{name}{ending}" in described["signatures"]]
+    for name in (name for name in described if shapes and is_image(name)):
+        if list(shapes.get(name, ())) != described[name]["shape"]:
+            raise ValueError(
+                f"The shards hold images of {list(shapes.get(name, ()))}, the model takes {described[name]['shape']} "
+                f"(`{name}`): ingest with its `--image_size`, or ask about the folder of images."
+            )
+    ending = "" if shapes else signatures.ENCODED
+    there = described["signatures"]
+    # A file of a folder is one image, so that it cannot be asked what takes several.
+    has = [name for name in KEPT if f"{name}{ending}" in there and (shapes or len(there[name]["inputs"]) == 1)]
     missing = [name for name in asked if name not in has]
     if missing or not has:
         raise ValueError(f"{version} has the signatures {has} of {list(KEPT)}; it cannot be asked to {missing}.")
@@ -165,20 +170,23 @@ def _part(job, numbered):
     if job.suffix == "jsonl":
         atomic.write_bytes(path, "".join(map(_line, answers)).encode())
     else:
-        records.write(path, map(_example, answers))
+        record_files.write(path, map(_example, answers))
     return counts
 
 
 def _chunks(job, rows):
-    """Batches of (names, images): encoded ones of files, or gray levels of records."""
-    if job.image_shape is None:
+    """Batches of (names, {argument: images}): encoded ones of files, or gray levels of records that have them."""
+    if job.shapes is None:
         for i in range(0, len(rows), _BATCH):
             names = rows[i : i + _BATCH]
-            yield names, [_read(Path(job.source) / name) for name in names]
+            yield names, {f"{IMAGE}{signatures.ENCODED}": [_read(Path(job.source) / name) for name in names]}
         return
     for shard in rows:
+        has = batches.streams(tuple(job.shapes))[manifest.stream_of(shard)]
+        read = [Image(name, shape) for name, shape in job.shapes.items() if name in has]
         for batch in tf.data.TFRecordDataset(str(Path(job.source) / shard)).batch(_BATCH):
-            yield _names(batch), records.parse(batch, job.image_shape)[batches.IMAGE].numpy() / np.float32(255.0)
+            parsed = records.parse(batch, read)
+            yield _names(batch), {name: value.numpy() / np.float32(255.0) for name, value in parsed.items()}
 
 
 def _read(path):
@@ -197,23 +205,30 @@ def _names(serialised):
 
 def _asked(job, chunk):
     """A line for every image of a batch."""
-    names, content = chunk
+    names, images = chunk
     served = _loaded(job.version)
-    encoded = job.image_shape is None
     lines = [{"file": name} for name in names]
-    try:
-        for signature in job.signatures:
-            argument = {"image_bytes" if encoded else "image": tf.constant(content)}
-            answer = served.signatures[f"{signature}_bytes" if encoded else signature](**argument)
-            for name, kept in KEPT[signature].items():
-                for line, value in zip(lines, answer[name].numpy(), strict=True):
-                    line[kept] = value
-    except tf.errors.InvalidArgumentError as error:
-        if len(names) == 1:
-            return [{"file": names[0], "error": _reason(error)}]
-        # A bad image fails its batch, so each of them is asked about by itself.
-        return [line for i in range(len(names)) for line in _asked(job, (names[i : i + 1], content[i : i + 1]))]
+    for signature in job.signatures:
+        asked = served.signatures[signature if job.shapes else f"{signature}{signatures.ENCODED}"]
+        takes = list(asked.structured_input_signature[1])
+        lacking = [name for name in takes if name not in images]
+        if lacking:
+            return [{"file": name, "error": f"no {lacking[0]}"} for name in names]
+        try:
+            answer = asked(**{name: tf.constant(images[name]) for name in takes})
+        except tf.errors.InvalidArgumentError as error:
+            if len(names) == 1:
+                return [{"file": names[0], "error": _reason(error)}]
+            # A bad image fails its batch, so each of them is asked about by itself.
+            return [line for i in range(len(names)) for line in _asked(job, _only(names, images, i))]
+        for name, kept in KEPT[signature].items():
+            for line, value in zip(lines, answer[name].numpy(), strict=True):
+                line[kept] = value
     return lines
+
+
+def _only(names, images, i):
+    return names[i : i + 1], {name: some[i : i + 1] for name, some in images.items()}
 
 
 @functools.lru_cache(maxsize=1)

@@ -8,7 +8,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 from tensorflow.core.framework import tensor_pb2
 
-from tfvae.batch import CAPTION, IMAGE
+from tfvae.batch import IMAGE, is_image
 from tfvae.data import records
 from tfvae.serving import signatures
 
@@ -28,39 +28,41 @@ class WarmupError(ValueError):
     """A file of warm-up requests that a server would refuse, and its version with it."""
 
 
-def example_requests(served, rows, texts=()):
+def example_requests(served, asked):
     """One request for every signature.
 
     Args:
         served: {name: Endpoint} of `signatures.served_endpoints`.
-        rows: [B, *raw_shape] as stored: gray levels, or points.
-        texts: B captions, where an endpoint takes any.
+        asked: entry -> what is asked about, B of each; images [B, *raw_shape] as stored: gray levels, or points.
 
     Raises:
-        ValueError: for an argument of an endpoint that is neither an image nor a caption nor a seed.
+        ValueError: for an argument of an endpoint that is neither an entry of the data nor a seed.
     """
     return [
-        Request(name, {spec.name: _argument(spec, rows, texts) for spec in endpoint.signature})
+        Request(name, {spec.name: _argument(spec, asked) for spec in endpoint.signature})
         for name, endpoint in served.items()
     ]
 
 
-def _argument(spec, rows, texts):
-    is_image = rows.dtype == np.uint8
-    if spec.name == IMAGE:
-        return (rows / np.float32(255.0) if is_image else rows).astype(np.float32)
-    if spec.name == signatures.IMAGE_BYTES:
-        return _strings(encode(rows))
+def _argument(spec, asked):
+    image = spec.name.removesuffix(signatures.ENCODED)
+    if spec.name in asked:
+        return _intensities(asked[spec.name]) if is_image(spec.name) else asked[spec.name]
+    if image in asked:
+        return _strings(encode(asked[image]))
     if spec.name == signatures.EXAMPLES:
-        return _strings(_examples(rows) if is_image else [_example(row) for row in rows])
-    if spec.name == CAPTION:
-        return _strings([text.encode() for text in texts])
-    if spec.name == "seed":
-        return np.arange(1, len(rows) + 1, dtype=np.int64)
+        rows = asked[IMAGE]
+        return _strings(_examples(rows) if rows.dtype == np.uint8 else [_example(row) for row in rows])
+    if spec.name == signatures.SEED:
+        return np.arange(1, len(asked[IMAGE]) + 1, dtype=np.int64)
     raise ValueError(
-        f"No example of a served argument named {spec.name!r} is known. "
-        f"Endpoints take {IMAGE!r}, {CAPTION!r} and 'seed'; teach `tfvae.serving.requests` the new one."
+        f"No example of a served argument named {spec.name!r} is known. Endpoints take entries of the data, here "
+        f"{sorted(asked)}, and {signatures.SEED!r}: name the argument like one of them."
     )
+
+
+def _intensities(rows):
+    return (rows / np.float32(255.0) if rows.dtype == np.uint8 else rows).astype(np.float32)
 
 
 def encode(rows):

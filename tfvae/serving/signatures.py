@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfvae.batch import CAPTION, IMAGE
+from tfvae.batch import IMAGE
 from tfvae.models.base import Endpoint, by_row
 from tfvae.probability import noise
 from tfvae.serving import image_decoding
 
-IMAGE_BYTES = "image_bytes"
+ENCODED = "_bytes"  # Behind the name of an image, and of an endpoint that takes it so.
 EXAMPLES = "examples"
 SEED = "seed"
 
@@ -34,21 +34,21 @@ class _Source(NamedTuple):
     levels: Callable
 
 
-def served_endpoints(model, transform, class_names=(), max_pixels=image_decoding.MAX_PIXELS, text=None):
+def served_endpoints(model, transforms, class_names=(), max_pixels=image_decoding.MAX_PIXELS, forms=None):
     """Served functions of a model; the first one becomes `serving_default`.
 
     Every endpoint that takes observations takes intensities in [0, 1] of the stored shape here (points as they are),
     and once more, as `<name>_bytes`, PNG or JPEG strings of any size; `classify_example` takes serialised tf.Examples
     with the image in the feature `image`. Images that come out are pictures in [0, 1]; `<name>_bytes` gives them as
-    PNG too, also of `sample`. Captions come and go as text. `evaluate_example` is for evaluators: serialised
-    tf.Examples in, probabilities and a bound out.
+    PNG too, also of `sample`. Images of further modalities, such as `image_b`, come and go in the same ways; captions
+    as text. `evaluate_example` is for evaluators: serialised tf.Examples in, probabilities and a bound out.
 
     Args:
         model: a `tfvae.models.base.GenerativeModel`.
-        transform: the `tfvae.data.transforms.Transform` it was trained with.
+        transforms: modality -> the `tfvae.data.transforms.Transform` it was trained with.
         class_names: a name for every class, or empty: then the numbers are the names.
         max_pixels: images with more are refused before they are decoded.
-        text: `tfvae.serving.text.Text` for a model of captions.
+        forms: entry -> `tfvae.data.entry.Served`, what stands for it in the graph; of others, what the model takes.
 
     Returns:
         {name: Endpoint}.
@@ -62,21 +62,22 @@ def served_endpoints(model, transform, class_names=(), max_pixels=image_decoding
     if class_names and len(class_names) != model.num_classes:
         raise ValueError(f"Got {len(class_names)} class names for a model of {model.num_classes} classes.")
     names = tuple(class_names) or tuple(str(k) for k in range(model.num_classes))
-    intensities, encoded, example = _sources(transform, max_pixels)
+    ways, forms = {name: _ways(name, transform, max_pixels) for name, transform in transforms.items()}, forms or {}
     served = {}
     for name in sorted(own, key=_rank):
         endpoint = _traced_once(own[name])
         takes = {spec.name for spec in endpoint.signature}
-        if CAPTION in takes and not text.reads_text:
+        if not all(forms[entry].is_read for entry in takes & set(forms)):
             continue  # A server cannot cut new text into word pieces.
-        answers = _Answers(transform, names, text)
-        served[name] = _adapt(endpoint, intensities, answers)
-        if encoded is not None and (IMAGE in takes or name in _INVENTS):
-            served[f"{name}_bytes"] = _adapt(endpoint, encoded, answers._replace(as_png=True))
+        answers = _Answers(transforms, names, forms)
+        served[name] = _adapt(endpoint, {image: way.intensities for image, way in ways.items()}, answers)
+        encoded = {image: way.encoded for image, way in ways.items()}
+        if None not in encoded.values() and (takes & set(ways) or name in _INVENTS):
+            served[f"{name}{ENCODED}"] = _adapt(endpoint, encoded, answers._replace(as_png=True))
         if name == "classify":
-            served["classify_example"] = _adapt(endpoint, example, answers)
-    if "score" in own:
-        served["evaluate_example"] = _evaluation(own, example, transform)
+            served["classify_example"] = _adapt(endpoint, {IMAGE: ways[IMAGE].example}, answers)
+    if "score" in own and {spec.name for spec in own["score"].signature} == {IMAGE, SEED}:
+        served["evaluate_example"] = _evaluation(own, ways[IMAGE].example, transforms[IMAGE])
     return served
 
 
@@ -106,44 +107,59 @@ def _rank(name):
     return _DEFAULTS.index(name) if name in _DEFAULTS else len(_DEFAULTS)
 
 
-def _sources(transform, max_pixels):
-    """Intensities, encoded images (None where rows are no images) and tf.Examples."""
+class _Ways(NamedTuple):
+    """How one image may reach a server; `encoded` is None for rows that are no images."""
+
+    intensities: _Source
+    encoded: _Source | None
+    example: _Source
+
+
+def _ways(name, transform, max_pixels):
+    """Intensities, encoded images and tf.Examples."""
     shape = transform.raw_shape
-    spec = tf.TensorSpec([None, *shape], tf.float32, name=IMAGE)
-    image_bytes = tf.TensorSpec([None], tf.string, name=IMAGE_BYTES)
+    spec = tf.TensorSpec([None, *shape], tf.float32, name=name)
+    encoded = tf.TensorSpec([None], tf.string, name=f"{name}{ENCODED}")
     examples = tf.TensorSpec([None], tf.string, name=EXAMPLES)
     if len(shape) < 3 or shape[-1] not in _CHANNELS:
-        features = {IMAGE: tf.io.FixedLenFeature(shape, tf.float32)}
-        parse = lambda rows: tf.io.parse_example(rows, features)[IMAGE]  # noqa: E731
+        features = {name: tf.io.FixedLenFeature(shape, tf.float32)}
+        parse = lambda rows: tf.io.parse_example(rows, features)[name]  # noqa: E731
         scale = 1.0 if len(shape) < 3 else 255.0
-        return (
+        return _Ways(
             _Source(spec, lambda image: image * scale),
             None,
             _Source(examples, lambda rows: parse(rows) * scale),
         )
-    decode = _traced_once(Endpoint(lambda rows: image_decoding.decode_images(rows, shape, max_pixels), [image_bytes]))
+    decode = _traced_once(Endpoint(lambda rows: image_decoding.decode_images(rows, shape, max_pixels), [encoded]))
     parse = _traced_once(Endpoint(lambda rows: image_decoding.decode_examples(rows, shape, max_pixels), [examples]))
-    return (
+    return _Ways(
         _Source(spec, lambda image: image * 255.0),
-        _Source(image_bytes, decode.function),
+        _Source(encoded, decode.function),
         _Source(examples, parse.function),
     )
 
 
-def _adapt(endpoint, source, answers):
-    """The endpoint with its observations taken from `source`, its captions as text, and its answers as people read."""
+def _adapt(endpoint, sources, answers):
+    """The endpoint with its observations taken from `sources`, other entries in their served forms, and its answers as
+    people read them.
+    """
     kinds = [spec.name for spec in endpoint.signature]
 
     def function(*arguments):
-        named = dict(zip(kinds, arguments, strict=True))
-        if IMAGE in named:
-            named[IMAGE] = _observed(source.levels(named[IMAGE]), answers.transform, named.get(SEED))
-        if CAPTION in named:
-            named[CAPTION] = answers.text.ids(named[CAPTION])
+        given = dict(zip(kinds, arguments, strict=True))
+        named = {
+            name: answers.forms[name].taken(value) if name in answers.forms else value for name, value in given.items()
+        }
+        for name in sources.keys() & named.keys():
+            named[name] = _observed(sources[name].levels(given[name]), answers.transforms[name], named.get(SEED))
         return answers(endpoint.function(*named.values()))
 
-    specs = {IMAGE: source.spec, CAPTION: tf.TensorSpec([None], tf.string, name=CAPTION)}
-    return Endpoint(function, [specs.get(spec.name, spec) for spec in endpoint.signature])
+    def served(spec):
+        if spec.name in sources:
+            return sources[spec.name].spec
+        return answers.forms[spec.name].spec(spec) if spec.name in answers.forms else spec
+
+    return Endpoint(function, [served(spec) for spec in endpoint.signature])
 
 
 def _observed(levels, transform, seeds):
@@ -154,26 +170,24 @@ def _observed(levels, transform, seeds):
 
 
 class _Answers(NamedTuple):
-    """Pictures for observations, float32 for any precision, names beside probabilities, text for captions."""
+    """Pictures for observations, float32 for any precision, names beside probabilities, other entries as served."""
 
-    transform: object
+    transforms: dict
     class_names: tuple[str, ...]
-    text: object = None
+    forms: dict
     as_png: bool = False
 
     def __call__(self, outputs):
         answers = {name: _float32(value) for name, value in outputs.items()}
-        if IMAGE in answers:
-            answers[IMAGE] = self.transform.picture(answers[IMAGE])
+        for name in self.transforms.keys() & outputs.keys():
+            answers[name] = self.transforms[name].picture(answers[name])
             if self.as_png:
-                answers[IMAGE_BYTES] = tf.io.encode_png(tf.cast(tf.round(255.0 * answers[IMAGE]), tf.uint8))
+                answers[f"{name}{ENCODED}"] = tf.io.encode_png(tf.cast(tf.round(255.0 * answers[name]), tf.uint8))
         if "probabilities" in answers:
             index = tf.argmax(answers["probabilities"], axis=-1)
             answers["class"] = index
             answers["label"] = tf.gather(tf.constant(self.class_names), index)
-        if CAPTION in answers:
-            answers[CAPTION] = self.text.texts(answers[CAPTION])
-        return answers
+        return answers | {name: self.forms[name].given(answers[name]) for name in self.forms.keys() & outputs.keys()}
 
 
 def _float32(value):

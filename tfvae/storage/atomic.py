@@ -26,7 +26,7 @@ def write_bytes(path, data):
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-        _sync_folder(path.parent)
+        sync(path.parent)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise OSError(
@@ -34,6 +34,21 @@ def write_bytes(path, data):
             f"{error.strerror}: could not write {len(data)} bytes to {path}. What was there before is untouched; "
             "make room (or check the permissions) and start the same command again",
         ) from error
+
+
+def sync(path):
+    """Waits until a file or a folder lies on the disk; a rename does once its folder does."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_tree(folder):
+    """Waits until a folder and everything in it lies on the disk."""
+    for path in (*Path(folder).rglob("*"), folder):
+        sync(path)
 
 
 def write_json(path, value, indent=2):
@@ -103,12 +118,3 @@ def _digests(path):
     if not sidecar(path).exists():
         return []
     return [line.split()[0] for line in sidecar(path).read_text(errors="replace").splitlines() if line.strip()]
-
-
-def _sync_folder(folder):
-    """A rename is on the disk once its folder is."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from absl import logging
 
 from tfvae.capabilities import Capability
-from tfvae.data.rows import NO_LABEL
+from tfvae.data.entries.label import NO_LABEL
 from tfvae.evaluation import captioning, classification
 from tfvae.evaluation.batched import at_once
 from tfvae.probability import noise

@@ -13,7 +13,7 @@ from tensorboard.plugins.hparams import api as hparams
 
 from tfvae import experiment as experiments
 from tfvae.capabilities import Capability
-from tfvae.data.rows import NO_LABEL
+from tfvae.data.entries.label import NO_LABEL
 from tfvae.evaluation import captioning, generation, representation
 from tfvae.evaluation.batched import at_once, subset
 from tfvae.evaluation.compiled import compiled

@@ -4,9 +4,8 @@ import sys
 
 from absl import logging
 
-from tfvae.batch import CAPTIONED, LABELLED, UNLABELLED
 from tfvae.capabilities import Capability
-from tfvae.data.rows import NO_LABEL
+from tfvae.data.entries.label import NO_LABEL
 from tfvae.run import opening
 from tfvae.run.directory import RunDirectory
 from tfvae.storage import atomic, checkpoints
@@ -18,9 +17,6 @@ from tfvae.training.state import TrainingState
 
 # Says, in TensorBoard's directory, that the pictures of the best weights were drawn.
 _DRAWN = "drawn"
-
-# What the rows of a stream are called.
-_ROLES = {LABELLED: "labelled", CAPTIONED: "captioned", UNLABELLED: "bare"}
 
 
 def train(experiment, workdir, test_elsewhere=False):
@@ -155,9 +151,7 @@ def _check_monitor(monitor, model, data):
 
 def _roles(data):
     """How many rows have which role, for people."""
-    rows = {LABELLED: len(data.labelled), CAPTIONED: len(data.captioned)}
-    rows[UNLABELLED] = data.num_streamed or len(data.unlabelled)
-    used = " and ".join(f"{rows[name]:,} {_ROLES[name]}" for name in rows if name in data.streams)
+    used = " and ".join(f"{spec.num_rows:,} {stream}" for stream, spec in data.streams.items())
     return (
         f"Training on {used} rows ({data.info.num_train:,} in all), {len(data.validation):,} for validation, "
         f"{len(data.test):,} for the test"

@@ -84,10 +84,10 @@ def stored_as(storage):
 
     tfvae stores images of this size as raw bytes and only larger ones as PNG, so for PNG its limit is moved.
     """
-    from tfvae.data import records
+    from tfvae.data.entries import image
 
     limit = 0 if storage == "png" else _SIDE**2
-    with mock.patch.object(records, "RAW_BYTES", limit):
+    with mock.patch.object(image, "RAW_BYTES", limit):
         yield
 
 

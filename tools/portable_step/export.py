@@ -34,8 +34,11 @@ def _check(training, data):
             "`training.num_replicas=1` and `training.steps_per_execution=1`."
         )
     for stream, spec in data.streams.items():
-        if spec.files or spec.captions is not None:
-            raise ValueError(f"The {stream} stream is read from files or has captions, which a portable step has not.")
+        if spec.streamed.num or spec.rows.stored or not {"image", "label"} >= set(spec.entries):
+            raise ValueError(
+                f"The {stream} stream is read from files or has {sorted(spec.entries)}: a portable step has images and "
+                "labels in memory."
+            )
 
 
 def exported(experiment, data, model):
@@ -53,7 +56,7 @@ def exported(experiment, data, model):
         for (stream, entry), tensor in zip(entries, tensors):
             raw.setdefault(stream, {})[entry] = tensor
         seed = noise.seed(experiment.training.seed, mixture.NOISE, tf.convert_to_tensor(model.optimizer.iterations))
-        return model.train_step(mixture.observed(raw, data.transform, seed))
+        return model.train_step(mixture.observed(raw, data.transforms, data.entries, seed))
 
     with determinant.compiled():
         concrete = step.get_concrete_function()
@@ -90,9 +93,8 @@ def rows_of(data):
     """(stream, entry) -> all rows of it as they are stored."""
     found = {}
     for stream, spec in data.streams.items():
-        found[stream, "image"] = spec.rows.image
-        if spec.label:
-            found[stream, "label"] = spec.rows.label
+        for name in spec.entries:
+            found[stream, name] = spec.rows[name]
     return found
 
 

@@ -16,7 +16,8 @@ import zlib
 
 import numpy as np
 
-from tfvae.data.rows import NO_LABEL, Rows, Source
+from tfvae.data.entries.label import NO_LABEL
+from tfvae.data.examples import Examples, Source
 
 # Of a collection without a test set; Pu 2017, section 4.5.2.
 _MOST_TEST, _TEST_SHARE = 10_000, 0.1
@@ -42,10 +43,10 @@ def load(config):
             f"{path} takes {needed / 2**30:.1f} GiB as rows of {len(kept)} counts, `data.max_memory_bytes` allows "
             f"{config.max_memory_bytes / 2**30:.1f}. Set `data.max_words` to fewer words, or allow more."
         )
-    train = Rows(train.dense(kept), train.label)
+    train = Examples(train.dense(kept), train.label)
     kept_words = tuple(words[i] for i in kept)
     if test:
-        return Source(train, Rows(test.dense(kept), test.label), classes, words=kept_words)
+        return Source(train, Examples(test.dense(kept), test.label), classes, words=kept_words)
     order = np.random.default_rng(0).permutation(len(train))
     num_test = min(_MOST_TEST, int(_TEST_SHARE * len(train)))
     rest, given_up = (train.take(np.sort(part)) for part in (order[num_test:], order[:num_test]))

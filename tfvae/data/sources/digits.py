@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn import datasets, model_selection
 
-from tfvae.data.rows import Rows, Source
+from tfvae.data.examples import Examples, Source
 
 _NUM_TEST = 500
 
@@ -17,5 +17,5 @@ def load(config):
     train, test = model_selection.train_test_split(
         np.arange(len(label)), test_size=_NUM_TEST, stratify=label, random_state=0
     )
-    rows = Rows(image, label)
+    rows = Examples(image, label)
     return Source(rows.take(train), rows.take(test), tuple(str(digit) for digit in range(10)))

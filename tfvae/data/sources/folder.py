@@ -4,8 +4,8 @@ import math
 
 from absl import logging
 
-from tfvae.data import folder
-from tfvae.data.rows import Source
+from tfvae.data import entries, folder
+from tfvae.data.examples import Source
 
 
 def load(config):
@@ -31,20 +31,22 @@ def load(config):
         config.path, folder.Config(config.image_size, config.color_mode, max_pixels, validation_fraction=0.0)
     )
     (logging.warning if found.rejects else logging.info)("%s holds\n%s", config.path, found.summary())
-    needed = len(found.items) * math.prod(found.image_shape)
+    needed = sum(math.prod(found.shapes[name]) for item in found.items for name in item.files)
     if needed > config.max_memory_bytes:
         raise ValueError(
             f"The images of {config.path} need {needed:,} bytes, more than `max_memory_bytes` = "
             f"{config.max_memory_bytes:,}. Run ingest on the folder and train with the source 'shards'."
         )
-    rows = {split: _rows(found, split) for split in folder.SPLITS}
+    names = [entry.name for entry in entries.wanted(config)]
+    rows = {split: _rows(found, split, names) for split in folder.SPLITS}
     return Source(
         train=rows["train"],
         test=rows["test"],
         class_names=found.class_names,
         validation=rows["validation"] if len(rows["validation"]) else None,
+        names=found.names,
     )
 
 
-def _rows(found, split):
-    return folder.stack(found, [item for item in found.items if item.split == split])
+def _rows(found, split, names):
+    return folder.stack(found, [item for item in found.items if item.split == split], names)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tfvae.data.rows import Rows, Source
+from tfvae.data.examples import Examples, Source
 
 _NUM = 10_000
 # The labelled points of the authors' code, and the frame they stand in: it adds the magnitude of the least of all
@@ -29,7 +29,7 @@ def load(config):
     if config.name == "":
         return Source(train, test, names)
     fixed = np.arange(_NUM, _NUM + len(_CODE_LABELS))
-    train = Rows(np.concatenate([train.image, _CODE_POINTS]), np.concatenate([train.label, _CODE_LABELS]))
+    train = Examples(np.concatenate([train.image, _CODE_POINTS]), np.concatenate([train.label, _CODE_LABELS]))
     return Source(train, test, names, labelled=fixed)
 
 
@@ -39,4 +39,4 @@ def _draw(rng, num, noise):
     top = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
     bottom = np.stack([1.0 - np.cos(angle), 1.0 - np.sin(angle) - 0.5], axis=-1)
     points = np.where(label[:, None] == 0, top, bottom) + noise * rng.standard_normal((num, 2))
-    return Rows((points + _SHIFT).astype(np.float32), label)
+    return Examples((points + _SHIFT).astype(np.float32), label)

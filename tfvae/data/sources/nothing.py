@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from tfvae.data.rows import NO_LABEL, Rows, Source
+from tfvae.data.entries.label import NO_LABEL
+from tfvae.data.examples import Examples, Source
 
 _NUM = 10_000
 
@@ -10,5 +11,5 @@ _NUM = 10_000
 def load(config):
     """Empty images [N, 0]: a batch of them is only a number of draws."""
     del config  # There is nothing to choose.
-    rows = Rows(np.zeros([_NUM, 0], np.float32), np.full([_NUM], NO_LABEL, np.int64))
+    rows = Examples(np.zeros([_NUM, 0], np.float32), np.full([_NUM], NO_LABEL, np.int64))
     return Source(rows, rows.take(slice(0, 1000)))

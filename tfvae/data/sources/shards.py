@@ -1,7 +1,5 @@
 """Shards that `ingest` wrote, checked against their manifest before the first step."""
 
-import functools
-import math
 from pathlib import Path
 
 import numpy as np
@@ -9,49 +7,58 @@ import tensorflow as tf
 from absl import logging
 
 from tfvae import batch as batches
-from tfvae.data import manifest, records, tfrecord_format
-from tfvae.data.rows import NO_LABEL, Rows, Source
+from tfvae.data import manifest, records
+from tfvae.data.columns import Stored, partial
+from tfvae.data.examples import Examples, Source, Streamed
+from tfvae.storage import tfrecord_format
 
 _BATCH = 256
 
 
-def load(config):
+def load(config, stores=True):
     """The shards in `config.path`.
 
-    Unlabelled training rows that would take more than `max_memory_bytes` are left in their files, to be read as they
-    are needed; everything else is read into memory. Every record is checked either way.
+    Unlabelled training rows that would take more than `max_memory_bytes` are left in their files, to be streamed file
+    by file. Images of the other training rows that would are left there too, and read one by one; their labels,
+    captions and other entries are in memory. Every record is checked either way.
 
     Args:
-        config: `tfvae.data.load.Config`; `path`, `image_size`, `max_memory_bytes` and `on_bad_record` are used.
+        config: `tfvae.data.load.Config`; `path`, `image_size`, `max_memory_bytes`, `on_bad_record` and what it asks for
+            of entries are used.
+        stores: whether images of rows that are not only unlabelled may be left in their files.
 
     Returns:
         `Source`.
 
     Raises:
-        ValueError: for shards that are not what their manifest says, or records that are not what they must be. With
-            the policy `quarantine`, damaged records are left out, counted and reported instead.
+        ValueError: for shards that are not what their manifest says, records that are not what they must be, or held
+            out rows that do not fit into memory. With the policy `quarantine`, damaged records are left out, counted
+            and reported instead.
     """
     if not config.path:
         raise ValueError("The source 'shards' needs `data.path`, the folder that ingest wrote.")
     described = manifest.read(config.path)
     damaged = manifest.verify(config.path, described, config.on_bad_record)
-    reader = _Reader(Path(config.path), described, damaged, config.on_bad_record)
-    bare = described.of("train", batches.UNLABELLED)
-    streams = sum(shard.records for shard in bare) * math.prod(described.image_shape) > config.max_memory_bytes
+    reader = _Reader(Path(config.path), described, damaged, config.on_bad_record, described.entries_of(config))
+    limit = config.max_memory_bytes
+    alone = described.of("train", batches.UNLABELLED)
+    streams = described.bytes_of(alone) > limit
     # A file with a damaged record ends TensorFlow's reader, so what is left of it is kept in memory.
-    streamed = [shard for shard in bare if streams and shard.name not in damaged and not reader.find_bad(shard)]
-    in_memory = [shard for shard in bare if shard not in streamed]
-    validation = _all(reader, described, "validation")
+    streamed = [shard for shard in alone if streams and shard.name not in damaged and not reader.find_bad(shard)]
+    rest = [shard for stream in described.streams for shard in described.of("train", stream) if shard not in streamed]
+    validation = _held_out(reader, described, "validation", limit, stores)
+    read = reader.stored if stores and described.bytes_of(rest) > limit else reader.rows
     source = Source(
-        train=reader.rows(
-            described.of("train", batches.LABELLED) + described.of("train", batches.CAPTIONED) + in_memory
-        ),
-        test=_all(reader, described, "test"),
+        train=read(rest),
+        test=_held_out(reader, described, "test", limit, stores),
         class_names=described.class_names,
-        streamed=tuple(str(Path(config.path) / shard.name) for shard in streamed),
-        num_streamed=sum(shard.records for shard in streamed),
-        streamed_sha256=tuple(shard.sha256 for shard in streamed),
+        streamed=Streamed(
+            tuple(str(Path(config.path) / shard.name) for shard in streamed),
+            sum(shard.records for shard in streamed),
+            tuple(shard.sha256 for shard in streamed),
+        ),
         validation=validation if len(validation) else None,
+        names=described.names,
     )
     reader.report()
     height, width, _ = described.image_shape
@@ -63,39 +70,73 @@ def load(config):
     return source
 
 
-def _all(reader, described, split):
-    return reader.rows([shard for stream in manifest.STREAMS for shard in described.of(split, stream)])
+def _held_out(reader, described, split, limit, limited):
+    shards = [shard for stream in described.streams for shard in described.of(split, stream)]
+    needed = described.bytes_of(shards)
+    if limited and needed > limit:
+        raise ValueError(
+            f"The {split} images take {needed:,} bytes in memory, `data.max_memory_bytes` allows {limit:,}. Raise it, "
+            f"or ingest with fewer images for the {split}."
+        )
+    return reader.rows(shards)
 
 
 class _Reader:
-    """Reads shards into memory and keeps account of the records that are left out."""
+    """Reads shards and keeps account of the records that are left out.
 
-    def __init__(self, folder, described, damaged, on_bad_record):
+    Args:
+        folder: of the shards.
+        described: their `Manifest`.
+        damaged, on_bad_record: as of `tfvae.data.manifest.verify`.
+        read: the entries that are read, [`Entry`], images first.
+    """
+
+    def __init__(self, folder, described, damaged, on_bad_record, read):
         self.folder = folder
         self.described = described
         self.damaged = damaged
         self.on_bad_record = on_bad_record
+        self.read = read
         self.left_out = {}
-        self._parse = self._compiled(records.parse)
-        self._check = self._compiled(records.check)
+        self._parse = self._compiled(decode=True)
+        self._check = self._compiled(decode=False)
 
-    def _compiled(self, read):
-        read = functools.partial(read, image_shape=self.described.image_shape)
-        return tf.function(read, input_signature=[tf.TensorSpec([None], tf.string)])
+    def _compiled(self, decode):
+        parse = lambda serialised: records.parse(serialised, self.read, decode)  # noqa: E731
+        return tf.function(parse, input_signature=[tf.TensorSpec([None], tf.string)])
 
     def rows(self, shards):
-        """The good records of shards, in order, in one copy."""
-        num = sum(shard.records for shard in shards)
-        image = np.empty((num, *self.described.image_shape), np.uint8)
-        label = np.empty(num, np.int64)
-        start, captions = 0, []
+        """The good records of shards, in order, images in one copy."""
+        collectors = self._collectors(self.read, shards)
         for shard in shards:
-            for entries, texts in self._entries(shard):
-                end = start + len(entries[batches.LABEL])
-                image[start:end], label[start:end] = entries[batches.IMAGE], entries[batches.LABEL]
-                captions += texts
-                start = end
-        return Rows(image[:start], label[:start], tuple(captions) if any(captions) else ())
+            for parsed, _, _ in self._entries(shard, self._parse):
+                _add(collectors, parsed)
+        return Examples(**{name: collector.column() for name, collector in collectors.items()})
+
+    def stored(self, shards):
+        """The good records of shards, in order; their images stay where they are."""
+        images = [entry for entry in self.read if batches.is_image(entry.name)]
+        collectors = self._collectors([entry for entry in self.read if entry not in images], shards)
+        places, has = [], {image.name: [] for image in images}
+        for number, shard in enumerate(shards):
+            for parsed, offsets, lengths in self._entries(shard, self._check):
+                _add(collectors, parsed)
+                places += [(number, offset, length) for offset, length in zip(offsets, lengths, strict=True)]
+                for name, there in has.items():
+                    there.append(parsed.get(f"{name}/has", np.ones(len(offsets), bool)))
+        shard, offset, length = (np.array(column, np.int64) for column in zip(*places, strict=True))
+        files = tuple(str(self.folder / shard.name) for shard in shards)
+        sha256 = tuple(shard.sha256 for shard in shards)
+        columns = {name: collector.column() for name, collector in collectors.items()}
+        for image in images:
+            there = np.concatenate(has[image.name])
+            of_image = Stored(files, sha256, shard[there], offset[there], length[there], image)
+            columns[image.name] = partial(of_image, there)
+        return Examples(**columns)
+
+    def _collectors(self, read, shards):
+        num = sum(shard.records for shard in shards)
+        return {entry.name: entry.collector(num) for entry in read}
 
     def find_bad(self, shard):
         """Whether a shard that is to stay in its file has bad records, found without decoding an image.
@@ -113,19 +154,16 @@ class _Reader:
             num = next(shard.records for shard in self.described.shards if shard.name == name)
             logging.warning("Left out %d of %d records. The first: %s.", len(damage), num, damage[0])
 
-    def _entries(self, shard):
-        """Batches of (parsed entries, captions of each), bad records left out."""
+    def _entries(self, shard, parse):
+        """Batches of (parsed entries, where their payloads begin, how long they are), bad records left out."""
         if shard.name in self.damaged:
             self.left_out[shard.name] = list(self.damaged[shard.name])
         for serialised, offsets in self._batches(shard):
-            bad = self._bad(shard, serialised, offsets, self._parse)
-            good = tf.boolean_mask(serialised, [offset not in bad for offset in offsets])
-            texts = [()] * len(good)
-            if self.described.captions:
-                texts = [
-                    tuple(text.decode(errors="replace") for text in row) for row in records.captions(good).to_list()
-                ]
-            yield {name: value.numpy() for name, value in self._parse(good).items()}, texts
+            bad = self._bad(shard, serialised, offsets, parse)
+            good = [offset not in bad for offset in offsets]
+            kept = tf.boolean_mask(serialised, good)
+            starts = [offset + tfrecord_format.HEADER for offset, is_good in zip(offsets, good) if is_good]
+            yield _numpy(parse(kept)), starts, [len(record) for record in kept.numpy()]
 
     def _batches(self, shard):
         """(serialised records [B], the bytes at which they begin), as far as their checksums are right."""
@@ -142,15 +180,15 @@ class _Reader:
             yield serialised, [begin, *ends[:-1].tolist()]
             begin = int(ends[-1])
 
-    def _bad(self, shard, serialised, offsets, read):
+    def _bad(self, shard, serialised, offsets, parse):
         """The offsets of records that are not as they must be; a ValueError for the first unless they are left out."""
-        labelled = shard.stream == batches.LABELLED
-        if self._all_right(serialised, labelled, read):
+        required = self.described.required(shard)
+        if self._all_right(serialised, required, parse):
             return set()
         found = [
             manifest.Damage(shard.name, offset, text)
             for offset, record in zip(offsets, serialised.numpy(), strict=True)
-            if (text := self._problem(record, labelled, read))
+            if (text := self._problem(record, required, parse))
         ]
         if found and self.on_bad_record == "stop":
             raise manifest.DamagedShards(
@@ -160,17 +198,24 @@ class _Reader:
         self.left_out.setdefault(shard.name, []).extend(found)
         return {damage.offset for damage in found}
 
-    def _problem(self, record, labelled, read):
-        text = records.problem(record, self.described.image_shape, len(self.described.class_names), labelled)
-        if not text and not self._all_right(tf.constant([record]), labelled, read):
+    def _problem(self, record, required, parse):
+        text = records.problem(record, self.read, required)
+        if not text and not self._all_right(tf.constant([record]), required, parse):
             return "its image cannot be decoded"
         return text
 
-    def _all_right(self, serialised, labelled, read):
+    def _all_right(self, serialised, required, parse):
         try:
-            label = read(serialised)[batches.LABEL].numpy()
+            parsed = _numpy(parse(serialised))
         except (tf.errors.OpError, UnicodeDecodeError):  # The second: TensorFlow fails to quote a broken record.
             return False
-        if labelled:
-            return bool(np.all((label >= 0) & (label < len(self.described.class_names))))
-        return bool(np.all(label == NO_LABEL))
+        return all(entry.right(parsed, entry.name in required) for entry in self.read)
+
+
+def _numpy(parsed):
+    return {name: value.numpy() if isinstance(value, tf.Tensor) else value for name, value in parsed.items()}
+
+
+def _add(collectors, parsed):
+    for collector in collectors.values():
+        collector.add(parsed)

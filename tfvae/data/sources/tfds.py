@@ -6,8 +6,10 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from tfvae.data import images, metadata
-from tfvae.data.rows import NO_LABEL, Rows, Source, concatenate
+from tfvae.data import images
+from tfvae.data.entries.caption import cleaned
+from tfvae.data.entries.label import NO_LABEL
+from tfvae.data.examples import Examples, Source, concatenate
 
 # What these sets call their image and label; the others follow TFDS's custom of "image" and "label".
 _KEYS = {"smallnorb": ("image", "label_category")}
@@ -63,7 +65,7 @@ def class_names(builder):
 
 
 def rows(builder, split, image_size=0):
-    """`Rows` of a split, or of a slice of one such as `train[100:200]`."""
+    """`Examples` of a split, or of a slice of one such as `train[100:200]`."""
     image_key, label_key = _KEYS.get(builder.name, ("image", "label"))
     if split.partition("[")[0] not in builder.info.splits:
         raise ValueError(f"The set {builder.name!r} has the splits {sorted(builder.info.splits)}, `{split}` is needed.")
@@ -88,12 +90,12 @@ def rows(builder, split, image_size=0):
     parts = [(_prepared(builder, image, image_size), label, captions) for image, label, captions in batches]
     image, label, captions = zip(*parts)
     if not has_captions:
-        return Rows(np.concatenate(image), np.concatenate(label))
+        return Examples(np.concatenate(image), np.concatenate(label))
     repairs = collections.Counter()
     texts = tuple(_cleaned(row, repairs) for part in captions for row in part.to_list())
     if repairs:
         logging.warning("Captions of %s, split %s: %s.", builder.name, split, dict(repairs))
-    return Rows(np.concatenate(image), np.concatenate(label), texts)
+    return Examples(np.concatenate(image), np.concatenate(label), caption=texts)
 
 
 def _prepared(builder, image, image_size):
@@ -107,5 +109,5 @@ def _prepared(builder, image, image_size):
 
 def _cleaned(captions, repairs):
     """The captions of one image as text, those without a word left out."""
-    cleaned = (metadata.clean_caption(caption.decode(errors="replace"), repairs) for caption in captions)
-    return tuple(text for text in cleaned if text)
+    said = (cleaned(caption.decode(errors="replace"), repairs) for caption in captions)
+    return tuple(text for text in said if text)

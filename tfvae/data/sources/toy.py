@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from tfvae.data.rows import NO_LABEL, Rows, Source
+from tfvae.data.entries.label import NO_LABEL
+from tfvae.data.examples import Examples, Source
 from tfvae.probability import gaussian_mixture
 
 _NUM_TRAIN, _NUM_TEST = 10_000, 10
@@ -12,7 +13,7 @@ def load(config):
     """10,000 training and 10 test points; `config.points_noise` is σ, as the model's `network.noise` has to be."""
     rng = np.random.default_rng(0)
     train, test = (
-        Rows(gaussian_mixture.draw(num, config.points_noise, rng), np.full(num, NO_LABEL))
+        Examples(gaussian_mixture.draw(num, config.points_noise, rng), np.full(num, NO_LABEL))
         for num in (_NUM_TRAIN, _NUM_TEST)
     )
     return Source(train, test)

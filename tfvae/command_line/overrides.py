@@ -2,9 +2,10 @@
 
 import dataclasses
 import difflib
+import functools
 import re
 
-from tfvae.bin import presets
+from tfvae.command_line import presets
 
 _OVERRIDE = re.compile(r"--?(?:no)?config\.([^=]+)")
 
@@ -21,14 +22,25 @@ def unknown(argv):
 
 def _told(field, known):
     """Only the last name is compared: that of a field looked for in another group is the same."""
+    asked = field.rpartition(".")[2]
+    group = field.partition(".")[0]
     last = [name.rpartition(".")[2] for name in known]
-    close = difflib.get_close_matches(field.rpartition(".")[2], last, n=1)
+    close = difflib.get_close_matches(asked, last, n=1)
     near = [name for name, its_last in zip(known, last) if its_last in close]
+    if not any(name.startswith(f"{group}.") for name in near):  # A part of a name in its own group is nearer.
+        near = [name for name in known if name.startswith(f"{group}.") and asked in name.rpartition(".")[2]] or near
     if near:
         return f"The preset has no field {field}. Did you mean {' or '.join(f'--config.{name}' for name in near)}?"
-    group = field.partition(".")[0]
     there = [name for name in known if name.startswith(f"{group}.")] or known
     return f"The preset has no field {field}. It has {', '.join(there)}."
+
+
+def values(config):
+    """(dotted name, value) of every field of nested dataclasses that is no group."""
+    for name in _dotted(config):
+        value = functools.reduce(getattr, name.split("."), config)
+        if not dataclasses.is_dataclass(value):
+            yield name, value
 
 
 def _dotted(config, prefix=""):

@@ -7,7 +7,7 @@ little endian. TensorFlow's own reader stops at the first damaged record without
 import struct
 from typing import NamedTuple
 
-_HEADER = 12
+HEADER = 12
 _FOOTER = 4
 _POLYNOMIAL = 0x82F63B78
 
@@ -35,7 +35,7 @@ def frames(path):
         content = file.read()
     offset = 0
     while offset < len(content):
-        if len(content) - offset < _HEADER:
+        if len(content) - offset < HEADER:
             yield Frame(offset, None, "the file ends inside the record")
             return
         length = _length(content, offset)
@@ -43,11 +43,11 @@ def frames(path):
             yield Frame(offset, None, "the checksum of its length does not match")
             offset = _next_intact(content, offset + 1)
             continue
-        end = offset + _HEADER + length + _FOOTER
+        end = offset + HEADER + length + _FOOTER
         if end > len(content):
             yield Frame(offset, None, "the file ends inside the record")
             return
-        payload = content[offset + _HEADER : end - _FOOTER]
+        payload = content[offset + HEADER : end - _FOOTER]
         if masked_crc(payload) == struct.unpack_from("<I", content, end - _FOOTER)[0]:
             yield Frame(offset, payload)
         else:
@@ -59,7 +59,7 @@ def count(path):
     """How many records an intact file holds, without reading their payloads."""
     records = 0
     with open(path, "rb") as file:
-        while header := file.read(_HEADER):
+        while header := file.read(HEADER):
             file.seek(struct.unpack("<Q", header[:8])[0] + _FOOTER, 1)
             records += 1
     return records
@@ -67,7 +67,7 @@ def count(path):
 
 def size(payload):
     """Bytes that a payload takes in a file."""
-    return _HEADER + len(payload) + _FOOTER
+    return HEADER + len(payload) + _FOOTER
 
 
 def masked_crc(data):
@@ -87,9 +87,9 @@ def _length(content, offset):
 
 def _next_intact(content, offset):
     """The first offset from `offset` on where a whole record can begin; the end of the file if there is none."""
-    for start in range(offset, len(content) - _HEADER - _FOOTER + 1):
+    for start in range(offset, len(content) - HEADER - _FOOTER + 1):
         length = _length(content, start)
-        if length is not None and start + _HEADER + length + _FOOTER <= len(content):
+        if length is not None and start + HEADER + length + _FOOTER <= len(content):
             return start
     return len(content)
 

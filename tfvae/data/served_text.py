@@ -7,11 +7,12 @@ import tensorflow as tf
 
 from tfvae.batch import END, UNKNOWN
 from tfvae.data import captions
+from tfvae.data.entry import Served
 
 VOCABULARY_FILE = "vocabulary.txt"
 
 
-class Text(tf.Module):
+class Text(tf.Module, Served):
     """What `tfvae.data.captions.Vocabulary` does, of TensorFlow's operations alone.
 
     Args:
@@ -22,7 +23,7 @@ class Text(tf.Module):
         super().__init__()
         self.length = vocabulary.length
         # Word pieces of a new text are found by keras-hub, which no server has.
-        self.reads_text = vocabulary.tokenizer == "words"
+        self.is_read = vocabulary.tokenizer == "words"
         self._folder = tempfile.TemporaryDirectory()
         path = pathlib.Path(self._folder.name, VOCABULARY_FILE)
         path.write_text("".join(f"{word}\n" for word in vocabulary.words), encoding="utf-8")
@@ -34,6 +35,15 @@ class Text(tf.Module):
             tf.lookup.TextFileInitializer(str(path), tf.int64, number, tf.string, line),
             captions.SPECIAL[UNKNOWN],
         )
+
+    def spec(self, spec):
+        return tf.TensorSpec([None], tf.string, name=spec.name)
+
+    def taken(self, argument):
+        return self.ids(argument)
+
+    def given(self, value):
+        return self.texts(value)
 
     def ids(self, texts):
         """string [B] -> int32 [B, T]."""

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae.data.captions import Vocabulary
-from tfvae.serving.text import Text
+from tfvae.data.served_text import Text
 
 VOCABULARY = Vocabulary(("<end>", "<unk>", "a", "dog", "isn't", "here", "éclair"), 5)
 TEXTS = ["A dog!", "a DOG isn’t here, a dog", "éclair ÉCLAIR", "", "bird", "a " * 100_000]
@@ -29,5 +29,5 @@ def test_bytes_that_are_no_text_are_unknown_words():
 def test_word_pieces_are_put_together():
     pieces = Vocabulary(("<end>", "<unk>", "play", "##ing", "dogs"), 5, "word_pieces")
     text = Text(pieces)
-    assert not text.reads_text
+    assert not text.is_read
     assert text.texts(tf.constant([[4, 2, 3, 0, 0]])).numpy()[0] == b"dogs playing"

@@ -1,0 +1,78 @@
+"""Words that hang on an image in no order: texts in metadata and records, one 0 or 1 a known tag in a batch."""
+
+import collections
+import json
+
+import numpy as np
+import tensorflow as tf
+
+from tfvae import batch as batches
+from tfvae.data.entries.caption import decoded
+from tfvae.data.entry import Entry, strings
+
+
+class Tags(Entry):
+    """float32 [B, L] in a batch, 1 for the tags of an image.
+
+    Args:
+        known: the L tags of the training examples, the most frequent one first; None until it is fitted.
+    """
+
+    name, stream, feature = batches.TAGS, batches.TAGGED, "tag"
+
+    def __init__(self, known=None):
+        self.known = known
+
+    def read(self, cells):
+        tags = (tag.strip() for text in cells.texts(self.name) for tag in text.replace(";", ",").split(","))
+        return tuple(dict.fromkeys(tag for tag in tags if tag)) or None
+
+    def merge(self, ours, theirs):
+        return tuple(dict.fromkeys((ours or ()) + (theirs or ()))) or None
+
+    def stack(self, values):
+        return tuple(value or () for value in values)
+
+    def has(self, column):
+        return np.array([bool(tags) for tags in column], bool)
+
+    def take(self, column, indices):
+        return tuple(column[i] for i in indices)
+
+    def concatenate(self, columns):
+        return tuple(tags for column in columns for tags in column)
+
+    def digest(self, column):
+        yield json.dumps([self.name, column]).encode()
+
+    def features(self, value):
+        return {self.feature: strings(value)} if value else {}
+
+    def spec(self):
+        return {self.feature: tf.io.RaggedFeature(tf.string)}
+
+    def joined(self, parts):
+        return self.stack([decoded(row) for part in parts for row in part.to_list()])
+
+    def fitted(self, config, column, frozen, where):
+        if "tags" in frozen:
+            return Tags(tuple(frozen["tags"]))
+        counts = collections.Counter(tag for tags in column for tag in tags)
+        return Tags(tuple(sorted(counts, key=lambda tag: (-counts[tag], tag))))
+
+    def state(self):
+        return {"tags": list(self.known)}
+
+    @property
+    def names(self):
+        return self.known
+
+    def tensor(self, column):
+        place = {tag: i for i, tag in enumerate(self.known)}
+        of_images = np.zeros([len(column), len(place)], np.float32)
+        for row, tags in enumerate(column):
+            of_images[row, [place[tag] for tag in tags if tag in place]] = 1.0
+        return of_images
+
+
+ENTRY = Tags()
