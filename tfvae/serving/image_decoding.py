@@ -1,15 +1,17 @@
 """Encoded images -> gray levels, inside the served graph.
 
-A row that cannot be decoded fails the whole batch, as every error in a served graph does; the error names the row.
+A row that cannot be decoded fails the whole batch, as every error in a served graph does, and the error names the row;
+or every row is answered with what is wrong with it.
 """
 
 import tensorflow as tf
 
 from tfvae.batch import IMAGE
 from tfvae.data.entries.image import Image
-from tfvae.serving import orientation
+from tfvae.serving import checks, orientation
 
 MAX_PIXELS = 25_000_000  # Less than ingest takes: a server decodes for strangers, several at a time.
+_UNREADABLE = "no readable PNG or JPEG image"
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8\xff"
 # ITU-R 601 in Pillow's whole numbers; TensorFlow's own PNG decoder swaps green and blue.
@@ -33,7 +35,19 @@ def decode_images(rows, shape, max_pixels=MAX_PIXELS):
     Raises:
         tf.errors.InvalidArgumentError: names the rows that hold no readable PNG or JPEG, or one with too many pixels.
     """
-    return _by_row(lambda row: _image(row, shape, max_pixels), rows, shape, max_pixels)
+    return _whole(*_by_row(lambda row: _image(row, shape, max_pixels), rows, shape, max_pixels), max_pixels)
+
+
+def decode_each(rows, shape, max_pixels=MAX_PIXELS):
+    """As `decode_images`, but a bad row harms no other.
+
+    Returns:
+        (float32 [B, H, W, C], black where there is no image; [B] strings: what is wrong with a row, "" where nothing
+        is).
+    """
+    image, readable, too_large = _by_row(lambda row: _image(row, shape, max_pixels), rows, shape, max_pixels)
+    fault = tf.where(readable, "", _UNREADABLE)
+    return image, tf.where(too_large, _too_large(max_pixels), fault)
 
 
 def decode_examples(rows, shape, max_pixels=MAX_PIXELS):
@@ -58,11 +72,25 @@ def decode_examples(rows, shape, max_pixels=MAX_PIXELS):
             encoded,
         )
 
-    return _by_row(image_of, rows, shape, max_pixels)
+    return _whole(*_by_row(image_of, rows, shape, max_pixels), max_pixels)
+
+
+def _whole(image, readable, too_large, max_pixels):
+    faults = [checks.none(f"hold {_UNREADABLE}", ~readable), checks.none(f"hold {_too_large(max_pixels)}", too_large)]
+    return checks.after(faults, [image])[0]
+
+
+def _too_large(max_pixels):
+    return f"an image of more than {max_pixels} pixels"
 
 
 def _by_row(image_of, rows, shape, max_pixels):
-    """Maps `image_of`, row -> (number of pixels, image [H, W, C]), over rows; errors name the row."""
+    """Maps `image_of`, row -> (number of pixels, image [H, W, C]), over rows.
+
+    Returns:
+        (float32 [B, H, W, C], black where a row has no image; bool [B], whether it can be read; bool [B], whether it
+        has too many pixels).
+    """
     num_rows = tf.size(rows, out_type=tf.int64)
     # An op that fails in a `map_fn` cannot say on which row. A data set can drop the row, and the gap is the name; the
     # last element keeps it from being empty, and is cut off again.
@@ -70,16 +98,11 @@ def _by_row(image_of, rows, shape, max_pixels):
     decoded = decoded.map(lambda index, row: (index, *image_of(row))).ignore_errors()
     last = tf.data.Dataset.from_tensors((num_rows, tf.constant(0, tf.int64), tf.zeros(shape)))
     index, num_pixels, image = decoded.concatenate(last).batch(num_rows + 1).get_single_element()
-    index, num_pixels, image = index[:-1], num_pixels[:-1], image[:-1]
-    unreadable = tf.sparse.to_dense(tf.sets.difference(tf.range(num_rows)[None], index[None]))[0]
-    too_large = tf.boolean_mask(index, num_pixels > max_pixels)
-    checks = [
-        _none("hold no readable PNG or JPEG image", unreadable),
-        _none(f"hold an image of more than {max_pixels} pixels", too_large),
-    ]
-    # In eager mode a check has been made when it returns, and returns nothing.
-    with tf.control_dependencies([check for check in checks if check is not None]):
-        return tf.ensure_shape(tf.identity(image), [None, *shape])
+    place = index[:-1, None]
+    readable = tf.scatter_nd(place, tf.ones_like(index[:-1], tf.bool), [num_rows])
+    too_large = tf.scatter_nd(place, num_pixels[:-1] > max_pixels, [num_rows])
+    image = tf.scatter_nd(place, image[:-1], tf.stack([num_rows, *shape]))
+    return tf.ensure_shape(image, [None, *shape]), readable, too_large
 
 
 def _image(image_bytes, shape, max_pixels):
@@ -93,10 +116,6 @@ def _raw(content, stated_shape, shape):
     """An image of raw gray levels, [H, W, C]."""
     with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(stated_shape == shape), ["another shape"])]):
         return tf.cast(tf.reshape(tf.io.decode_raw(content, tf.uint8), shape), tf.float32)
-
-
-def _none(fault, rows):
-    return tf.debugging.Assert(tf.equal(tf.size(rows), 0), [f"These rows of the batch {fault}:", rows], summarize=16)
 
 
 def _num_pixels(image_bytes):
