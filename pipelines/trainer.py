@@ -126,7 +126,7 @@ def _files(patterns):
     found = {}
     for pattern in patterns:
         folder = Path(pattern).parent
-        part = folder.name.removeprefix("Split-").replace("_", "-")
+        part = folder.name.removeprefix("Split-").replace("_", "-", 1)  # Names of streams may have more.
         found[part] = sorted(str(path) for path in folder.iterdir() if path.is_file())
     return found
 

@@ -6,7 +6,8 @@ import pathlib
 
 import numpy as np
 
-from tfvae.batch import DataInfo
+from tfvae.batch import DataInfo, is_image
+from tfvae.batch import streams as streams_of
 from tfvae.data import load
 
 CONFIGS = pathlib.Path(__file__).parent.parent / "tfvae" / "configs"
@@ -26,10 +27,14 @@ def model_and_batch(preset):
     image_shape = (64,) if config.transform.flatten else (8, 8, 1)
     shape = {"nothing": (0,), "moons": (2,), "toy": (2,)}.get(config.source, image_shape)
     words = tuple(f"word{i}" for i in range(12)) if config.captioned_batch else ()
-    info = DataInfo(shape, 0 if config.source == "nothing" else 10, 1000, 100, words, 5 if words else 0)
+    # Further images, of the streams of their names, are narrower.
+    further = {
+        name: (24,) if config.transform_of(name).flatten else (8, 3, 1) for name in config.batches if is_image(name)
+    }
+    info = DataInfo(shape, 0 if config.source == "nothing" else 10, 1000, 100, words, 5 if words else 0, further)
     binary = config.transform.noise == "binarise"
 
-    def image(num):
+    def image(num, shape=shape):
         draw = rng.random([num, *shape])
         return (draw > 0.5 if binary else np.round(draw * 255) / 255).astype(np.float32)
 
@@ -39,6 +44,9 @@ def model_and_batch(preset):
     if config.captioned_batch:
         ids = np.pad(rng.integers(2, 12, [4, 3]), [(0, 0), (0, 2)]).astype(np.int32)
         streams["captioned"] = {"image": image(4), "caption": ids}
+    for stream, entries in streams_of(tuple(info.modalities)).items():
+        if config.batches.get(stream):
+            streams[stream] = {name: image(4, info.modalities[name]) for name in entries}
     if config.unlabelled_batch:
         streams["unlabelled"] = {"image": image(5)}
     return experiment.model.build(info, seed=0).prepare(streams), streams
@@ -47,7 +55,7 @@ def model_and_batch(preset):
 def embedded(preset):
     """The preset's tiny experiment with scikit-learn's digits in the place of images that only some machines have."""
     experiment = tiny(preset)
-    if experiment.data.source not in ("nothing", "moons", "toy"):
+    if experiment.data.source in ("tfds", "folder", "shards", "bag_of_words"):
         experiment.data.source, experiment.data.name, experiment.data.image_size = "digits", "", 0
         experiment.data.labels_per_class, experiment.data.num_validation = 10, 100
         experiment.data.labelled_batch = min(experiment.data.labelled_batch, 100)

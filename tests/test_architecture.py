@@ -22,7 +22,7 @@ FLOORS = [
     ["serving"],
     ["monitoring"],
     ["configs"],
-    ["reproduction"],
+    ["reproduction", "interface"],
     ["command_line"],
     ["bin"],
 ]

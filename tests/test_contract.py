@@ -32,8 +32,8 @@ def rows(batch):
 def questions(batch):
     """What an endpoint may ask for, three rows of each."""
     served = {"image": all_images(batch)[:3], "seed": tf.constant([1, 2, 3], tf.int64)}
-    if "captioned" in batch:
-        served["caption"] = tf.constant(batch["captioned"]["caption"][:3])
+    for stream in batch.values():
+        served |= {name: tf.constant(values[:3]) for name, values in stream.items() if name not in served}
     return served
 
 

@@ -16,11 +16,11 @@ from tfvae.storage.metrics_log import MetricsLog
 from tfvae.training import trainer
 
 FIXTURES = pathlib.Path(__file__).parent / "fixtures" / "v0_1"
-RUNS = sorted(path.name for path in (FIXTURES / "runs").iterdir())
+RUNS = sorted(path.name for path in (FIXTURES / "run_directories").iterdir())
 
 
 def copied(name, tmp_path):
-    return shutil.copytree(FIXTURES / "runs" / name, tmp_path / name)
+    return shutil.copytree(FIXTURES / "run_directories" / name, tmp_path / name)
 
 
 @pytest.mark.parametrize("name", RUNS)

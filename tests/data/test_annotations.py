@@ -152,7 +152,7 @@ def test_captioned_images_without_a_label_are_tested_beside_labelled_ones(tmp_pa
     assert sum(item.split == "test" for item in found.items) == 10
     (tmp_path / "metadata.jsonl").write_text("\n".join(json.dumps({**row, "split": None}) for row in rows))
     drawn = folder.survey(tmp_path)
-    assert sum(item.split == "test" for item in drawn.items) == 2 * 1 + 4  # A tenth of each class and of the bare.
+    assert sum(item.split == "test" for item in drawn.items) == 2 * 1 + 4  # A tenth of each class, and of the others.
 
 
 def test_the_metadata_of_a_folder_still_goes_first(tmp_path):

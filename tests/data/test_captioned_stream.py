@@ -1,4 +1,4 @@
-"""Captioned images in batches, beside labelled and bare ones."""
+"""Captioned images in batches, beside labelled and unlabelled ones."""
 
 import json
 
@@ -48,7 +48,7 @@ def test_a_stream_goes_on_where_it_was_stopped(coco):
         np.testing.assert_array_equal(expected["captioned"]["image"], got["captioned"]["image"])
 
 
-def test_some_images_keep_their_captions_and_the_others_are_bare(coco):
+def test_some_images_keep_their_captions_and_the_others_are_unlabelled(coco):
     data = load.load(config(coco, num_captioned=12, labelled_stay_unlabelled=False))
     assert len(data.captioned) == 12 and len(data.unlabelled) == 38
     again = load.load(config(coco, num_captioned=12, label_seed=1))
@@ -73,7 +73,7 @@ def test_the_words_are_frozen_with_the_split(coco, tmp_path):
         load.load(fields, frozen)
 
 
-def test_more_images_join_the_bare_ones(coco, tmp_path):
+def test_more_images_join_the_unlabelled_ones(coco, tmp_path):
     Image.new("RGB", (40, 20), (9, 9, 9)).save(tmp_path / "extra.png")
     before, data = load.load(config(coco)), load.load(config(coco, more_images=str(tmp_path)))
     assert len(data.unlabelled) == len(before.unlabelled) + 1 and len(data.captioned) == len(before.captioned)

@@ -30,7 +30,7 @@ def same(first, second):
 def test_roles_do_not_overlap_and_labels_are_balanced(digits):
     labelled, unlabelled, validation = (set(digits.split[n]) for n in ("labelled", "unlabelled", "validation"))
     assert not validation & (labelled | unlabelled)
-    assert labelled < unlabelled, "labelled images stay among the bare ones"
+    assert labelled < unlabelled, "labelled images stay among the unlabelled ones"
     assert np.bincount(digits.labelled.label).tolist() == [10] * 10
     assert len(digits.train) == 1297 - 100
     assert len(digits.test) == 500

@@ -33,7 +33,7 @@ def noise_png(seed, shape=SHAPE[:2]):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """Shards of 16 labelled and 6 bare training images, and 2 + 2 held out."""
+    """Shards of 16 labelled and 6 unlabelled training images, and 2 + 2 held out."""
     root = tmp_path_factory.mktemp("made")
     for i in range(20):
         path = root / "photos" / ("cat" if i % 2 else "dog") / f"{i}.png"

@@ -32,7 +32,7 @@ def pytest_report_header():
 
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory):
-    """240 digits: twenty labelled of each of three classes, bare ones, and some for validation and test."""
+    """240 digits: twenty labelled of each of three classes, unlabelled ones, and some for validation and test."""
     folder, digits = tmp_path_factory.mktemp("photos"), datasets.load_digits()
     for label in range(3):
         rows = np.flatnonzero(digits.target == label)[:80]

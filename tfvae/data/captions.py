@@ -164,8 +164,8 @@ def _read(path):
         raise ValueError(f"`data.captions.vocabulary` {path} has {twice[0]!r} more than once; give each word one line.")
     if not words:
         raise ValueError(f"`data.captions.vocabulary` {path} has no words; give a word a line.")
-    bare = [word.removeprefix(CONTINUES) for word in words]
-    odd = [word for word, same in zip(bare, normalised(tf.constant(bare)).numpy()) if word != same.decode()]
+    plain = [word.removeprefix(CONTINUES) for word in words]
+    odd = [word for word, same in zip(plain, normalised(tf.constant(plain)).numpy()) if word != same.decode()]
     if odd:
         raise ValueError(
             f"`data.captions.vocabulary` {path} has {odd[0]!r}, which no caption can have: words are lower case, of "

@@ -34,7 +34,7 @@ def draw(source, config):
     Raises:
         ValueError: where a class has fewer images than labels asked for, or nothing is left to train on.
     """
-    label = source.train.label
+    label = np.where(source.train.has(batches.IMAGE), source.train.label, NO_LABEL)
     rng = np.random.default_rng([config.label_seed, 20160214])
     fixed = source.labelled if source.labelled is not None else np.array([], np.int64)
     validation = np.array([], np.int64)
@@ -52,7 +52,9 @@ def draw(source, config):
         labelled = fixed
     else:
         labelled = _balanced(label, rest, config.labels_per_class, rng, source.class_names)
-    captioned = _captioned(np.intersect1d(rest, source.train.captioned()), config)
+    captioned = _captioned(
+        np.intersect1d(rest, np.flatnonzero(source.train.has(batches.IMAGE, batches.CAPTION))), config
+    )
     split = _parts(source.train, rest, labelled, captioned, config) | {"validation": validation}
     split = {name: part.tolist() for name, part in split.items()}
     return {
@@ -74,9 +76,10 @@ def _parts(train, rest, labelled, captioned, config):
         if stream not in (*parts, *alone) and (sizes.get(stream) or stream == batches.PAIRED):
             parts[stream] = np.intersect1d(rest, np.flatnonzero(train.has(*needed)))
     told = np.concatenate(list(parts.values()))
-    bare = rest if config.labelled_stay_unlabelled else np.setdiff1d(rest, told)
+    unlabelled = rest if config.labelled_stay_unlabelled else np.setdiff1d(rest, told)
     for stream in alone:
-        parts[stream] = bare[train.has(*of_data[stream])[bare]] if len(train.modalities) > 1 else bare
+        has_image = train.has(*of_data[stream])[unlabelled]
+        parts[stream] = unlabelled[has_image] if len(train.modalities) > 1 else unlabelled
     return parts
 
 

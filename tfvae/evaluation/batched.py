@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from tfvae.batch import IMAGE
+
 # Numbers in the largest activation of one call, 40 MB of them: what bounds the memory of an evaluation.
 _MAX_VALUES = 10_000_000
 
@@ -57,7 +59,9 @@ def map_rows(function, data, rows, batch_size, seed=None):
 
 
 def subset(rows, limit, seed=0):
-    """A seeded random choice of at most `limit` rows without repeats; all rows for `limit` 0 or None."""
+    """A seeded random choice of at most `limit` rows that have an image, without repeats; all for `limit` 0 or None."""
+    has_image = rows.has(IMAGE)
+    rows = rows if has_image.all() else rows.take(np.flatnonzero(has_image))
     if not limit or limit >= len(rows):
         return rows
     chosen = np.random.default_rng(seed).choice(len(rows), size=limit, replace=False)

@@ -22,10 +22,10 @@ def measure(model, reference, source, num=500, seed=0):
 
     Returns:
         {"model", "images": counts, "tests"}. Of "brightness" and "contrast" (mean and standard deviation of an image's
-        gray levels; of every modality) and of "bound" (nats) the means of both and the p-value of a Kolmogorov-Smirnov test; of "codes"
-        the squared maximum mean discrepancy (RBF kernel, median bandwidth) with the p-value of a permutation test
-        (Gretton et al. 2012, sections 2 and 4); of "classes" the Jensen-Shannon divergence (bits) of the predicted
-        ones with the p-value of such a test.
+        gray levels; of every modality) and of "bound" (nats) the means of both and the p-value of a Kolmogorov-Smirnov
+        test; of "codes" the squared maximum mean discrepancy (RBF kernel, median bandwidth) with the p-value of a
+        permutation test (Gretton et al. 2012, sections 2 and 4); of "classes" the Jensen-Shannon divergence (bits) of
+        the predicted ones with the p-value of such a test.
 
     Raises:
         ValueError: for a model, a reference or a source that is none.

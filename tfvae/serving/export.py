@@ -120,7 +120,7 @@ def check_output(output):
 
 def write(model, data, directory):
     """Writes the SavedModel alone; returns {name: Endpoint} of what it serves."""
-    forms = {name: entry.served() for name, entry in data.entries.items() if not is_image(name)}
+    forms = signatures.forms_of(data.entries)
     served = signatures.served_endpoints(model, data.transforms, data.class_names, forms=forms)
     archive = keras.export.ExportArchive()
     archive.track(model)

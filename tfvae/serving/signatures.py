@@ -5,12 +5,13 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfvae.batch import IMAGE
+from tfvae.batch import IMAGE, is_image
 from tfvae.models.base import Endpoint, by_row
 from tfvae.probability import noise
 from tfvae.serving import checks, image_decoding
 
 ENCODED = "_bytes"  # Behind the name of an image, and of an endpoint that takes it so.
+IMAGE_BYTES = f"{IMAGE}{ENCODED}"
 EXAMPLES = "examples"
 SEED = "seed"
 CHECKED = "_checked"  # Behind the name of an endpoint that takes encoded images and says of each what is wrong.
@@ -96,6 +97,15 @@ def _checked(endpoint):
     return Endpoint(
         lambda *arguments: endpoint.function(*checks.arguments(arguments, endpoint.signature)), endpoint.signature
     )
+
+
+def forms_of(entries):
+    """Entry -> what stands for it in a served graph; images have their transforms.
+
+    Args:
+        entries: name -> `tfvae.data.entry.Entry`, fitted.
+    """
+    return {name: entry.served() for name, entry in entries.items() if not is_image(name)}
 
 
 def _evaluation(own, source, transform):

@@ -2,8 +2,10 @@
 
 import sys
 
+import numpy as np
 from absl import logging
 
+from tfvae.batch import IMAGE
 from tfvae.capabilities import Capability
 from tfvae.data.entries.label import NO_LABEL
 from tfvae.run import opening
@@ -74,7 +76,7 @@ def train(experiment, workdir, test_elsewhere=False):
 
 def initial_images(data):
     """Observations of training rows that a model may begin from: the first 2,000."""
-    return data.observe(data.train.take(slice(0, 2000)))
+    return data.observe(data.train.take(np.flatnonzero(data.train.has(IMAGE))[:2000]))
 
 
 def compiled(experiment, data, steps_per_epoch):
