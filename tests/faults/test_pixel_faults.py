@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tests.serving import odd_images
+from tests.faults import odd_images
 from tfvae.data import images
 from tfvae.serving import image_decoding
 
@@ -290,3 +290,41 @@ def test_what_one_reader_refuses_the_other_does(served, trained, kind, survives)
             trained(content)
         with pytest.raises(tf.errors.InvalidArgumentError, match="no readable PNG or JPEG"):
             served([content])
+
+
+# Fault 53: arrays that are no gray levels of 8 bits.
+
+
+def test_sixteen_bits_and_intensities_are_scaled(photo, survives):
+    photo = photo[..., :3]
+    deep = photo.astype(np.uint16) * 256 + 255
+    with survives("53 images of 16 bits"):
+        np.testing.assert_array_equal(images.prepared(deep), photo)
+        np.testing.assert_array_equal(images.prepared(deep, 12), images.prepared(photo, 12))
+    for dtype in (np.float16, np.float32, np.float64):
+        with survives(f"53 images of {dtype.__name__}"):
+            np.testing.assert_array_equal(images.prepared((photo / 255.0).astype(dtype)), photo)
+    np.testing.assert_array_equal(images.prepared(photo > 127), np.where(photo > 127, 255, 0))
+
+
+def test_a_sixteen_bit_array_is_its_file(tmp_path, rng, survives):
+    levels = rng.integers(0, 1 << 16, (9, 7, 1)).astype(np.uint16)
+    (tmp_path / "deep.png").write_bytes(odd_images.png(levels, 16, 0))
+    with survives("53 a file and an array of 16 bits"):
+        np.testing.assert_array_equal(images.prepared(levels, 5), images.read(tmp_path / "deep.png", 5, gray=True))
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (np.full((2, 2, 1), 200.0, np.float32), r"float32 hold intensities in \[0, 1\], got values from 200 to 200"),
+        (np.full((2, 2, 1), -0.5), r"got values from -0.5 to -0.5"),
+        (np.array([[[0.5], [np.nan]]]), r"got values from nan to nan"),
+        (np.array([[[0.5], [np.inf]]]), r"got values from 0.5 to inf"),
+        (np.zeros((2, 2, 1), np.int32), r"got int32: convert them"),
+        (np.zeros((2, 2, 1), np.complex64), r"got complex64"),
+    ],
+)
+def test_other_arrays_are_refused(image, message, survives):
+    with survives(f"53 {message}"), pytest.raises(ValueError, match=message):
+        images.prepared(image)
