@@ -49,6 +49,9 @@ def model_and_batch(preset):
             streams[stream] = {name: image(4, info.modalities[name]) for name in entries}
     if config.unlabelled_batch:
         streams["unlabelled"] = {"image": image(5)}
+    if "row" in config.entries:
+        for stream in streams.values():
+            stream["row"] = rng.integers(0, info.num_train, len(stream["image"]))
     return experiment.model.build(info, seed=0).prepare(streams), streams
 
 

@@ -13,7 +13,7 @@ FLOORS = [
     ["probability"],
     ["layers"],
     ["networks"],
-    ["inference", "heads"],
+    ["inference", "heads", "samplers"],
     ["models", "data", "settings"],
     ["experiment"],
     ["run"],

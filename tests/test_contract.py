@@ -40,14 +40,17 @@ def questions(batch):
 @every_preset
 def test_a_gradient_reaches_every_variable(preset):
     model, batch = model_and_batch(preset)
-    with tf.GradientTape() as tape:
-        loss = model.objective(batch, noise.seed(1), training=True).loss
-        if preset == "m1m2_mnist":  # Its stages are trained one after the other.
-            loss += model.m1.objective(batch, noise.seed(1), training=True).loss
-    gradients = tape.gradient(loss, model.trainable_variables)
-    dead = [v.path for v, g in zip(model.trainable_variables, gradients) if g is None]
-    assert not dead, f"no gradient reaches {dead}"
-    assert np.isfinite(loss)
+    learned = set()
+    for name, player in model.players().items():
+        with tf.GradientTape() as tape:
+            loss, terms = player.objective(model.begin_round(batch, noise.seed(1)), noise.seed(1))
+        assert set(terms) <= {metric.name for metric in model.metrics}, "prepare() makes a mean of every term"
+        gradients = tape.gradient(loss, player.variables)
+        dead = [v.path for v, g in zip(player.variables, gradients) if g is None]
+        assert not dead, f"no gradient of {name} reaches {dead}"
+        assert np.isfinite(loss)
+        learned |= {v.path for v in player.variables}
+    assert learned == {v.path for v in model.trainable_variables}
 
 
 @every_preset
@@ -145,6 +148,15 @@ def test_what_a_model_declares_it_has_and_serves(preset):
         assert callable(getattr(model, capability, None)), f"{preset} declares {capability} and has no such method"
     for endpoint, capability in SERVED_BY.items():
         assert endpoint not in model.endpoints() or capability in declared, f"{preset} serves {endpoint} undeclared"
+
+
+@every_preset
+def test_what_a_model_does_not_declare_it_refuses_by_name(preset):
+    model, batch = model_and_batch(preset)
+    arguments = {Capability.POSTERIOR: (all_images(batch), 2, 0)}
+    for capability in set(Capability) - model.capabilities():
+        with pytest.raises(ValueError, match=f"does not answer `{capability}`"):
+            getattr(model, capability)(*arguments.get(capability, ()))
 
 
 @every_preset

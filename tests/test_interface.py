@@ -88,7 +88,7 @@ def test_what_a_model_cannot_is_told_with_what_it_can(run):
 
 def test_an_export_answers_as_the_model_in_memory(exported_sdgm):
     model, data, version = exported_sdgm
-    served = signatures.served_endpoints(model, data.transform, data.class_names)
+    served = signatures.served_endpoints(model, data.transforms, data.class_names)
     loaded, images = tfvae.load_export(version), data.test.image[:4]
     assert loaded.class_names == data.class_names and loaded.image_shape == (8, 8, 1)
     expected = served["classify"].function(tf.constant(images / np.float32(255.0)))

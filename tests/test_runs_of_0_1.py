@@ -17,6 +17,11 @@ from tfvae.training import trainer
 
 FIXTURES = pathlib.Path(__file__).parent / "fixtures" / "v0_1"
 RUNS = sorted(path.name for path in (FIXTURES / "run_directories").iterdir())
+# Runs that go on by other steps than those of 0.1, where one Adam moved all players; how far off they may come out.
+MOVED = {
+    "m1m2_digits": 0.05,  # M1 stands still while M2 learns, and M2's Adam counts its own steps.
+    "stein_k3_digits": 0.01,  # Encoder and decoders are clipped apart, and the encoder's Adam counts all its steps.
+}
 
 
 def copied(name, tmp_path):
@@ -44,8 +49,11 @@ def test_a_run_that_0_1_began_ends_as_0_1_would_have_ended_it(name, tmp_path):
     trainer.train(experiment, workdir)
     lines = {line["epoch"]: line for line in MetricsLog(workdir / "metrics.jsonl").lines()}
     for line in expected:
+        if name in MOVED:
+            line = {key: value for key, value in line.items() if key.startswith("val_") or key in ("epoch", "step")}
+        tolerance = MOVED.get(name, 1e-3)
         for key in line.keys() - {"seconds"}:  # Equal bit for bit on the machine that wrote them.
-            assert lines[line["epoch"]][key] == pytest.approx(line[key], rel=1e-3, abs=1e-3), key
+            assert lines[line["epoch"]][key] == pytest.approx(line[key], rel=tolerance, abs=1e-3), key
 
 
 def test_an_export_answers_as_it_did(tmp_path):

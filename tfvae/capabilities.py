@@ -4,10 +4,15 @@
         probs = model.classify(image)
 
 The value of a capability is the name of the method that answers it, so a model that declares one has that method; the
-contract test holds every model to its word in both directions.
+contract test holds every model to its word in both directions. Some methods a model has because of a `Part`: a head for
+labels brings `classify`, one for captions brings `caption`.
 """
 
 import enum
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import tensorflow as tf
 
 
 class Capability(enum.StrEnum):
@@ -33,9 +38,11 @@ class Capability(enum.StrEnum):
     CLASSIFY = "classify"
     # analogies(image) -> [B, K, ...]: every image in every class; `sample` and `decode` take a class.
     ANALOGIES = "analogies"
-    # caption(image, num_samples=1, seed=None, decoding="") -> int32 [B, T], [B] nats.
+    # caption(image, num_samples=1, seed=None, decoding="") -> int32 [B, T], [B] nats. With it come the same of codes
+    # [S, B, Z], caption_of_codes(s, seed=None, decoding=""), and caption_log_prob(s, words) -> [B].
     CAPTION = "caption"
-    # image_from_caption(words) -> [B, ...] for words int32 [B, T].
+    # image_from_caption(words) -> [B, ...] for words int32 [B, T]. With it come encode_caption(words) -> q(z | Y), and
+    # mean and variance of both encoders, [B, Z] each: encode_moments(image) and encode_caption_moments(words).
     IMAGE_FROM_CAPTION = "image_from_caption"
     # dictionary_elements(layer) -> [K, H, W, C]: elements of a layer (from 0) in the image plane.
     DICTIONARY = "dictionary_elements"
@@ -45,3 +52,28 @@ class Capability(enum.StrEnum):
     POSTERIOR = "posterior_draws"
     # stein_discrepancy(image, num_samples, seed) -> [B].
     STEIN_DISCREPANCY = "stein_discrepancy"
+
+
+class UndeclaredError(ValueError, AttributeError):
+    """A model was asked for what it does not declare; an AttributeError too, as of any method that is not there."""
+
+
+class Endpoint(NamedTuple):
+    """One thing a model can be asked for when it is served.
+
+    function:  named tensors -> dict of tensors whose first axis is the batch.
+    signature: the TensorSpecs of its arguments, in order; every one has `None` as its first axis.
+    """
+
+    function: Callable[..., dict[str, Any]]
+    signature: list[tf.TensorSpec]
+
+
+class Part(Protocol):
+    """A part that gives its model more to answer: a head, a second encoder."""
+
+    def answers(self, model: Any) -> dict[str, Callable]:
+        """Name -> method that the model has because of this part; the model declares those that are capabilities."""
+
+    def endpoints(self, model: Any) -> dict[str, Endpoint]:
+        """What is served because of this part."""

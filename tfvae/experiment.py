@@ -7,6 +7,7 @@ from typing import Any
 
 from tfvae.data.load import Config as DataConfig
 from tfvae.settings import Config as TrainingConfig
+from tfvae.settings import Player, Players
 
 # What older runs call types and fields that have other names now: config.json of 0.1 is read as it was written.
 _FORMER_TYPES = {
@@ -98,6 +99,8 @@ def _fill(kind, values):
             value = _fill(its_kind, value)
         elif isinstance(default, tuple):
             value = tuple(value)
+        elif isinstance(default, Players):
+            value = Players({player: _fill(Player, of_player) for player, of_player in value.items()})
         filled[name] = value
     return kind(**filled)
 

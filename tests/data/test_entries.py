@@ -56,10 +56,10 @@ def test_values_survive_their_records(name):
 @every_kind
 def test_columns_are_taken_and_put_together(name):
     entry, values = VALUES[name]
-    whole = Examples(label=np.zeros(4, np.int64), **{name: entry.stack(values)})
+    whole = Examples(**{"label": np.full(4, -1), name: entry.stack(values)})
     parts = concatenate([whole.take([0]), whole.take(np.array([False, True, True, False])), whole.take(slice(3, 4))])
     assert plain(parts[name]) == plain(whole[name])
-    lacking = concatenate([whole, Examples(label=np.zeros(2, np.int64))]) if name != "label" else whole
+    lacking = concatenate([whole, Examples(label=np.full(2, -1))])
     assert lacking.has(name).tolist()[:4] == [value is not None for value in values] and not lacking.has(name)[4:].any()
 
 

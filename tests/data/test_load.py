@@ -53,6 +53,19 @@ def test_batches_have_exact_counts_and_binary_pixels(digits):
     assert "label" not in batch["unlabelled"]
 
 
+def test_a_batch_carries_the_numbers_of_its_rows(digits):
+    """Of the same training image the same number, in whichever stream; validation rows have none."""
+    config = load.Config(entries=("row",), transform=transforms.Config(scale="raw", flatten=True))
+    data = load.load(config)
+    images = data.train.image.reshape(len(data.train), -1)
+    for batch in take(data.training_batches(seed=0), 3):
+        for stream in ("labelled", "unlabelled"):
+            entries = batch[stream]
+            np.testing.assert_array_equal(entries["image"], images[entries["row"]])
+        np.testing.assert_array_equal(batch["labelled"]["label"], data.train.label[batch["labelled"]["row"]])
+    assert "row" not in take(digits.training_batches(seed=0), 1)[0]["unlabelled"]
+
+
 def test_a_batch_is_a_function_of_seed_and_step(digits):
     straight = take(digits.training_batches(seed=0), 26)
     resumed = take(digits.training_batches(seed=0, start_step=15), 11)

@@ -260,3 +260,15 @@ def test_replicas_share_batches_of_pairs(shards):
     for stream, rows in whole.items():
         for name, value in rows.items():
             np.testing.assert_array_equal(np.concatenate([part[stream][name] for part in parts]), value)
+
+
+def test_a_labelled_stream_may_carry_the_second_image(tmp_path):
+    for i in range(12):
+        for name, shape in (("image", LEFT), ("image_b", RIGHT)):
+            draw(tmp_path / "photos" / name / "ab"[i % 2] / f"{i}.png", shape, i)
+    fields = {"labelled_batch": 4, "unlabelled_batch": 0, "labels_per_class": 0, "batches": {}, "entries": ("image_b",)}
+    data = load.load(config(tmp_path / "photos", "folder", **fields))
+    (batch,) = batches(data, 1)
+    assert {name: value.shape for name, value in batch["labelled"].items()} == {
+        "image": (4, 24), "label": (4,), "image_b": (4, *RIGHT, 1),
+    }  # fmt: skip

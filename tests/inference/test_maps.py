@@ -64,19 +64,20 @@ def every_outcome(model, image, through=1.0):
     kl_s = 0.5 * tf.reduce_sum(
         inferred.q_s.mean() ** 2 + inferred.q_s.variance() - 1.0 - tf.math.log(inferred.q_s.variance()), axis=-1
     )
-    evidence = MapLikelihood(image, log_pixels, -kl_s, lowest, tf.exp(model.precision.log()))
+    nothing = tf.zeros_like(kl_s)
+    likelihood = MapLikelihood(image, log_pixels, kl_s, 1.0, nothing, lowest, tf.exp(model.precision.log()))
     log_prior = -float(np.prod(shape) * np.log(outcomes))
     log_q = tf.reduce_sum(inferred.draws[0].log_ratio, axis=[1, 2, 3]) + log_prior
-    return inferred, evidence, log_q, log_prior
+    return inferred, likelihood, log_q, log_prior
 
 
 def exact_and_expected(model, image, variables):
     """∇ Σ_u q(u) [f(u) − log q(u) + log p(u)], and Σ_u q(u) ∇ surrogate(u)."""
     with tf.GradientTape(persistent=True) as tape:
-        _, evidence, log_q, log_prior = every_outcome(model, image, through=0.0)
-        bound = tf.reduce_sum(tf.exp(log_q) * (evidence.total() - log_q + log_prior))
-        inferred, evidence, log_q, _ = every_outcome(model, image)
-        surrogate = model.map_gradient.surrogate(inferred.draws, evidence).value
+        _, likelihood, log_q, log_prior = every_outcome(model, image, through=0.0)
+        bound = tf.reduce_sum(tf.exp(log_q) * (likelihood.total() - log_q + log_prior))
+        inferred, likelihood, log_q, _ = every_outcome(model, image)
+        surrogate = model.map_gradient.surrogate(inferred.draws, likelihood).value
         expected = tf.reduce_sum(tf.stop_gradient(tf.exp(log_q)) * surrogate)
     assert float(tf.reduce_sum(tf.exp(log_q))) == pytest.approx(1.0, rel=1e-5)
     return tape.gradient(bound, variables), tape.gradient(expected, variables)
@@ -181,6 +182,16 @@ def test_running_statistics_follow_the_signal_in_training_alone(tiny, image):
         np.testing.assert_array_equal(old, variable)
     model.objective(batch, noise.seed(0), training=True)
     assert all(np.any(old != v.numpy()) for old, v in zip(before, model.map_gradient.non_trainable_variables))
+
+
+def test_without_maps_to_learn_the_surrogate_is_the_bound_or_its_targets(rng):
+    log_pixels, kl_s, of_targets = (tf.constant(rng.normal(size=size), tf.float32) for size in ([3, 4, 6], [3], [3]))
+    likelihood = MapLikelihood(tf.zeros([3, *SHAPE]), log_pixels, kl_s, 0.5, of_targets, tf.zeros([3, 2, 3, 2]), 4.0)
+    bound = tf.reduce_sum(log_pixels, axis=[1, 2]) - 0.5 * kl_s + of_targets
+    deterministic, frozen = (kind().surrogate((), likelihood) for kind in (maps.NoMaps, maps.FrozenMaps))
+    np.testing.assert_allclose(deterministic.value, bound, rtol=1e-5)
+    np.testing.assert_array_equal(frozen.value, of_targets)
+    assert deterministic.loss == frozen.loss == 0.0
 
 
 @pytest.mark.parametrize("num_outcomes", [4, 5])

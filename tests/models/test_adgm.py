@@ -21,7 +21,7 @@ def potential(**fields):
 def test_the_target_warms_up_alone_and_the_true_bound_is_reported(step, weight):
     model = potential(target_warmup_steps=100).prepare(NOTHING)
     model.compile(optimizer="adam")
-    model.optimizer.iterations.assign(step)
+    model.step.assign(step)
     seed = noise.seed(0)
     weights = model.log_weights(NOTHING["unlabelled"]["image"], seed, 1)
     warm = model.objective(NOTHING, seed, training=True)

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfvae import inference
+from tfvae import inference, settings
 from tfvae.batch import DataInfo
 from tfvae.inference.label import sum_over_classes
 from tfvae.models import adgm, auxiliary_vae, m1m2, m2, vae
 from tfvae.networks import mlp
 from tfvae.probability import noise
+from tfvae.training import optimiser
 
 NET = mlp.Config(hidden=(16,))
 CONFIGS = {
@@ -138,7 +139,7 @@ def test_warm_up_scales_the_kl_and_reports_the_true_bound(info, batch):
     warm, cold = (m.objective(batch, noise.seed(0), training=True) for m in (model, plain))
     np.testing.assert_allclose(warm.terms["bound"], cold.terms["bound"], rtol=1e-5)
     assert abs(float(warm.loss) - float(cold.loss)) > 0.1
-    model.optimizer.iterations.assign(10)
+    model.step.assign(10)
     assert float(model.objective(batch, noise.seed(0), training=True).loss) == pytest.approx(float(cold.loss), rel=1e-5)
 
 
@@ -192,21 +193,72 @@ def test_labels_are_needed(info):
         m2.Config(3, NET).build(info._replace(num_classes=0))
 
 
-def test_m1m2_trains_one_model_after_the_other(info, batch):
+def stages(info, batch, m1_steps, **training):
+    """An M1+M2 that is ready to train."""
     config = m1m2.Config(
-        m1=vae.Config(4, NET), m2=m2.Config(3, NET, likelihood="gaussian"), m1_steps=3
+        m1=vae.Config(4, NET), m2=m2.Config(3, NET, likelihood="gaussian"), m1_steps=m1_steps
     )  # fmt: skip
     model = config.build(info).prepare(batch)
-    model.compile(optimizer="adam")
-    seen = {"m1": [], "m2": []}
+    chosen = optimiser.of_players(settings.Config(**training), steps_per_epoch=10, players=model.players())
+    model.compile(optimizer=chosen, jit_compile=False, auto_scale_loss=False)
+    return model
+
+
+def test_m1m2_trains_one_model_after_the_other(info, batch):
+    model = stages(info, batch, m1_steps=3)
+    seen, reported = {"m1": [], "m2": []}, []
     for _ in range(5):
         before = {name: getattr(model, name).get_weights() for name in seen}
-        model.train_step(batch)
+        reported.append(set(model.train_step(batch)))
         for name, weights in before.items():
             moved = max(np.abs(w - v).max() for w, v in zip(weights, getattr(model, name).get_weights()))
             seen[name].append(moved > 0)
+    assert seen["m1"] == [True, True, True, False, False]
     assert seen["m2"] == [False, False, False, True, True]
-    assert seen["m1"][:3] == [True, True, True]
+    counts = {name: int(of_player.iterations) for name, of_player in model.optimisers.items()}
+    assert counts == {"m1": 3, "m2": 2}, "M2 begins with a fresh optimiser"
+    assert reported[0] == {"loss_m1", "m1_bound"}
+    assert {"loss_m2", "code_bound", "code_labelled_bound", "label_log_prob"} <= reported[-1] - reported[0]
+
+
+def test_a_compiled_step_of_m1m2_computes_its_own_stage_alone(info, batch):
+    """No operation of the other stage's networks is in the graph that `fit` runs."""
+    model = stages(info, batch, m1_steps=2)
+    for names, absent in ((("m1",), "m2"), (("m2",), "m1")):
+        graph = tf.function(lambda names=names: model.round(batch, names)).get_concrete_function().graph
+        captured = {id(tensor) for tensor in graph.external_captures}
+        gradients_of = [v for v in getattr(model, absent).trainable_variables if id(v.value.handle) in captured]
+        if absent == "m2":
+            assert not gradients_of
+        else:  # Its encoder makes the codes; its decoder has no part in it.
+            assert not [v for v in gradients_of if v.path.startswith("m1_p_x")]
+
+
+def test_m1_learns_from_bare_images_alone(info, batch):
+    """Half its loss would be that of the few labelled ones."""
+    model = stages(info, batch, m1_steps=2)
+    seed = noise.seed(3)
+    loss = model.players()["m1"].objective(batch, seed).loss
+    expected = model.m1.objective({"unlabelled": batch["unlabelled"]}, seed, training=True).loss
+    assert float(loss) == float(expected)
+    labelled = {"labelled": batch["labelled"]}
+    assert np.isfinite(model.players()["m1"].objective(labelled, seed).loss), "where there are no others"
+
+
+def test_a_graph_of_a_model_with_stages_says_which(info, batch):
+    model = stages(info, batch, m1_steps=2)
+    with pytest.raises(ValueError, match="name who plays"):
+        tf.function(model.train_step)(batch)
+
+
+def test_a_part_warms_up_when_its_own_training_begins(info, batch):
+    model = m1m2.Config(
+        m1=vae.Config(4, NET, kl_warmup_steps=10),
+        m2=m2.Config(3, NET, likelihood="gaussian", kl_warmup_steps=10), m1_steps=20,
+    ).build(info)  # fmt: skip
+    for step, of_m1, of_m2 in ((0, 0.0, 0.0), (5, 0.5, 0.0), (25, 1.0, 0.5)):
+        model.step.assign(step)
+        assert (float(model.m1.kl_weight(True)), float(model.m2.kl_weight(True))) == (of_m1, of_m2)
 
 
 def test_data_info_decides_alpha():

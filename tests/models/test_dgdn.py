@@ -46,7 +46,7 @@ def test_encoder_and_decoder_share_one_map(batch):
     np.testing.assert_array_equal(model._masks(inferred.draws, 3)[0], draw.up)
 
 
-def test_the_evidence_of_a_model_whose_maps_are_given_is_that_of_a_gaussian(batch):
+def test_the_log_likelihood_of_a_model_whose_maps_are_given_is_that_of_a_gaussian(batch):
     """With one cell a block (no choice of maps) the model is linear Gaussian: many draws approach its log p(x)."""
     network = networks.Config(elements=(2, 2), sizes=(3, 5), pooling=(1,))
     model = dgdn.Config(network, label_weight=0.0, initial_precision=1.0).build(DataInfo((8, 8, 1), 0, 50, 0))
@@ -59,9 +59,9 @@ def test_the_evidence_of_a_model_whose_maps_are_given_is_that_of_a_gaussian(batc
     covariance = loadings.T @ loadings + np.eye(64)
     _, log_det = np.linalg.slogdet(covariance)
     mahalanobis = np.einsum("bi,ij,bj->b", x, np.linalg.inv(covariance), x)
-    evidence = -0.5 * (mahalanobis + log_det + 64 * np.log(2 * np.pi))
+    log_p_x = -0.5 * (mahalanobis + log_det + 64 * np.log(2 * np.pi))
     bound = model.log_prob_bound(batch["labelled"]["image"], 20_000, noise.seed(0))
-    np.testing.assert_allclose(bound, evidence, atol=0.5)
+    np.testing.assert_allclose(bound, log_p_x, atol=0.5)
 
 
 def test_many_draws_are_a_tighter_bound_than_the_objectives(batch):
@@ -86,6 +86,21 @@ def test_pixels_are_gaussians_of_one_precision(batch, rng):
 def test_the_weight_of_a_label_is_the_source_s():
     """ξ = N_x / (C ρ): 64 pixels, 3 classes, ρ = 3/8."""
     assert xi_of(build()) == pytest.approx(64 / (3 * 3 / 8))
+
+
+@pytest.mark.parametrize(("target_scale", "size"), [("pixels", 64), ("dimensions", 192)])
+def test_of_colour_images_the_weight_counts_pixels_unless_told_otherwise(target_scale, size):
+    """Pu et al. 2016: "the number of pixels in each image"; runs of 0.1 have no such field."""
+    config = dgdn.Config(NETWORK, label_weight=0.5, target_scale=target_scale)
+    assert config.build(INFO._replace(image_shape=(8, 8, 3))).scales == {"label": 0.5 * size}
+    assert dgdn.Config().target_scale == "pixels"
+
+
+def test_a_frozen_image_model_has_the_loss_of_its_head_alone(batch):
+    objective = build(freeze_image_model=True, head="softmax").objective(batch, noise.seed(0))
+    model = build(freeze_image_model=True, head="softmax")
+    expected = -3 / 8 * xi_of(model) * tf.reduce_mean(objective.terms["label_log_prob"])
+    assert float(objective.loss) == pytest.approx(float(expected), rel=1e-4)
 
 
 @pytest.mark.parametrize("head", dgdn.HEADS)
@@ -203,20 +218,25 @@ def test_without_maps_the_image_is_their_average(batch):
 def test_a_zero_label_weight_is_a_model_without_classifier(batch):
     model = build(label_weight=0.0)
     assert not model.can(Capability.CLASSIFY) and "classify" not in model.endpoints()
+    with pytest.raises(
+        ValueError, match=r"DGDN does not answer `classify`: train one with `model.label_weight` above 0"
+    ):
+        model.classify(batch["unlabelled"]["image"])
 
 
 @pytest.mark.parametrize(
-    ("fields", "info", "told"),
+    ("fields", "info", "message"),
     [
         ({"map_gradient": "magic"}, INFO, "`model.map_gradient` must be one of"),
         ({"head": "forest"}, INFO, "`model.head` must be one of"),
+        ({"target_scale": "bytes"}, INFO, "`model.target_scale` must be one of"),
         ({}, INFO._replace(image_shape=(64,)), "data.transform.flatten=False"),
         ({}, INFO._replace(num_classes=0), "model.label_weight=0"),
         ({"freeze_image_model": True, "label_weight": 0.0}, INFO, "nothing is left to train"),
         ({}, INFO._replace(image_shape=(3, 3, 1)), "too small"),
     ],
 )
-def test_what_is_no_model_is_refused(fields, info, told):
+def test_an_invalid_configuration_is_refused(fields, info, message):
     config = dataclasses.replace(dgdn.Config(NETWORK), **fields)
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         config.build(info)

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tfvae.batch import DataInfo
+from tfvae.capabilities import Capability
 from tfvae.heads import caption
 from tfvae.layers import unpooling
 from tfvae.models import dgdn
@@ -44,7 +45,7 @@ def codes_of(model, batch, seed):
     return model.infer(image, 1, seed)
 
 
-def test_labels_captions_and_bare_images_add_up(batch):
+def test_labels_captions_and_unlabelled_images_add_up(batch):
     """−mean U − (3/8) ξ mean log p(y|s) − (1/8) Σ_c N_x/(T_c ρ) log p(Y_c|s) − the prior's share, ρ = 2/8."""
     model = build(unpooling="deterministic", label_weight=0.5, caption_weight=2.0)
     objective = model.objective(batch, noise.seed(0))
@@ -103,9 +104,23 @@ def test_the_second_bound_leaves_the_maps_alone(batch):
     model = build(caption_encoder=True)
     with tf.GradientTape() as tape:
         masks = model._masks(codes_of(model, batch, noise.seed(0)).draws, 8)
-        value, _ = model._of_captions(batch, masks, noise.seed(1), True)
+        value = model.caption_bound(batch, masks, noise.seed(1), True).value
     encoder = [*model.deconvnet.filters[0].trainable_variables, *model.deconvnet.pooling[0].trainable_variables]
     assert all(g is None for g in tape.gradient(value, encoder))
+
+
+@pytest.mark.parametrize(
+    ("fields", "capability", "setting"),
+    [
+        ({"caption_weight": 0.0}, Capability.CAPTION, "`model.caption_weight` above 0"),
+        ({}, Capability.IMAGE_FROM_CAPTION, "`model.caption_encoder=True`"),
+    ],
+)
+def test_without_its_part_a_capability_names_the_setting_that_gives_it(fields, capability, setting):
+    model = dgdn.Config(NETWORK, caption=SMALL, **{"caption_weight": 1.0, **fields}).build(INFO)
+    assert not model.can(capability) and not hasattr(model, capability)
+    with pytest.raises(ValueError, match=f"does not answer `{capability}`: train one with {setting}"):
+        getattr(model, capability)
 
 
 def test_an_image_of_a_caption_is_the_collapsed_dictionary(batch):
@@ -159,14 +174,14 @@ def test_captions_of_an_image_are_the_same_alone_and_repeat(batch):
 
 
 @pytest.mark.parametrize(
-    ("fields", "info", "told"),
+    ("fields", "info", "message"),
     [
         ({}, INFO._replace(vocabulary=(), caption_length=0), "data.captioned_batch"),
         ({"caption_encoder": True, "caption_weight": 0.0}, INFO, "model.caption_weight"),
         ({"caption": dataclasses.replace(SMALL, cell="elman")}, INFO, "recurrent cell"),
     ],
 )
-def test_what_is_no_model_of_captions_is_refused(fields, info, told):
+def test_an_invalid_configuration_is_refused(fields, info, message):
     config = dataclasses.replace(dgdn.Config(NETWORK, caption=SMALL, caption_weight=1.0), **fields)
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         config.build(info)

@@ -51,7 +51,7 @@ def test_the_gradient_of_the_encoder_is_the_direction_pulled_back(batch):
     image = tf.concat([stream["image"] for stream in batch.values()], axis=0)
     with tf.GradientTape() as tape:
         z = model.codes(image, 6, seed)
-        moved = model._moved(batch, seed)
+        moved = model._svgd_step(batch, seed)
         pulled = -tf.reduce_mean(tf.reduce_sum(tf.stop_gradient(moved - z) * z, axis=-1))
     for ours, expected in zip(gradients, tape.gradient(pulled, model.encoder.trainable_variables)):
         np.testing.assert_allclose(ours, expected, rtol=1e-3, atol=1e-6)
@@ -64,11 +64,11 @@ def test_decoders_learn_at_the_moved_particles_and_not_through_them(batch):
     with tf.GradientTape(persistent=True) as tape:
         objective = model.objective(batch, seed, training=True)
     assert set(objective.terms) == {"log_likelihood", "label_log_prob"}
-    moved = tf.constant(model._moved(batch, seed).numpy())
+    moved = tf.constant(model._svgd_step(batch, seed).numpy())
     image = tf.concat([stream["image"] for stream in batch.values()], axis=0)
     with tf.GradientTape(persistent=True) as constant:
         value = tf.reduce_mean(model.p_x_given_z(moved).log_prob(image))
-        value += tf.reduce_mean(model._explained(moved, batch).value)
+        value += tf.reduce_mean(model._log_p_targets(moved, batch).value)
         distance = 0.5 * tf.reduce_mean(tf.reduce_sum((model.codes(image, 6, seed) - moved) ** 2, axis=-1))
     decoders = [*model.p_x_given_z.trainable_variables, *model.heads["label"].trainable_variables]
     for ours, expected in zip(tape.gradient(objective.loss, decoders), constant.gradient(value, decoders)):
@@ -85,7 +85,7 @@ def test_the_score_of_a_labelled_image_has_its_label(batch):
         variable.assign(other)
     for variable, other in zip(plain.p_x_given_z.variables, told.p_x_given_z.variables):
         variable.assign(other)
-    difference = np.abs(plain._moved(batch, seed) - told._moved(batch, seed)).max(axis=(0, 2))
+    difference = np.abs(plain._svgd_step(batch, seed) - told._svgd_step(batch, seed)).max(axis=(0, 2))
     assert (difference[:3] > 1e-3).all()
     np.testing.assert_allclose(difference[3:], 0.0, atol=1e-5)
 
@@ -116,14 +116,16 @@ def test_several_encoder_steps_go_nearer_to_the_moved_particles(batch):
     distances = []
     for steps in (1, 8):
         model = build(encoder_steps=steps, step_size=0.5).prepare(batch)
-        adam = optimiser.from_settings(settings.Config(learning_rate=1e-2), steps_per_epoch=10)
-        adam.build(model.trainable_variables)
-        model.compile(optimizer=adam, jit_compile=False, auto_scale_loss=False)
+        chosen = optimiser.of_players(settings.Config(learning_rate=1e-2), 10, model.players())
+        model.compile(optimizer=chosen, jit_compile=False, auto_scale_loss=False)
         seed = model.step_seed()
-        moved = model._moved(batch, seed)
+        moved = model._svgd_step(batch, seed)
         model.train_step(batch)
         image = tf.concat([stream["image"] for stream in batch.values()], axis=0)
         distances.append(float(tf.reduce_mean((model.codes(image, 6, seed) - moved) ** 2)))
+        assert {name: int(its.iterations) for name, its in model.optimisers.items()} == (
+            {"encoder": steps, "decoders": 1} if steps > 1 else {"model": 1}
+        )
     assert distances[1] < distances[0]
 
 
@@ -152,9 +154,9 @@ def test_particles_weigh_by_the_joint_over_their_density_without_the_label(batch
     with tf.GradientTape() as tape:
         tape.watch(z)
         log_p = model.p_x_given_z(z).log_prob(image) + model.p_z.log_prob(z)
-        told = log_p + tf.reshape(model._explained(z, batch).value, log_p.shape)
+        told = log_p + tf.reshape(model._log_p_targets(z, batch).value, log_p.shape)
     scores, weights = tape.gradient(told, z), log_p - log_q
-    moved = model._moved(batch, seed)
+    moved = model._svgd_step(batch, seed)
     for row in range(len(image)):
         phi = svgd.direction(z[:, row][None], scores[:, row][None], log_weights=weights[:, row][None])[0]
         np.testing.assert_allclose(moved[:, row], z[:, row] + 0.1 * phi, rtol=1e-3, atol=1e-4)
@@ -214,9 +216,9 @@ def test_what_is_no_model_is_refused(fields, info, told):
 def test_one_particle_of_the_parameters_climbs_to_the_posterior_mode(batch):
     """eq. (4.11) without j: ∇ [mean log p(x | z', θ) + log p(θ) / N]."""
     model, seed = build(label_weight=1.0, prior_variance=0.5), noise.seed(5)
-    moved = model._moved(batch, seed)
+    moved = model._svgd_step(batch, seed)
     with tf.GradientTape() as tape:
-        loss = model._towards(batch, seed, moved).loss
+        loss = model._losses_at(batch, seed, moved).loss
     image = tf.concat([stream["image"] for stream in batch.values()], axis=0)
     with tf.GradientTape() as plain:
         value = tf.reduce_mean(model.p_x_given_z(moved).log_prob(image))
@@ -228,9 +230,9 @@ def test_one_particle_of_the_parameters_climbs_to_the_posterior_mode(batch):
 def test_particles_of_the_parameters_follow_steins_direction(batch, rng):
     """φ(θ_j) / N by loops in NumPy, of image and label decoder each with its own kernel (eqs. 4.11 and 4.51)."""
     model, seed = build(label_weight=2.0, parameter_particles=3, prior_variance=0.5), noise.seed(5)
-    moved = model._moved(batch, seed)
+    moved = model._svgd_step(batch, seed)
     with tf.GradientTape(persistent=True) as tape:
-        loss = model._towards(batch, seed, moved).loss
+        loss = model._losses_at(batch, seed, moved).loss
     image = tf.concat([stream["image"] for stream in batch.values()], axis=0)
     flat = tf.reshape(moved[:, :3], [-1, 2])
     label = tf.tile(batch["labelled"]["label"], [6])
@@ -271,7 +273,7 @@ def test_codes_see_the_mean_over_particles_and_the_bound_their_mixture(batch):
     image = batch["unlabelled"]["image"]
     z = model.codes(image, 6, seed)
     of_each = model.p_x_given_z(z).log_prob(image)
-    np.testing.assert_allclose(model._explained_image(z, image), tf.reduce_mean(of_each, axis=0), rtol=1e-5)
+    np.testing.assert_allclose(model._log_p_image(z, image), tf.reduce_mean(of_each, axis=0), rtol=1e-5)
     mixed = tf.reduce_logsumexp(of_each, axis=0) - np.log(3)
     np.testing.assert_allclose(model.decode(z).log_prob(image), mixed, rtol=1e-5)
 

@@ -45,7 +45,7 @@ def test_the_program_reads_all_variables_and_puts_each_back(tool, inference):
     shapes = [tuple(shape.dimensions) for shape in module.host_program_shape.parameters]
     assert shapes == [tuple(t.shape) for t in concrete.inputs[: len(entries)]] + [np.shape(value) for value in state]
     changed = {names[argument - len(entries)] for argument in replaces.values()}
-    assert {v.path for v in [*model.trainable_variables, model.optimizer.iterations]} <= changed
+    assert {v.path for v in [*model.trainable_variables, model.optimizer.iterations, model.step]} <= changed
     opcodes = {i.opcode for computation in module.computations for i in computation.instructions}
     assert "copy" not in opcodes
 

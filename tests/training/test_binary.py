@@ -9,6 +9,7 @@ import pytest
 from absl import flags
 
 import tfvae
+from tfvae import experiment as experiments
 from tfvae.bin import train
 from tfvae.command_line import errors
 from tfvae.training import trainer
@@ -46,6 +47,39 @@ def test_overrides_reach_every_level_of_the_preset(parsed, tmp_path, monkeypatch
     assert experiment.model.network.hidden == (8, 9) and experiment.model.latent_dim == 4
     assert experiment.data.transform.noise == "none" and experiment.training.learning_rate == 0.1
     assert json.loads(capsys.readouterr().out) == {"epoch": 1}
+
+
+def test_a_player_s_optimiser_is_set_from_the_command_line(parsed, tmp_path, monkeypatch):
+    trained = []
+    monkeypatch.setattr(trainer, "train", lambda *args, **kwargs: trained.append(args) or {})
+    encoder = "--config.training.players.encoder"
+    parsed(
+        f"--config={PRESET}:tiny", f"--workdir={tmp_path}", f"{encoder}.optimiser=rmsprop",
+        f"{encoder}.learning_rate=0.1", "--config.training.players.decoders.clip_norm=0",
+    )  # fmt: skip
+    train.main()
+    training = trained[0][0].training
+    assert training.of_player("encoder").optimiser == "rmsprop" and training.of_player("encoder").learning_rate == 0.1
+    assert training.of_player("decoders").optimiser == "adam" and training.of_player("decoders").clip_norm == 0.0
+    again = experiments.from_dict(json.loads(json.dumps(experiments.to_dict(trained[0][0]))))
+    assert again == trained[0][0] and type(again.training.players) is type(training.players)
+
+
+def test_an_unknown_field_of_a_player_is_told(parsed, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        parsed(
+            f"--config={PRESET}:tiny", f"--workdir={tmp_path}", "--config.training.players.critic.learning_rat=1",
+        )  # fmt: skip
+    assert "Did you mean --config.training.players.critic.learning_rate?" in capsys.readouterr().err
+
+
+def test_a_player_that_the_model_lacks_is_refused(parsed, tmp_path):
+    parsed(
+        f"--config={PRESET}:tiny", f"--workdir={tmp_path / 'run'}", "--config.training.players.critic.learning_rate=1",
+    )  # fmt: skip
+    with pytest.raises(ValueError, match=r"settings of \['critic'\]; this model has the players \['model'\]"):
+        train.main()
+    assert not (tmp_path / "run").exists()
 
 
 def test_an_unknown_field_is_one_line(parsed, tmp_path, capsys):

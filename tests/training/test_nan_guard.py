@@ -31,7 +31,7 @@ def spoil(monkeypatch, damage):
         good = objective(self, batch, seed, training)
         if not training:
             return good
-        now = tf.convert_to_tensor(self.optimizer.iterations) >= BAD_STEP
+        now = tf.convert_to_tensor(self.step) >= BAD_STEP
         weight = tf.reduce_sum(tf.convert_to_tensor(self.trainable_variables[0]))
         return Objective(*damage(good.loss, dict(good.terms), weight, now))
 

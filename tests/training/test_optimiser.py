@@ -1,4 +1,4 @@
-"""The fused Adam takes the steps of Keras' Adam."""
+"""Optimisers and decays against the same in NumPy; the fused Adam takes the steps of Keras' Adam."""
 
 import keras
 import numpy as np
@@ -105,3 +105,129 @@ def test_float16_overflow_skips_the_step_and_halves_the_scale():
     assert float(variable) == 1.0 and float(scaled.dynamic_scale) == before / 2
     scaled.apply([tf.constant(1.0)], [variable])
     assert float(variable) < 1.0
+
+
+def by_hand(update, steps=8, scale=1.0):
+    """Values after the same steps as `trajectory`, of `update(t, theta, gradient, state) -> theta` in float64."""
+    rng = np.random.default_rng(0)
+    values = [rng.normal(size=shape).astype("float32").astype(np.float64) for shape in SHAPES]
+    states = [{} for _ in SHAPES]
+    for t in range(steps):
+        for i, shape in enumerate(SHAPES):
+            values[i] = update(t, values[i], scale * rng.normal(size=shape), states[i])
+    return values
+
+
+def adam(t, theta, gradient, state, rate=RATE):
+    state["m"] = 0.9 * state.get("m", 0.0) + 0.1 * gradient
+    state["v"] = 0.999 * state.get("v", 0.0) + 0.001 * gradient**2
+    return theta - rate * (state["m"] / (1 - 0.9 ** (t + 1))) / (np.sqrt(state["v"] / (1 - 0.999 ** (t + 1))) + 1e-7)
+
+
+def rmsprop(t, theta, gradient, state, rate=RATE):
+    state["r"] = 0.9 * state.get("r", 0.0) + 0.1 * gradient**2
+    step = rate * gradient / np.sqrt(state["r"] + 1e-7)
+    state["v"] = 0.9 * state.get("v", 0.0) - step
+    return theta + 0.9 * state["v"] - step
+
+
+def sgd(t, theta, gradient, state, rate=RATE):
+    state["v"] = 0.9 * state.get("v", 0.0) - rate * gradient
+    return theta + state["v"]
+
+
+@pytest.mark.parametrize("update", [adam, rmsprop, sgd], ids=lambda update: update.__name__)
+def test_an_optimiser_is_what_it_says(update):
+    config = settings.Config(optimiser=update.__name__, learning_rate=RATE, momentum=0.9)
+    values, _ = trajectory(lambda: optimiser.from_settings(config, steps_per_epoch=1))
+    for value, expected in zip(values, by_hand(update), strict=True):
+        # The fused Adam leaves out a factor of its ε, 1e-7 · √(1 − β₂ᵗ), as Keras' does.
+        np.testing.assert_allclose(value, expected, rtol=2e-4, atol=1e-5)
+
+
+def test_nesterov_is_not_the_heavy_ball():
+    values, _ = trajectory(lambda: optimiser.RMSprop(RATE))
+    heavy, _ = trajectory(lambda: keras.optimizers.RMSprop(RATE, momentum=0.9))
+    assert np.abs(values[0] - heavy[0]).max() > 1e-3
+    plain, _ = trajectory(lambda: optimiser.RMSprop(RATE, momentum=0.0))
+    for value, expected in zip(plain, trajectory(lambda: keras.optimizers.RMSprop(RATE))[0], strict=True):
+        np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-6)
+
+
+CLIPPED = {
+    "sgd": (
+        lambda: optimiser.SGD(RATE, clip_norm=0.5),
+        lambda: keras.optimizers.SGD(RATE, momentum=0.9, global_clipnorm=0.5),
+    ),
+    "rmsprop": (
+        lambda: optimiser.RMSprop(RATE, momentum=0.0, clip_norm=0.5),
+        lambda: keras.optimizers.RMSprop(RATE, global_clipnorm=0.5),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CLIPPED)
+def test_every_optimiser_clips(case):
+    ours, theirs = CLIPPED[case]
+    for value, expected in zip(trajectory(ours)[0], trajectory(theirs)[0], strict=True):
+        np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-6)
+
+
+DECAYS = {
+    "staircase": lambda t: max(0.02, 0.5 ** (t // 10)),
+    "exponential": lambda t: max(0.02, 0.5 ** (t / 10)),
+    "linear": lambda t: 1.0 + (0.02 - 1.0) * min(1.0, t / 40),
+    "cosine": lambda t: 0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * min(1.0, t / 40))),
+}
+
+
+@pytest.mark.parametrize("decay", DECAYS)
+def test_a_decay_is_its_formula(decay):
+    """Two epochs of 5 steps a stair, 8 epochs in all; and beyond the last epoch."""
+    config = settings.Config(
+        epochs=8, learning_rate=1.0, decay=decay, decay_factor=0.5, decay_epochs=2, min_learning_rate=0.02
+    )
+    made = optimiser.from_settings(config, steps_per_epoch=5)
+    made.build([keras.Variable(0.0)])
+    for t in range(50):
+        made.iterations.assign(t)
+        assert float(made.learning_rate) == pytest.approx(DECAYS[decay](t), rel=1e-5), t
+
+
+@pytest.mark.parametrize("decay", DECAYS)
+def test_a_rate_below_the_least_stays(decay):
+    config = settings.Config(learning_rate=1e-6, decay=decay, decay_factor=0.5, min_learning_rate=1e-3)
+    made = optimiser.from_settings(config, steps_per_epoch=1)
+    made.build([keras.Variable(0.0)])
+    for t in (0, 50, 100):
+        made.iterations.assign(t)
+        assert float(made.learning_rate) == pytest.approx(1e-6)
+
+
+def test_steps_of_a_player_that_takes_several_a_round_decay_by_rounds():
+    config = settings.Config(epochs=4, learning_rate=1.0, decay="linear", min_learning_rate=0.0)
+    made = optimiser.from_settings(config, steps_per_epoch=5, steps=3)
+    made.build([keras.Variable(0.0)])
+    made.iterations.assign(3 * 5)  # An epoch.
+    assert float(made.learning_rate) == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"optimiser": "adamw"}, r"`training.optimiser` must be one of"),
+        ({"decay": "sudden"}, r"`training.decay` must be one of"),
+        ({"momentum": 1.0}, r"`training.momentum` must lie in \[0, 1\), got 1.0"),
+        (
+            {"players": settings.Players(critic=settings.Player(learning_rate=-1.0))},
+            r"`training.players.critic.learning_rate` must be positive, got -1.0",
+        ),
+        (
+            {"players": settings.Players(critic=settings.Player(decay="sudden"))},
+            r"`training.players.critic.decay` must be one of",
+        ),
+    ],
+)
+def test_settings_that_no_optimiser_has_are_refused_by_name(fields, message):
+    with pytest.raises(ValueError, match=message):
+        settings.Config(**fields).validate()

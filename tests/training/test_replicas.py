@@ -14,7 +14,7 @@ PROGRAM = Path(__file__).with_name("two_replicas.py")
 
 @pytest.fixture(scope="module")
 def replicas(tmp_path_factory):
-    questions = ["clipped", "scaled", "overflow", "resumed", "maps", "particles"]
+    questions = ["clipped", "scaled", "overflow", "resumed", "maps", "particles", "players", "chained"]
     command = [sys.executable, str(PROGRAM), str(tmp_path_factory.mktemp("replicas")), *questions]
     environment = {**os.environ, "PYTHONPATH": str(PROGRAM.parents[2])}
     ran = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, check=False)
@@ -53,3 +53,16 @@ def test_running_statistics_of_maps_and_captions_are_the_mean_over_replicas(repl
 def test_shares_of_steins_direction_add_up(replicas):
     """It is linear in a batch's gradient, and its repulsion is there once (eq. 4.11)."""
     np.testing.assert_allclose(replicas["particles"]["1"], replicas["particles"]["2"], rtol=1e-4, atol=1e-6)
+
+
+def test_players_on_two_replicas_step_as_on_one_device(replicas):
+    """Each clips its own gradients, and one that begins later begins on both."""
+    for one, two in replicas["players"]:
+        assert two == pytest.approx(one, rel=1e-5)
+        assert one[:3] != pytest.approx([1.0, 1.0, 1.0], abs=0.05) and one[3:] != pytest.approx(
+            [1.0, 1.0, 1.0], abs=0.01
+        )
+
+
+def test_a_chain_on_two_devices_is_refused(replicas):
+    assert replicas["chained"].startswith("A chain runs on one device")

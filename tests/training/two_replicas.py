@@ -17,12 +17,13 @@ from tests import made_captions
 from tfvae import settings
 from tfvae.batch import DataInfo
 from tfvae.configs import dgdn_flickr8k_images, vae_digits
-from tfvae.inference.stein import Parameters, of_parameters
+from tfvae.inference.stein import Parameters, parameter_objective
 from tfvae.models import stein
 from tfvae.models.base import GenerativeModel, Objective
+from tfvae.models.players import Player
 from tfvae.probability import noise
 from tfvae.storage import checkpoints
-from tfvae.training import devices, optimiser, trainer
+from tfvae.training import chain, devices, optimiser, trainer
 
 IMAGES = np.random.default_rng(0).normal(size=[6, 8, 3]).astype("float32")
 
@@ -42,8 +43,26 @@ class Line(GenerativeModel):
         return Objective(tf.reduce_mean(error), {"error": error})
 
 
-def fitted(replicas, **chosen):
-    """w after six steps on the same rows, all on one device or half of them on each of two."""
+class Lines(Line):
+    """Two lines with a player each: the second fits what the first has just become, and begins with the fourth step."""
+
+    def __init__(self):
+        super().__init__()
+        self.v = self.add_weight(shape=[3], initializer="ones", name="v")
+
+    def players(self):
+        return {
+            "first": Player(lambda batch, seed: self.objective(batch, seed), [self.w], steps=2),
+            "second": Player(self._second, [self.v], begins=3),
+        }
+
+    def _second(self, batch, seed):
+        difference = tf.linalg.matvec(batch["unlabelled"]["image"], self.v.value - 2.0 * tf.stop_gradient(self.w.value))
+        return Objective(tf.reduce_mean(tf.square(difference)), {"difference": difference})
+
+
+def fitted(replicas, line=Line, **chosen):
+    """The weights after six steps on the same rows, all on one device or half of them on each of two."""
     strategy = devices.strategy(replicas)
 
     def batches(context=None):
@@ -51,13 +70,12 @@ def fitted(replicas, **chosen):
         return tf.data.Dataset.from_tensor_slices({"unlabelled": {"image": rows}})
 
     with strategy.scope():
-        model = Line().prepare({"unlabelled": {"image": IMAGES[0]}})
-        adam = optimiser.from_settings(settings.Config(learning_rate=0.1, **chosen), steps_per_epoch=3)
-        adam.build(model.trainable_variables)
-        model.compile(optimizer=adam, jit_compile=False, auto_scale_loss=False)
+        model = line().prepare({"unlabelled": {"image": IMAGES[0]}})
+        chosen = optimiser.of_players(settings.Config(learning_rate=0.1, **chosen), 3, model.players())
+        model.compile(optimizer=chosen, jit_compile=False, auto_scale_loss=False)
     dataset = batches() if replicas == 1 else strategy.distribute_datasets_from_function(batches)
     model.fit(dataset, steps_per_epoch=6, epochs=1, verbose=0, shuffle=False)
-    return model.w.numpy().tolist()
+    return [value for variable in model.trainable_variables for value in variable.numpy().tolist()]
 
 
 def update(workdir):
@@ -72,6 +90,22 @@ def clipped(workdir):
 def scaled(workdir):
     chosen = {"clip_norm": 1.0, "precision": "mixed_float16"}
     return [fitted(1, **chosen), fitted(2, **chosen)]
+
+
+def players(workdir):
+    """Two players of which one begins later, plainly, clipped and scaled; and with an optimiser of another kind."""
+    second = settings.Players(second=settings.Player(optimiser="rmsprop", learning_rate=0.01))
+    cases = [{}, {"clip_norm": 1.0, "precision": "mixed_float16"}, {"optimiser": "sgd", "players": second}]
+    return [[fitted(num, Lines, **chosen) for num in (1, 2)] for chosen in cases]
+
+
+def chained(workdir):
+    """What is said of a chain on two devices."""
+    with devices.strategy(2).scope():
+        try:
+            return chain.check(settings.Config())
+        except ValueError as error:
+            return str(error)
 
 
 def draws(workdir):
@@ -146,7 +180,7 @@ def particles(workdir):
             with tf.GradientTape() as outer:
                 with tf.GradientTape() as tape:
                     value = -tf.reduce_mean((rows[:, None] - variable.value) ** 2)
-                value = of_parameters(value, tape, [Parameters([variable], 40)], config)
+                value = parameter_objective(value, tape, [Parameters([variable], 40)], config)
             return outer.gradient(value, variable.value) / num
 
         halves = strategy.experimental_distribute_values_from_function(

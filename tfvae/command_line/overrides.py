@@ -5,9 +5,11 @@ import difflib
 import functools
 import re
 
+from tfvae import settings
 from tfvae.command_line import presets
 
 _OVERRIDE = re.compile(r"--?(?:no)?config\.([^=]+)")
+_OF_PLAYER = re.compile(r"training\.players\.(\w+)\.")
 
 
 def unknown(argv):
@@ -15,8 +17,8 @@ def unknown(argv):
     config = presets.load(argv)
     if not dataclasses.is_dataclass(config):
         return ""
-    known = list(_dotted(config))
     fields = [match[1] for match in map(_OVERRIDE.match, argv) if match]
+    known = [*_dotted(config), *_of_players(fields)]
     return next((_told(field, known) for field in fields if field not in known), "")
 
 
@@ -27,12 +29,19 @@ def _told(field, known):
     last = [name.rpartition(".")[2] for name in known]
     close = difflib.get_close_matches(asked, last, n=1)
     near = [name for name, its_last in zip(known, last) if its_last in close]
+    near = [name for name in near if name.rpartition(".")[0] == field.rpartition(".")[0]] or near
     if not any(name.startswith(f"{group}.") for name in near):  # A part of a name in its own group is nearer.
         near = [name for name in known if name.startswith(f"{group}.") and asked in name.rpartition(".")[2]] or near
     if near:
         return f"The preset has no field {field}. Did you mean {' or '.join(f'--config.{name}' for name in near)}?"
     there = [name for name in known if name.startswith(f"{group}.")] or known
     return f"The preset has no field {field}. It has {', '.join(there)}."
+
+
+def _of_players(fields):
+    """The fields of the players that are named; whether the model has them is known when it is built."""
+    named = dict.fromkeys(match[0] for match in map(_OF_PLAYER.match, fields) if match)
+    return [f"{player}{field.name}" for player in named for field in dataclasses.fields(settings.Player)]
 
 
 def values(config):

@@ -18,8 +18,8 @@ from tfvae.data.entry import Entry
 from tfvae.data.examples import Examples, Source, Streamed
 from tfvae.probability import noise
 
-# Of images that stay in their shards a transform is fitted on that many, spread evenly.
-_FITTED_ON = 10_000
+# Of images that stay in their shards a transform is fitted on at most, and at least, that many, spread evenly.
+_FITTED_ON, _FITTED_ON_LEAST = 10_000, 1000
 # A stream of images that would fit into this share of the allowed memory is read into it.
 _MEMORY_SHARE = 4
 
@@ -214,7 +214,10 @@ def load(config, frozen_split=None):
     kept = np.setdiff1d(np.arange(len(source.train)), frozen_split["validation"])
     if ROW in config.entries:
         source = source._replace(train=_numbered(source.train, kept))
-    parts = {name: _part(source, frozen_split.get(name, []), config) for name in batches.streams(modalities)}
+    parts = {
+        name: _part(source, frozen_split.get(name, []), (*needed, *config.entries), config)
+        for name, needed in batches.streams(modalities).items()
+    }
     validation = source.validation
     if validation is None:
         validation = source.train.take(np.asarray(frozen_split["validation"], np.int64)).in_memory()
@@ -277,9 +280,11 @@ def _numbered(train, kept):
     return train.with_columns(row=row)
 
 
-def _part(source, indices, config):
-    """Rows of one stream, images in memory where they fit."""
-    return source.train.take(np.asarray(indices, np.int64)).in_memory(config.max_memory_bytes // _MEMORY_SHARE)
+def _part(source, indices, carried, config):
+    """Rows of one stream without images that it does not carry; the others in memory where they fit."""
+    columns = {name: of for name, of in source.train.columns.items() if name in carried or not batches.is_image(name)}
+    rows = Examples(**columns).take(np.asarray(indices, np.int64))
+    return rows.in_memory(config.max_memory_bytes // _MEMORY_SHARE)
 
 
 def _fitted(config, name, train, frozen_split):
@@ -292,8 +297,8 @@ def _fitted(config, name, train, frozen_split):
             f"streamed. Raise `data.max_memory_bytes`={config.max_memory_bytes}, or give some images labels."
         )
     if isinstance(column, Stored):
-        fits = max(config.max_memory_bytes // _MEMORY_SHARE // int(np.prod(column.shape[1:])), 1)
-        num = min(len(column), _FITTED_ON, fits)
+        fits = config.max_memory_bytes // _MEMORY_SHARE // int(np.prod(column.shape[1:]))
+        num = min(len(column), max(fits, _FITTED_ON_LEAST), _FITTED_ON)
         column = np.asarray(column[np.linspace(0, len(column), num, endpoint=False).astype(int)])
     settings = config.transform_of(name)
     frozen = frozen_split.get("transforms", {}) | (

@@ -1,1 +1,1 @@
-"""What explains a target from the code: `log_prob(z, target)` and `predict(z)`."""
+"""Parts of a model that explain targets, such as labels and captions, from its code."""

@@ -8,11 +8,12 @@ and its expectation step is E[1/λ] = 1/|m|.  Pu et al. 2016, section 3.1 and eq
 (3.22); Polson & Scott 2011.
 """
 
-import keras
 import tensorflow as tf
 
+from tfvae.heads.head import LabelHead
 
-class BayesianSvm(keras.layers.Layer):
+
+class BayesianSvm(LabelHead):
     """C one-versus-all classifiers with shrinkage: β_i ~ N(0, ω_i), ω_i ~ Exp(κ), κ ~ Gamma(a, b).
 
     With ω summed out β has a Laplace prior of rate √(2κ); its expectation step is E[1/ω] = √(2κ) / |β|. κ is fitted
@@ -28,8 +29,7 @@ class BayesianSvm(keras.layers.Layer):
     """
 
     def __init__(self, latent_dim, num_classes, gamma=1.0, least_margin=1e-6, kappa_prior=(1.0, 1.0), **kwargs):
-        super().__init__(**kwargs)
-        self.num_classes = num_classes
+        super().__init__(num_classes, **kwargs)
         self.gamma = gamma
         self.least_margin = least_margin
         self.kappa_prior = kappa_prior
@@ -63,11 +63,6 @@ class BayesianSvm(keras.layers.Layer):
         laplace = tf.reduce_sum(tf.math.log(0.5 * rate) - 0.5 * rate * (beta**2 / size + size))
         a, b = self.kappa_prior
         return laplace + (a - 1.0) * log_kappa - b * tf.exp(log_kappa)
-
-    def num_outcomes(self, label):
-        """C, whatever the label."""
-        del label
-        return self.num_classes
 
     def predict(self, z):
         """Probabilities of the classes from decision values averaged over draws of the code: z [S, B, Z] -> [B, C].

@@ -1,14 +1,20 @@
 """p(Y | s): a caption by a recurrent network whose first word comes from the code."""
 
 import dataclasses
+import functools
 
-import keras
 import tensorflow as tf
 from absl import logging
 
-from tfvae.batch import END
+from tfvae.batch import CAPTION, END, IMAGE
+from tfvae.capabilities import Capability, Endpoint
+from tfvae.heads.head import Head
 from tfvae.layers import caption_search as decodings
 from tfvae.layers import recurrent
+from tfvae.probability import noise
+
+# Keeps the noise of captions apart from that of codes.
+CAPTION_NOISE = 1
 
 
 @dataclasses.dataclass
@@ -31,18 +37,22 @@ class Config:
     decoding: decodings.Config = dataclasses.field(default_factory=decodings.Config)
 
     def validate(self):
-        """Raises ValueError for what is no network."""
+        """Checks the sizes, and how captions are chosen.
+
+        Raises:
+            ValueError: if the configuration is invalid.
+        """
         if min(self.hidden, self.embedding) < 1:
             raise ValueError(f"`caption.hidden` and `.embedding` are at least 1, got {self.hidden}, {self.embedding}.")
         self.decoding.validate()
 
 
-class Caption(keras.layers.Layer):
+class Caption(Head):
     """h₁ = tanh(C s),  h_t = H(W_e y_{t−1}, h_{t−1}),  p(y_t | y_<t, s) = softmax(V h_t), each with a bias.
 
     Args:
         latent_dim: Z.
-        vocabulary: the words; how many counts, and which for `initialise`.
+        vocabulary: the words.
         length: T.
         config: `Config`.
 
@@ -78,15 +88,9 @@ class Caption(keras.layers.Layer):
         log_p = -tf.nn.sparse_softmax_cross_entropy_with_logits(tf.gather_nd(caption, within), logits)
         return tf.math.unsorted_segment_sum(log_p, within[:, 0], tf.shape(caption)[0])
 
-    surrogate = log_prob
-
-    def num_outcomes(self, caption):
-        """T, words of each caption: [B]."""
-        return tf.cast(num_words(caption), tf.float32)
-
-    def log_prior(self):
-        """No prior on the weights: 0."""
-        return tf.constant(0.0)
+    def num_outcomes(self, target):
+        """T, words of each caption, its end counted: [B]."""
+        return tf.cast(num_words(target), tf.float32)
 
     def predict(self, z, config=None, seed=None):
         """Captions by p(Y | x) ≈ mean over S codes of p(Y | s): z [S, B, Z] -> (int32 [B, T], log p [B] in nats).
@@ -100,6 +104,41 @@ class Caption(keras.layers.Layer):
         """
         return decodings.decode(self._words(z), self.length, config or self.config.decoding, seed)
 
+    def answers(self, model):
+        return {
+            Capability.CAPTION: functools.partial(self.caption, model),
+            "caption_of_codes": self.caption_of_codes,
+            "caption_log_prob": self.caption_log_prob,
+        }
+
+    def endpoints(self, model):
+        image = tf.TensorSpec([None, *model.image_shape], tf.float32, name=IMAGE)
+        return {"caption": Endpoint(functools.partial(self._serve, model), [image])}
+
+    def caption(self, model, image, num_samples=1, seed=None, decoding=""):
+        """Captions of images and their log probabilities: int32 [B, T], [B] in nats.
+
+        Args:
+            model: has `codes`.
+            image: [B, H, W, C].
+            num_samples: N_s, draws of the code that are averaged over; only with a seed.
+            seed: int32 [2]; None for the mean code, by a `decoding` that draws no words.
+            decoding: `greedy`, `sample` or `beam`, by default the config's.
+        """
+        of_words = None if seed is None else noise.fold_in(seed, CAPTION_NOISE)
+        return self.caption_of_codes(model.codes(image, num_samples, seed), of_words, decoding)
+
+    def caption_of_codes(self, s, seed=None, decoding=""):
+        """As `caption`, for codes [S, B, Z] that are averaged over."""
+        config = self.config.decoding
+        return self.predict(s, dataclasses.replace(config, method=decoding or config.method), seed)
+
+    def caption_log_prob(self, s, words):
+        """log p(Y | x) ≈ log of the mean over S codes of p(Y | s): [S, B, Z], int32 [B, T] -> [B], nats."""
+        num = tf.shape(s)[0]
+        each = self.log_prob(tf.reshape(s, [-1, s.shape[-1]]), tf.tile(words, [num, 1]))
+        return tf.reduce_logsumexp(tf.reshape(each, [num, -1]), axis=0) - tf.math.log(tf.cast(num, tf.float32))
+
     def initialise(self):
         """Reads the word vectors; how many words they have.
 
@@ -107,6 +146,12 @@ class Caption(keras.layers.Layer):
             ValueError: for a file that cannot be read, or vectors of another dimension.
         """
         return load_word_vectors(self.config.word_vectors, self.vocabulary, self.w_e) if self.config.word_vectors else 0
+
+    def _serve(self, model, image):
+        # A served caption is the same every time, so it is not drawn.
+        method = self.config.decoding.method
+        words, log_p = self.caption(model, image, decoding="beam" if method == "sample" else method)
+        return {CAPTION: words, "log_prob": log_p}
 
     def _words(self, z):
         """`decodings.Words` whose state has, for every code, the cell's state and log p(words so far | s)."""

@@ -3,12 +3,13 @@
 import keras
 import tensorflow as tf
 
+from tfvae.heads.head import LabelHead
 from tfvae.layers.conditional import Conditional
 from tfvae.layers.particles import Particles
 from tfvae.probability import families
 
 
-class Softmax(keras.layers.Layer):
+class Softmax(LabelHead):
     """p(y | z) = softmax(W z + b), or of another network than a linear one.
 
     Args:
@@ -20,8 +21,8 @@ class Softmax(keras.layers.Layer):
     """
 
     def __init__(self, latent_dim, num_classes, num_particles=1, network=None, **kwargs):
-        super().__init__(**kwargs)
-        self.num_classes, self.num_particles = num_classes, num_particles
+        super().__init__(num_classes, **kwargs)
+        self.num_particles = num_particles
 
         def linear(name):
             layer = keras.layers.Dense(num_classes, dtype="float32", name=name)
@@ -43,17 +44,6 @@ class Softmax(keras.layers.Layer):
         """log p(label | z): [B], nats, for z [B, Z] and integers [B]."""
         chosen = tf.one_hot(label, self.num_classes) * tf.math.log_softmax(self._logits(z))
         return tf.reduce_mean(tf.reduce_sum(chosen, axis=-1), axis=0)
-
-    surrogate = log_prob
-
-    def log_prior(self):
-        """No prior on the weights: 0."""
-        return tf.constant(0.0)
-
-    def num_outcomes(self, label):
-        """K, whatever the label."""
-        del label
-        return self.num_classes
 
     def predict(self, z):
         """Probabilities averaged over draws of the code and of the weights: z [S, B, Z] -> [B, K]."""

@@ -1,12 +1,12 @@
-"""Gradients through pooling maps: what every estimator is given, and what it answers.
+"""Gradients through pooling maps: the contract of the estimators, and the draws and likelihoods that they see.
 
 The bound on one image is  log p(x | s, u) − KL(q(s | x, u) ‖ p(s)) − Σ_l KL(q(u_l | x) ‖ uniform),  u ~ q(u | x). Its
 gradient in the encoder has a part through s, which is reparameterised, and a part through the discrete u, which is what
-the estimators differ in. Each is a Keras layer: `draw(logits, block, seed)` draws a map, `surrogate(draws, evidence,
-training)` has the gradient of the bound.
+the estimators differ in. Each is a `MapGradient`, those that learn something themselves a Keras layer.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -34,24 +34,28 @@ class MapDraw(NamedTuple):
 
 
 class MapLikelihood(NamedTuple):
-    """What a draw of all maps was worth.
+    """The bound at a draw of all maps, in the parts that estimators weigh against each other.
 
     image:      [N, H, W, C].
     log_pixels: [N, H, W], log p(x | s, u) of each pixel, all its channels.
-    rest:       [N], −KL(q(s | x, u) ‖ p(s)) and the weighted log-likelihood of a label.
+    kl_s:       [N], KL(q(s | x, u) ‖ p(s)), nats.
+    kl_weight:  of `kl_s` at this step.
+    targets:    [N], Σ_t ξ_t log p(t | s) of labels and captions, 0 where there are none.
     pooled:     [N, h, w, K], the values that the lowest layer unpools.
     precision:  scalar, α₀.
     """
 
     image: tf.Tensor
     log_pixels: tf.Tensor
-    rest: tf.Tensor
+    kl_s: tf.Tensor
+    kl_weight: tf.Tensor | float
+    targets: tf.Tensor
     pooled: tf.Tensor
     precision: tf.Tensor
 
     def total(self):
         """[N], the bound without the maps' own divergence."""
-        return tf.reduce_sum(self.log_pixels, axis=[1, 2]) + self.rest
+        return tf.reduce_sum(self.log_pixels, axis=[1, 2]) + (-self.kl_weight * self.kl_s + self.targets)
 
 
 class Surrogate(NamedTuple):
@@ -59,6 +63,36 @@ class Surrogate(NamedTuple):
 
     value: tf.Tensor
     loss: tf.Tensor | float
+
+
+class MapGradient(Protocol):
+    """An estimator of the gradient through the maps."""
+
+    def draw(self, logits: tf.Tensor, block: int, seed: tf.Tensor) -> MapDraw:
+        """A map of one layer, logits [N, h, w, K, P] of blocks of `block`² cells, by an int32 [2] seed."""
+
+    def surrogate(self, draws: Sequence[MapDraw], likelihood: MapLikelihood, training: bool = False) -> Surrogate:
+        """The bound at draws of all layers, with its gradient; statistics of its own move in training alone."""
+
+
+class NoMaps:
+    """Of deterministic unpooling: where nothing is drawn the bound is its own surrogate."""
+
+    def draw(self, logits, block, seed):
+        return hard_draw(logits, block, seed)
+
+    def surrogate(self, draws, likelihood, training=False):
+        return Surrogate(likelihood.total(), 0.0)
+
+
+class FrozenMaps:
+    """Of an image model that is not trained: only the targets have a gradient, the bound is a constant."""
+
+    def draw(self, logits, block, seed):
+        return hard_draw(logits, block, seed)
+
+    def surrogate(self, draws, likelihood, training=False):
+        return Surrogate(likelihood.targets, 0.0)
 
 
 def hard_draw(logits, block, seed):

@@ -48,11 +48,11 @@ class Nvil(keras.layers.Layer):
     def draw(self, logits, block, seed):
         return maps.hard_draw(logits, block, seed)
 
-    def surrogate(self, draws, evidence, training=False):
-        hidden = self.baseline_hidden(self._seen(evidence.image))
-        value, loss = evidence.total(), 0.0
+    def surrogate(self, draws, likelihood, training=False):
+        hidden = self.baseline_hidden(self._seen(likelihood.image))
+        value, loss = likelihood.total(), 0.0
         for layer, draw in enumerate(draws):
-            signal = tf.stop_gradient(self.signal(draws, evidence, layer))  # [N, h, w, K or 1]
+            signal = tf.stop_gradient(self.signal(draws, likelihood, layer))  # [N, h, w, K or 1]
             baseline = tf.reshape(self.baselines[layer](hidden), [-1, *self.cells[layer], 1])
             centred = self._centred(layer, signal, baseline, training)
             log_q = draw.log_ratio  # The prior in it is constant.
@@ -60,10 +60,10 @@ class Nvil(keras.layers.Layer):
             loss += tf.reduce_mean(centred**2)
         return Surrogate(value, loss)
 
-    def signal(self, draws, evidence, layer):
+    def signal(self, draws, likelihood, layer):
         """f for the maps of a layer: [N, 1, 1, 1], nats."""
         above = sum(tf.reduce_sum(draw.log_ratio, axis=[1, 2, 3]) for draw in draws[layer:])
-        return (evidence.total() - above)[:, None, None, None]
+        return (likelihood.total() - above)[:, None, None, None]
 
     def _centred(self, layer, signal, baseline, training):
         """(f − mean − baseline) / max(1, sd): [N, h, w, K]. The baseline is in units of sd: it learns at any scale."""
@@ -103,10 +103,10 @@ class LocalNvil(Nvil):
         self.reach = [deconvnet.reach(layer) for layer in range(deconvnet.num_pooled)]
         super().__init__(deconvnet, image_shape, **kwargs)
 
-    def signal(self, draws, evidence, layer):
+    def signal(self, draws, likelihood, layer):
         """[N, h, w, K], nats."""
         rows, columns = self.reach[layer]
-        reached = tf.einsum("iy,nyx,jx->nij", rows, evidence.log_pixels, columns)
+        reached = tf.einsum("iy,nyx,jx->nij", rows, likelihood.log_pixels, columns)
         return reached[..., None] - draws[layer].log_ratio
 
     def _signal_shape(self, deconvnet, layer):

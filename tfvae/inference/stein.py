@@ -60,7 +60,7 @@ class Parameters(NamedTuple):
     count: float
 
 
-def of_parameters(value, tape, groups, config):
+def parameter_objective(value, tape, groups, config):
     """A batch's mean log likelihood as what trains the parameters of decoders.
 
     Args:

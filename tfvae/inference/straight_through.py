@@ -32,8 +32,8 @@ class GumbelSoftmax(keras.layers.Layer):
         mask = hard.up + _gradient_only(relaxed, block)
         return hard._replace(up=mask, down=mask)
 
-    def surrogate(self, draws, evidence, training=False):
-        return Surrogate(evidence.total() - maps.total_divergence(draws), 0.0)
+    def surrogate(self, draws, likelihood, training=False):
+        return Surrogate(likelihood.total() - maps.total_divergence(draws), 0.0)
 
 
 class LocalExpectation(keras.layers.Layer):
@@ -60,19 +60,19 @@ class LocalExpectation(keras.layers.Layer):
         hard = maps.hard_draw(logits, block, seed)
         return hard._replace(down=hard.down + _gradient_only(tf.nn.softmax(logits), block))
 
-    def surrogate(self, draws, evidence, training=False):
-        value = evidence.total() - maps.total_divergence(draws)
+    def surrogate(self, draws, likelihood, training=False):
+        value = likelihood.total() - maps.total_divergence(draws)
         if draws:
-            value -= self._curvature(draws[0], evidence)
+            value -= self._curvature(draws[0], likelihood)
         return Surrogate(value, 0.0)
 
-    def _curvature(self, draw, evidence):
+    def _curvature(self, draw, likelihood):
         """Σ_blocks Σ_b q(b) ½ α₀ v² ‖D_b − D_a‖²: [N]; only q has a gradient."""
         overlap = self.overlap()
         energy = tf.linalg.diag_part(overlap)  # [K, P], ‖D_b‖².
         distance = energy[:, :, None] + energy[:, None, :] - 2.0 * overlap  # [K, P, P]
         from_drawn = tf.einsum("nhwka,kab->nhwkb", tf.one_hot(draw.position, draw.logits.shape[-1]), distance)
-        cost = 0.5 * evidence.precision * evidence.pooled[..., None] ** 2 * from_drawn
+        cost = 0.5 * likelihood.precision * likelihood.pooled[..., None] ** 2 * from_drawn
         return tf.reduce_sum(tf.nn.softmax(draw.logits) * tf.stop_gradient(cost), axis=[1, 2, 3, 4])
 
 

@@ -1,15 +1,14 @@
-"""The contract every model answers, and the only training step in the package."""
+"""The contract every model answers."""
 
 import abc
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
-import keras
 import tensorflow as tf
 
 from tfvae import batch as batches
 from tfvae.batch import IMAGE
-from tfvae.capabilities import Capability
+from tfvae.capabilities import Capability, Endpoint, Part, UndeclaredError
+from tfvae.models.players import Trainable
 from tfvae.networks import dgdn, mlp
 from tfvae.probability import noise
 
@@ -28,18 +27,7 @@ class Objective(NamedTuple):
     terms: dict[str, tf.Tensor]
 
 
-class Endpoint(NamedTuple):
-    """One thing a model can be asked for when it is served.
-
-    function:  named tensors -> dict of tensors whose first axis is the batch.
-    signature: the TensorSpecs of its arguments, in order; every one has `None` as its first axis.
-    """
-
-    function: Callable
-    signature: list[tf.TensorSpec]
-
-
-class GenerativeModel(keras.Model, abc.ABC):
+class GenerativeModel(Trainable, abc.ABC):
     """A model that states its objective; the base trains, evaluates and reports it.
 
     A family gives `objective` and `sample`, declares in `capabilities` what else it can be asked for, and is given the
@@ -56,16 +44,16 @@ class GenerativeModel(keras.Model, abc.ABC):
     widest_layer = 500
     # The name of p(x | ...) in `tfvae.probability.families`; None for one that has no name there.
     likelihood = None
+    # Capability -> the setting that gives it, of those that a model of this family may be without.
+    settings_of: ClassVar[dict[Capability, str]] = {}
 
     def __init__(self, info, *, seed=0, kl_warmup_steps=0, compile_step=False, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(seed=seed, compile_step=compile_step, **kwargs)
         self.info = info
         self.image_shape = tuple(info.image_shape)
         self.num_classes = info.num_classes
-        self.seed = seed
         self.kl_warmup_steps = kl_warmup_steps
-        self.compile_step = compile_step
-        self._trackers = {}
+        self._parts = []
 
     # What a family states.
 
@@ -78,8 +66,9 @@ class GenerativeModel(keras.Model, abc.ABC):
         """Pictures of draws from the model: [num, ...]."""
 
     def capabilities(self) -> frozenset[Capability]:
-        """What this model can be asked for."""
-        return frozenset({Capability.SAMPLE})
+        """What this model can be asked for; of a family what it states, and what its parts bring."""
+        brought = {name for part in self._parts for name in part.answers(self)}
+        return frozenset({Capability.SAMPLE, *(capability for capability in Capability if capability in brought)})
 
     @property
     def title(self) -> str:
@@ -112,28 +101,47 @@ class GenerativeModel(keras.Model, abc.ABC):
             "sample": (Capability.SAMPLE, self._serve_sample, [seed]),
             "score": (Capability.BOUND, self._serve_score, [image, seed]),
         }
-        return {
+        of_model = {
             name: Endpoint(function, signature)
             for name, (capability, function, signature) in served.items()
             if self.can(capability)
         }
+        return of_model | {name: found for part in self._parts for name, found in part.endpoints(self).items()}
 
     # What the base gives.
+
+    def add_part(self, part: Part):
+        """Takes what a part brings: its answers are methods of this model from now on, its endpoints are served."""
+        self._parts.append(part)
+        for name, answer in part.answers(self).items():
+            setattr(self, name, answer)
+
+    def __getattr__(self, name):
+        # Python asks here for what neither the model nor its class has.
+        if name not in set(Capability):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        raise self._undeclared(name)
 
     def can(self, capability):
         """Whether this model has a `Capability`."""
         return capability in self.capabilities()
 
+    def require(self, capability):
+        """Checks a capability that some models of a class have and others do not.
+
+        Raises:
+            UndeclaredError: if this model does not declare it.
+        """
+        if not self.can(capability):
+            raise self._undeclared(capability)
+
     def prepare(self, batch):
         """Runs the objective once, eagerly: shape errors surface here, and every metric gets its name."""
-        terms = self.objective(batch, noise.seed(self.seed)).terms
-        self._trackers = {name: keras.metrics.Mean(name) for name in ("loss", *terms)}
+        self.track(("loss", *self.objective(batch, noise.seed(self.seed)).terms))
+        if set(self.players()) != {"model"}:
+            self.track(self.names_of_terms(batch))
         self.built = True
         return self
-
-    @property
-    def metrics(self):
-        return list(self._trackers.values())
 
     def call(self, batch, training=False):
         return self.objective(batch, noise.seed(self.seed), training).terms
@@ -142,48 +150,14 @@ class GenerativeModel(keras.Model, abc.ABC):
         """The temperature of the KL terms at this step (Maaløe et al. 2016, section 5); always 1 out of training."""
         return self.warmed_up(self.kl_warmup_steps, training)
 
-    def warmed_up(self, num_steps, training, start=0.0):
-        """min(1, start + t / num_steps) at training step t; 1 out of training and for `num_steps` 0."""
-        if not (training and num_steps and getattr(self, "optimizer", None)):
-            return 1.0
-        step = tf.cast(tf.convert_to_tensor(self.optimizer.iterations), tf.float32)
-        return tf.minimum(1.0, start + step / num_steps)
-
-    def step_seed(self):
-        """Noise of this training step on this replica; a function of the step alone, so a resumed run repeats it."""
-        context = tf.distribute.get_replica_context()
-        replica = context.replica_id_in_sync_group if context else 0
-        return noise.seed(self.seed, tf.convert_to_tensor(self.optimizer.iterations), replica)
-
-    def train_step(self, batch):
-        return self.minimise(lambda seed: self.objective(batch, seed, training=True), self.trainable_variables)
-
-    def minimise(self, objective_of, variables):
-        """One optimiser step on `variables` down the loss of `objective_of(seed)`; returns the metrics."""
-
-        def loss_and_gradients(seed):
-            with tf.GradientTape() as tape:
-                objective = objective_of(seed)
-                # Replicas sum their gradients, so each contributes its share of the mean.
-                loss = objective.loss / tf.distribute.get_strategy().num_replicas_in_sync
-                scaled_loss = self.optimizer.scale_loss(loss)
-            return objective, tape.gradient(scaled_loss, variables)
-
-        if self.compile_step:
-            loss_and_gradients = tf.function(loss_and_gradients, jit_compile=True)
-        objective, gradients = loss_and_gradients(self.step_seed())
-        self.optimizer.apply(gradients, variables)
-        return self._report(objective)
-
     def test_step(self, batch):
-        return self._report(self.objective(batch, noise.seed(self.seed)))
+        objective = self.objective(batch, noise.seed(self.seed))
+        return self.report({"loss": objective.loss, **objective.terms})
 
-    def _report(self, objective):
-        values = {"loss": objective.loss, **objective.terms}
-        for name, value in values.items():
-            self._trackers[name].update_state(value)
-        # A term that these streams do not have has no mean, rather than a mean of 0.
-        return {name: self._trackers[name].result() for name in values}
+    def _undeclared(self, capability):
+        setting, declared = self.settings_of.get(capability), ", ".join(sorted(self.capabilities()))
+        advice = f"train one with {setting}." if setting else f"it answers {declared}."
+        return UndeclaredError(f"This {self.title} does not answer `{capability}`: {advice}")
 
     def _serve_encode(self, image):
         q_z = self.encode(image)

@@ -32,7 +32,7 @@ class ClassTable(NamedTuple):
 
 
 class ClassConditionalModel(LatentVariableModel, abc.ABC):
-    """log p(x, y) ≥ −L(x, y) for labelled images, log p(x) ≥ −U(x) for bare ones.
+    """log p(x, y) ≥ −L(x, y) for labelled images, log p(x) ≥ −U(x) for unlabelled ones.
 
     The loss is  mean L(x_l, y_l) − α mean log q(y_l | x_l) + mean U(x_u),  each mean over its own stream, with
     α = β (N_l + N_u) / N_l.  Maaløe et al. 2016, eqs. (12) to (15); eq. (14) prints the sign of α the other way.
@@ -100,10 +100,10 @@ class ClassConditionalModel(LatentVariableModel, abc.ABC):
             log_p_xy, log_q_label = self.labelled_bound(x, label, labelled_seed, training)
             losses.append(-tf.reduce_mean(log_p_xy.surrogate) - self.alpha * tf.reduce_mean(log_q_label))
             terms |= {"labelled_bound": log_p_xy.value, "label_log_prob": log_q_label}
-        # Out of training a labelled image is scored as a bare one too: the bound to compare models by is log p(x)'s.
-        bare = batch.get(UNLABELLED) or (None if training else batch.get(LABELLED))
-        if bare is not None:
-            log_p_x, log_q_y = self.unlabelled_bound(bare[IMAGE], unlabelled_seed, training)
+        # Out of training a labelled image is scored as an unlabelled one too: the bound on log p(x) compares models.
+        unlabelled = batch.get(UNLABELLED) or (None if training else batch.get(LABELLED))
+        if unlabelled is not None:
+            log_p_x, log_q_y = self.unlabelled_bound(unlabelled[IMAGE], unlabelled_seed, training)
             losses.append(-tf.reduce_mean(log_p_x.surrogate))
             terms |= {"bound": log_p_x.value, "label_entropy": _entropy(log_mean_probs(log_q_y))}
         return Objective(tf.add_n(losses) + self._weight_penalty(), terms)

@@ -7,32 +7,48 @@ Pu et al. 2016, "Variational autoencoder for deep learning of images, labels and
 """
 
 import dataclasses
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from tfvae import inference
-from tfvae.batch import CAPTION, CAPTIONED, IMAGE
+from tfvae.batch import CAPTION, LABEL
 from tfvae.capabilities import Capability
 from tfvae.heads import caption as captions
 from tfvae.heads import targets
 from tfvae.heads.bayesian_svm import BayesianSvm
 from tfvae.heads.caption import Caption
 from tfvae.heads.softmax import Softmax
-from tfvae.inference.maps import MapDraw, MapLikelihood, expected, hard_draw, most_probable, total_divergence
+from tfvae.inference.maps import (
+    FrozenMaps,
+    MapDraw,
+    MapLikelihood,
+    NoMaps,
+    expected,
+    hard_draw,
+    most_probable,
+    total_divergence,
+)
 from tfvae.inference.nvil import LocalNvil, Nvil
 from tfvae.inference.straight_through import GumbelSoftmax, LocalExpectation
 from tfvae.layers import unpooling
 from tfvae.layers.precision import Precision
-from tfvae.models.base import Endpoint, LatentVariableModel, Objective, all_images
+from tfvae.models.base import Objective, all_images
+from tfvae.models.caption_posterior import CaptionBound, CaptionPosterior
 from tfvae.models.vae import gaussian_kl_per_unit
+from tfvae.models.with_heads import ModelWithHeads
 from tfvae.networks import dgdn
-from tfvae.networks.caption import CaptionEncoder
 from tfvae.probability import families, noise
 
 UNPOOLINGS = ("stochastic", "deterministic")
-MAP_GRADIENTS = ("nvil", "nvil_local", "gumbel", "local_expectation")
+# Name -> (config, deconvnet, image shape) -> an estimator of the gradient through the maps.
+MAP_GRADIENTS = {
+    "nvil": lambda config, deconvnet, shape: Nvil(deconvnet, shape, name="maps_nvil"),
+    "nvil_local": lambda config, deconvnet, shape: LocalNvil(deconvnet, shape, name="maps_nvil"),
+    "gumbel": lambda config, deconvnet, shape: GumbelSoftmax(config.temperature, name="gumbel"),
+    "local_expectation": lambda config, deconvnet, shape: LocalExpectation(deconvnet, name="local_expectation"),
+}
 # Name -> (config, Z, K) -> a head for labels.
 HEADS = {
     "bayesian_svm": lambda config, latent_dim, num_classes: BayesianSvm(
@@ -40,9 +56,6 @@ HEADS = {
     ),
     "softmax": lambda config, latent_dim, num_classes: Softmax(latent_dim, num_classes, name="label_softmax"),
 }
-
-# Keeps the noise of captions apart from that of codes.
-_CAPTION_NOISE = 1
 
 _LOG_2_PI = float(np.log(2.0 * np.pi))
 
@@ -59,10 +72,12 @@ class Config:
             `local_expectation`, which learns fastest by far (measured by `tools/benchmarks/estimators.py`).
         temperature: of `gumbel`.
         head: for labels, one of `HEADS`: `bayesian_svm` or `softmax`.
-        label_weight: times N_x / (C ρ) it is the weight ξ of a label, ρ being the labelled share of a batch and N_x the
-            number of pixels; 0 for a model without a head for labels.
+        label_weight: times N_x / (C ρ) it is the weight ξ of a label, ρ being the labelled share of a batch; 0 for a
+            model without a head for labels.
         caption_weight: times N_x / (T ρ) it is the weight of a caption of T words, its end counted, ρ being the
             captioned share; 0 for a model without a head for captions.
+        target_scale: how N_x is read: `pixels`, H·W, as the sources print it here; or `dimensions`, H·W·C, as Pu 2017,
+            section 4.4, does.
         caption: sizes of that head, and how it chooses captions.
         caption_encoder: whether q(s | Y) is learned too: images from captions, and retrieval.
         caption_kl_warmup_steps: steps over which the weight of KL(q(s | Y) ‖ p(s)) rises to 1; 0 for none.
@@ -82,6 +97,7 @@ class Config:
     head: str = "bayesian_svm"
     label_weight: float = 1.0
     caption_weight: float = 0.0
+    target_scale: str = "pixels"
     caption: captions.Config = dataclasses.field(default_factory=captions.Config)
     caption_encoder: bool = False
     caption_kl_warmup_steps: int = 0
@@ -109,22 +125,60 @@ class Inferred(NamedTuple):
     s: tf.Tensor
 
 
-class DGDN(LatentVariableModel):
-    """Deep generative deconvolutional network, learned by a recognition model.
+class ImageBound(NamedTuple):
+    """U(x) of draws, N = S·B images, in its parts.
 
-    The loss is  −mean_x U(x) − (B_l / B) ξ mean_l log p(y | s) − (B_c / B) mean_c ξ_c log p(Y | s),  the means over all
-    images of a batch, the labelled and the captioned ones, with ξ = `label_weight` · N_x / (C ρ), ρ = B_l / B, and
-    ξ_c = `caption_weight` · N_x / (T ρ), ρ = B_c / B: eqs. (11), (12) and (29) divided by the batch.
+        U(x) = E_{q(s,u|x)}[ log p(x | s, u) − KL(q(s | x, u) ‖ p(s)) − KL(q(u | x) ‖ p(u)) ]
 
-    With a caption encoder the captioned images add  −(B_c / B) mean_c V(x, Y),
+    masks:      of every pooled layer, [N, H, W, K].
+    pooled:     [N, h, w, K], the values that the lowest layer unpools.
+    log_pixels: [N, H, W], log p(x | s, u) of each pixel, all its channels.
+    kl_s, kl_u: [N], nats; kl_u is 0 without maps.
 
-        V(x, Y) = E_{q(s|Y) q(u|x)}[ log p(x | s, u) + ξ_c log p(Y | s) ] − KL(q(s | Y) ‖ p(s)),
-
-    (Pu 2017, eq. 3.40 "in a similar manner"), in which the maps are taken as they are: they learn by U.
+    Pu et al. 2016, eqs. (10) and (16).
     """
 
+    masks: list[tf.Tensor]
+    pooled: tf.Tensor
+    log_pixels: tf.Tensor
+    kl_s: tf.Tensor
+    kl_u: tf.Tensor | float
+
+    def terms(self, num_samples):
+        """The bound and its parts, the mean over draws: name -> [B]."""
+        log_likelihood = tf.reduce_sum(self.log_pixels, axis=[1, 2])
+        parts = {
+            "bound": log_likelihood - self.kl_s - self.kl_u,
+            "log_likelihood": log_likelihood,
+            "kl_s": self.kl_s,
+            **({"kl_u": self.kl_u} if tf.is_tensor(self.kl_u) else {}),
+        }
+        return {name: tf.reduce_mean(tf.reshape(part, [num_samples, -1]), axis=0) for name, part in parts.items()}
+
+
+class DGDN(ModelWithHeads):
+    """Deep generative deconvolutional network, learned by a recognition model.
+
+    The loss is eqs. (11), (12) and (29) divided by the batch,
+
+        −mean_x U(x)                          `image_bound`, of all images
+        −(B_l / B) mean_l ξ_l log p(y | s)    `target_terms`, of the labelled ones, ξ_l = `label_weight` N_x / (C ρ)
+        −(B_c / B) mean_c ξ_c log p(Y | s)    and of the captioned ones, ξ_c = `caption_weight` N_x / (T ρ)
+        −ξ_l ρ log p(β, κ) / N_l              their `log_prior`, of a head that has one
+        −(B_c / B) mean_c V(x, Y)             `caption_bound`, where q(s | Y) is learned too,
+
+    with ρ = B_l / B or B_c / B, and U's gradient by `map_gradient`.
+    """
+
+    settings_of: ClassVar = {
+        Capability.CLASSIFY: "`model.label_weight` above 0",
+        Capability.CAPTION: "`model.caption_weight` above 0",
+        Capability.IMAGE_FROM_CAPTION: "`model.caption_encoder=True`",
+    }
+
     def __init__(self, config, info, seed=0, **kwargs):
-        super().__init__(info, seed=seed, kl_warmup_steps=config.kl_warmup_steps, **kwargs)
+        shared = {"kl_warmup_steps": config.kl_warmup_steps, "target_scale": config.target_scale}
+        super().__init__(info, seed=seed, **shared, **kwargs)
         _check(config, info)
         self.config = config
         self.stochastic = config.unpooling == "stochastic"
@@ -133,19 +187,18 @@ class DGDN(LatentVariableModel):
         self.widest_layer = self.deconvnet.widest_layer
         self.p_s = families.standard_normal(self.latent_dim)
         self.precision = Precision(config.initial_precision, name="alpha0")
-        learns_maps = self.stochastic and not config.freeze_image_model
-        self.map_gradient = _map_gradient(config, self.deconvnet, info.image_shape) if learns_maps else None
-        self.heads, num_pixels = {}, info.image_shape[0] * info.image_shape[1]
-        self.scales = {"label": config.label_weight * num_pixels, "caption": config.caption_weight * num_pixels}
+        self.map_gradient = _map_gradient(config, self.deconvnet, info.image_shape)
         if config.label_weight:
-            self.heads["label"] = HEADS[config.head](config, self.latent_dim, info.num_classes)
+            head = HEADS[config.head](config, self.latent_dim, info.num_classes)
+            self.add_head(LABEL, head, config.label_weight)
         if config.caption_weight:
-            sizes = self.latent_dim, info.vocabulary, info.caption_length
-            self.heads["caption"] = Caption(*sizes, config.caption, name="caption_words")
+            head = Caption(self.latent_dim, info.vocabulary, info.caption_length, config.caption, name="caption_words")
+            self.add_head(CAPTION, head, config.caption_weight)
         self.q_s_given_caption = None
         if config.caption_encoder:
-            encoder = CaptionEncoder(self.latent_dim, len(info.vocabulary), config.caption, name="q_s_words")
-            self.q_s_given_caption = encoder
+            sizes = self.latent_dim, len(info.vocabulary), config.caption, config.caption_kl_warmup_steps
+            self.q_s_given_caption = CaptionPosterior(*sizes, name="q_s")
+            self.add_part(self.q_s_given_caption)
         self.deconvnet.trainable = self.precision.trainable = not config.freeze_image_model
 
     # Inference.
@@ -192,64 +245,62 @@ class DGDN(LatentVariableModel):
         constant = 0.5 * channels * (log_precision - _LOG_2_PI)
         return constant - 0.5 * tf.exp(log_precision) * tf.reduce_sum(squares, axis=-1)
 
+    def log_likelihood(self, image, s, masks):
+        """log p(x | s, u): [N], nats, for codes [N, Z] and the mask of every pooled layer."""
+        return tf.reduce_sum(self.log_p_pixels(image, self.deconvnet.top_down(s, masks)), axis=[1, 2])
+
     # The objective.
 
     def objective(self, batch, seed, training=False):
+        """−mean [ U(x) + Σ_t ξ_t log p(t | s) ] − log p(heads) − (B_c / B) mean V(x, Y), U by the maps' estimator."""
         image, num = all_images(batch), self.config.num_samples
-        draw = self.map_gradient.draw if self.map_gradient else hard_draw
-        inferred = self.infer(image, num, seed, draw, compiled=training and self.config.compile_pooling)
-        if training and self.map_gradient:
-            self.deconvnet.follow_maps([draw.logits for draw in inferred.draws])
-        masks = self._masks(inferred.draws, tf.shape(inferred.s)[0])
-        lowest = self.deconvnet.lowest(inferred.s, masks)
-        log_pixels = self.log_p_pixels(image, self.deconvnet.image(lowest, masks))
-        kl_s = tf.reduce_sum(gaussian_kl_per_unit(inferred.q_s), axis=-1)
-        divergence, log_likelihood = total_divergence(inferred.draws), tf.reduce_sum(log_pixels, axis=[1, 2])
-        mean = _Mean(num)
-        terms = {
-            "bound": mean(log_likelihood - kl_s - divergence),
-            "log_likelihood": mean(log_likelihood),
-            "kl_s": mean(kl_s),
-        }
-        if inferred.draws:
-            terms["kl_u"] = mean(divergence)
-        told = targets.explained(self.heads, self.scales, inferred.s, batch, num, self.info.num_labelled)
-        of_captions, caption_terms = self._of_captions(batch, masks, seed, training)
-        terms |= {**told.terms, **caption_terms}
-        extra = told.prior + of_captions
-        rest = -self.kl_weight(training) * kl_s + told.value
-        if self.config.freeze_image_model:
-            return Objective(-tf.reduce_mean(told.value) - extra, terms)
-        if not inferred.draws:
-            return Objective(-tf.reduce_mean(log_likelihood + rest) - extra, terms)
-        evidence = MapLikelihood(tf.tile(image, [num, 1, 1, 1]), log_pixels, rest, lowest, tf.exp(self.precision.log()))
-        surrogate = self.map_gradient.surrogate(inferred.draws, evidence, training)
-        return Objective(-tf.reduce_mean(surrogate.value) - extra + surrogate.loss, terms)
+        inferred = self._infer_for_objective(image, seed, training)
+        image_bound = self.image_bound(image, inferred)
+        target_terms = self.target_terms(inferred.s, batch, num)
+        caption_bound = self.caption_bound(batch, image_bound.masks, seed, training)
+        likelihood = self._map_likelihood(image, image_bound, target_terms, training)
+        surrogate = self.map_gradient.surrogate(inferred.draws, likelihood, training)
+        loss = -tf.reduce_mean(surrogate.value) - (target_terms.log_prior + caption_bound.value) + surrogate.loss
+        return Objective(loss, {**image_bound.terms(num), **target_terms.terms, **caption_bound.terms})
 
-    def _of_captions(self, batch, masks, seed, training):
-        """(B_c / B) mean of V(x, Y) over the captioned images, and its terms."""
-        if self.q_s_given_caption is None or CAPTIONED not in batch:
-            return 0.0, {}
-        head, scale = self.heads["caption"], self.scales["caption"]
-        (target,) = targets.targets({"caption": head}, batch)
-        q_s = self.encode_caption(target.values)
-        s = q_s.sample(seed=noise.fold_in(seed, _CAPTION_NOISE))
-        given = [tf.stop_gradient(mask[target.first : target.end]) for mask in masks]  # Of the first draw.
-        log_pixels = self.log_p_pixels(batch[CAPTIONED][IMAGE], self.deconvnet.top_down(s, given))
-        log_likelihood = tf.reduce_sum(log_pixels, axis=[1, 2])
-        kl = tf.reduce_sum(gaussian_kl_per_unit(q_s), axis=-1)
-        log_p_y = targets.weight(head, scale, target.values, target.share) * head.log_prob(s, target.values)
-        bound = log_likelihood - self.warmed_up(self.config.caption_kl_warmup_steps, training) * kl + log_p_y
-        terms = {"caption_log_likelihood": log_likelihood, "caption_kl_s": kl}
-        return target.share * tf.reduce_mean(bound), terms
+    def image_bound(self, image, inferred) -> ImageBound:
+        """U(x) = E[ log p(x | s, u) ] − KL(q(s | x, u) ‖ p(s)) − KL(q(u | x) ‖ p(u))  at draws of (u, s)."""
+        masks = self._masks(inferred.draws, tf.shape(inferred.s)[0])
+        pooled = self.deconvnet.lowest(inferred.s, masks)
+        log_pixels = self.log_p_pixels(image, self.deconvnet.image(pooled, masks))
+        kl_s = tf.reduce_sum(gaussian_kl_per_unit(inferred.q_s), axis=-1)
+        return ImageBound(masks, pooled, log_pixels, kl_s, total_divergence(inferred.draws))
+
+    def caption_bound(self, batch, masks, seed, training=False) -> CaptionBound:
+        """(B_c / B) mean V(x, Y), under the maps of the first draw; 0 without q(s | Y)."""
+        if self.q_s_given_caption is None:
+            return CaptionBound(0.0, {})
+        return self.q_s_given_caption.bound(self, batch, masks, seed, training)
+
+    def _infer_for_objective(self, image, seed, training):
+        """S draws by the estimator, which in training the usual maps follow."""
+        compiled = training and self.config.compile_pooling
+        inferred = self.infer(image, self.config.num_samples, seed, self.map_gradient.draw, compiled)
+        if training and self.deconvnet.trainable:
+            self.deconvnet.follow_maps([draw.logits for draw in inferred.draws])
+        return inferred
+
+    def _map_likelihood(self, image, image_bound, target_terms, training):
+        """The bound in the parts that the estimator of the maps' gradient sees."""
+        return MapLikelihood(
+            image=tf.tile(image, [self.config.num_samples, 1, 1, 1]),
+            log_pixels=image_bound.log_pixels,
+            kl_s=image_bound.kl_s,
+            kl_weight=self.kl_weight(training),
+            targets=target_terms.value,
+            pooled=image_bound.pooled,
+            precision=tf.exp(self.precision.log()),
+        )
 
     # What can be asked of the model.
 
     def capabilities(self):
-        found = super().capabilities() | {Capability.CODES, Capability.DICTIONARY}
-        of_heads = {"label": Capability.CLASSIFY, "caption": Capability.CAPTION}
-        found |= {of_heads[name] for name in self.heads}
-        return found | ({Capability.IMAGE_FROM_CAPTION} if self.q_s_given_caption is not None else set())
+        return super().capabilities() | {Capability.DICTIONARY}
 
     def supervised_network(self):
         return self.config.network
@@ -282,7 +333,7 @@ class DGDN(LatentVariableModel):
     def log_prob_bound(self, image, num_samples, seed):
         inferred = self.infer(image, num_samples, seed)
         masks = self._masks(inferred.draws, tf.shape(inferred.s)[0])
-        log_p_x = tf.reduce_sum(self.log_p_pixels(image, self.deconvnet.top_down(inferred.s, masks)), axis=[1, 2])
+        log_p_x = self.log_likelihood(image, inferred.s, masks)
         log_w = log_p_x + self.p_s.log_prob(inferred.s) - inferred.q_s.log_prob(inferred.s)
         for draw in inferred.draws:
             log_w -= tf.reduce_sum(draw.log_ratio, axis=[1, 2, 3])
@@ -295,88 +346,23 @@ class DGDN(LatentVariableModel):
             units[f"u{layer}"] = tf.reduce_sum(draw.divergence, axis=[1, 2])  # A unit is a map.
         return units
 
-    def endpoints(self):
-        served = super().endpoints()
-        image = tf.TensorSpec([None, *self.image_shape], tf.float32, name=IMAGE)
-        words = tf.TensorSpec([None, self.info.caption_length], tf.int32, name=CAPTION)
-        if "caption" in self.heads:
-            served["caption"] = Endpoint(self._serve_caption, [image])
-        if self.q_s_given_caption is not None:
-            served["encode_caption"] = Endpoint(self._serve_encode_caption, [words])
-            served["image_from_caption"] = Endpoint(lambda words: {IMAGE: self.image_from_caption(words)}, [words])
-        return served
-
-    def encode_caption(self, words):
-        """q(s | Y) of captions int32 [B, T]."""
-        return families.DiagGaussian(*self.q_s_given_caption(words))
-
-    def encode_moments(self, image):
-        """Mean and variance of q(s | x): [B, Z] each."""
-        q_s = self.encode(image)
-        return q_s.mean(), q_s.variance()
-
-    def encode_caption_moments(self, words):
-        """Mean and variance of q(s | Y): [B, Z] each."""
-        q_s = self.encode_caption(words)
-        return q_s.mean(), q_s.variance()
-
-    def image_from_caption(self, words):
-        """The image of the mean of q(s | Y) by the collapsed dictionary, int32 [B, T] -> [B, H, W, C].
-
-        Pu 2017, eq. (3.49): every pooled layer is unpooled by the map that was the most probable one in training.
-        """
-        s = self.encode_caption(words).mean()
-        return self.deconvnet.top_down(s, self.deconvnet.usual_masks(tf.shape(s)[0]))
-
-    def initialise(self, images):
-        del images  # Of no use here.
-        if "caption" in self.heads:
-            self.heads["caption"].initialise()
-            if self.q_s_given_caption is not None and self.config.caption.word_vectors:
-                self.q_s_given_caption.w_e.assign(self.heads["caption"].w_e)
-
-    def caption(self, image, num_samples=1, seed=None, decoding=""):
-        """Captions of images and their log probabilities: int32 [B, T], [B] in nats.
-
-        Args:
-            image: [B, H, W, C].
-            num_samples: N_s, draws of the code that are averaged over; only with a seed.
-            seed: int32 [2]; None for the mean of `encode`, by a `decoding` that draws no words.
-            decoding: `greedy`, `sample` or `beam`, by default the config's.
-        """
-        of_words = None if seed is None else noise.fold_in(seed, _CAPTION_NOISE)
-        return self.caption_of_codes(self.codes(image, num_samples, seed), of_words, decoding)
-
-    def caption_of_codes(self, s, seed=None, decoding=""):
-        """As `caption`, for codes [S, B, Z] that are averaged over."""
-        config = self.config.caption.decoding
-        return self.heads["caption"].predict(s, dataclasses.replace(config, method=decoding or config.method), seed)
-
     def codes(self, image, num_samples=1, seed=None):
         """Codes [S, B, Z]: the mean of `encode`, or draws of maps and codes where there is a seed."""
         if seed is None:
             return self.encode(image).mean()[None]
         return tf.reshape(self.infer(image, num_samples, seed).s, [num_samples, -1, self.latent_dim])
 
-    def caption_log_prob(self, s, words):
-        """log p(Y | x) ≈ log of the mean over S codes of p(Y | s): [S, B, Z], int32 [B, T] -> [B], nats."""
-        num = tf.shape(s)[0]
-        each = self.heads["caption"].log_prob(tf.reshape(s, [-1, self.latent_dim]), tf.tile(words, [num, 1]))
-        return inference.importance_weighted(tf.reshape(each, [num, -1]))
+    def image_of(self, s):
+        """The image of codes by the collapsed dictionary, [B, Z] -> [B, H, W, C].
 
-    def _serve_caption(self, image):
-        # A served caption is the same every time, so it is not drawn.
-        method = self.config.caption.decoding.method
-        words, log_p = self.caption(image, decoding="beam" if method == "sample" else method)
-        return {CAPTION: words, "log_prob": log_p}
+        Pu 2017, eq. (3.49): every pooled layer is unpooled by the map that was the most probable one in training.
+        """
+        return self.deconvnet.top_down(s, self.deconvnet.usual_masks(tf.shape(s)[0]))
 
-    def _serve_encode_caption(self, words):
-        q_s = self.encode_caption(words)
-        return {"mean": q_s.mean(), "stddev": q_s.stddev()}
-
-    def classify(self, image, num_samples=1, seed=None):
-        """p(y | x) [B, K]: of the mean of `encode`, or averaged over draws of maps and codes where there is a seed."""
-        return self.heads["label"].predict(self.codes(image, num_samples, seed))
+    def initialise(self, images):
+        super().initialise(images)
+        if self.q_s_given_caption is not None:
+            self.q_s_given_caption.initialise(self.heads[CAPTION])
 
     def transferable_variables(self):
         # Neither the head nor what the estimator learned of its signals.
@@ -395,27 +381,17 @@ class DGDN(LatentVariableModel):
         return [draw.down for draw in draws] if self.stochastic else self.deconvnet.usual_masks(num)
 
 
-class _Mean:
-    """The mean over draws, [S·B] -> [B]."""
-
-    def __init__(self, num_samples):
-        self.num_samples = num_samples
-
-    def __call__(self, values):
-        return tf.reduce_mean(tf.reshape(values, [self.num_samples, -1]), axis=0)
-
-
 def _map_gradient(config, deconvnet, image_shape):
-    if config.map_gradient == "gumbel":
-        return GumbelSoftmax(config.temperature, name="gumbel")
-    if config.map_gradient == "local_expectation":
-        return LocalExpectation(deconvnet, name="local_expectation")
-    kind = LocalNvil if config.map_gradient == "nvil_local" else Nvil
-    return kind(deconvnet, image_shape, name="maps_nvil")
+    """The estimator of a config; there is nothing to estimate where no map is drawn, or none learns."""
+    if config.freeze_image_model:
+        return FrozenMaps()
+    if config.unpooling == "deterministic":
+        return NoMaps()
+    return MAP_GRADIENTS[config.map_gradient](config, deconvnet, image_shape)
 
 
 def _check(config, info):
-    """Raises ValueError for what is no model."""
+    """Raises ValueError if the configuration is invalid."""
     choices = (("unpooling", UNPOOLINGS), ("map_gradient", MAP_GRADIENTS), ("head", HEADS))
     for name, known in choices:
         if getattr(config, name) not in known:

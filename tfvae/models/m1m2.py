@@ -1,20 +1,20 @@
 """M1+M2: an M2 over the codes of a trained M1  (Kingma et al. 2014, section 2.3).
 
-p(y) p(z2) p(z1 | y, z2) p(x | z1), learned one layer at a time: the first `m1_steps` steps train M1, the rest M2 on
-draws of its codes. No gradient reaches M1 after its stage; what Adam's momentum still moves fades within a hundred
-steps.
+p(y) p(z2) p(z1 | y, z2) p(x | z1), learned one layer at a time by two players: M1 in the first `m1_steps` steps, M2 in
+the rest, on draws of M1's codes and with an optimiser of its own. A step costs the stage that is on.
 """
 
 import dataclasses
 
 import tensorflow as tf
 
-from tfvae.batch import IMAGE
+from tfvae.batch import IMAGE, UNLABELLED
 from tfvae.inference.bound import LogWeights
 from tfvae.models.base import PICTURE_NOISE, Objective
 from tfvae.models.class_conditional import ClassConditionalModel, ClassTable
 from tfvae.models.m2 import M2
 from tfvae.models.m2 import Config as M2Config
+from tfvae.models.players import Player
 from tfvae.models.vae import VAE
 from tfvae.models.vae import Config as VAEConfig
 from tfvae.networks import mlp
@@ -60,25 +60,42 @@ class M1M2(ClassConditionalModel):
         self.m1_steps = config.m1_steps
         self.m1 = VAE(config.m1, info, seed, prefix="m1_")
         self.m2 = M2(config.m2, info._replace(image_shape=(config.m1.latent_dim,)), seed, prefix="m2_")
+        self.m1.follow(self)
+        self.m2.follow(self, begins=config.m1_steps)
+
+    def players(self):
+        return {
+            "m1": Player(self._m1_objective, self.m1.trainable_variables, ends=self.m1_steps),
+            "m2": Player(
+                lambda batch, seed: self._m2_objective(batch, *noise.split(seed, 2)),
+                self.m2.trainable_variables, begins=self.m1_steps,
+            ),
+        }  # fmt: skip
 
     def objective(self, batch, seed, training=False):
         m1_seed, code_seed, m2_seed, bound_seed = noise.split(seed, 4)
-        first = self.m1.objective(batch, m1_seed, training)
-        codes = {
-            stream: {
-                **entries,
-                IMAGE: tf.stop_gradient(self._code(entries[IMAGE], noise.fold_in(code_seed, i), training)),
-            }
-            for i, (stream, entries) in enumerate(batch.items())
-        }
-        second = self.m2.objective(codes, m2_seed, training)
-        terms = {f"code_{name}" if name.endswith("bound") else name: v for name, v in second.terms.items()}
-        terms["m1_bound"] = first.terms["bound"]
+        first = self._m1_objective(batch, m1_seed, training)
+        second = self._m2_objective(batch, code_seed, m2_seed, training)
+        terms = {**second.terms, **first.terms}
         if not training:
             x = next(iter(batch.values()))[IMAGE]
             terms["bound"] = self.unlabelled_bound(x, bound_seed)[0].value
-        m2_on = self._m2_is_on(training)
-        return Objective((1.0 - m2_on) * first.loss + m2_on * second.loss, terms)
+        return Objective(second.loss, terms)
+
+    def _m1_objective(self, batch, seed, training=True):
+        """M1 learns from the bare images, among which the labelled ones are, and from labelled ones where all are."""
+        images = {UNLABELLED: batch[UNLABELLED]} if UNLABELLED in batch else batch
+        objective = self.m1.objective(images, seed, training)
+        return Objective(objective.loss, {"m1_bound": objective.terms["bound"]})
+
+    def _m2_objective(self, batch, code_seed, m2_seed, training=True):
+        """M2 learns from draws of M1's codes."""
+        codes = {
+            stream: {**entries, IMAGE: self._code(entries[IMAGE], noise.fold_in(code_seed, i), training)}
+            for i, (stream, entries) in enumerate(batch.items())
+        }
+        loss, terms = self.m2.objective(codes, m2_seed, training)
+        return Objective(loss, {f"code_{name}" if name.endswith("bound") else name: v for name, v in terms.items()})
 
     def log_weights(self, x, y, seed, num_samples, training=False):
         """One draw of z1 an image, S draws of z2: any shared draw leaves the mean of the weights unbiased."""
@@ -121,8 +138,3 @@ class M1M2(ClassConditionalModel):
         """What M2 learns from: a draw of z1 in training, its mean otherwise; no gradient passes."""
         q_z1 = self.m1.encode(image)
         return tf.stop_gradient(q_z1.sample(seed=seed) if training else q_z1.mean())
-
-    def _m2_is_on(self, training):
-        if not (training and getattr(self, "optimizer", None)):
-            return 1.0
-        return tf.cast(tf.convert_to_tensor(self.optimizer.iterations) >= self.m1_steps, tf.float32)

@@ -4,18 +4,21 @@ Pu 2017, chapter 4: Stein VAE and, with importance weights, Stein VIWAE.
 """
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
 from tfvae import inference
+from tfvae.batch import LABEL
 from tfvae.capabilities import Capability
 from tfvae.heads import targets
 from tfvae.heads.softmax import Softmax
 from tfvae.inference import stein
 from tfvae.layers.particles import Particles
-from tfvae.models.base import PICTURE_NOISE, LatentVariableModel, Objective, all_images
+from tfvae.models.base import PICTURE_NOISE, Objective, all_images
+from tfvae.models.players import Player
 from tfvae.models.vae import gaussian_kl_per_unit, initialise
+from tfvae.models.with_heads import ModelWithHeads
 from tfvae.networks import mlp
 from tfvae.probability import families, kernels, noise
 
@@ -42,11 +45,13 @@ class Config:
         bandwidth: a rule of `tfvae.probability.kernels.bandwidth`: `median`, as the source's "median of pairwise
             distances" is read, of squared ones, or `median/log`.
         step_size: ε of a step of the particles.
-        encoder_steps: K, steps of the encoder towards the moved particles.
+        encoder_steps: K, steps of the encoder towards the moved particles; with more than one, the encoder and the
+            decoders are two players, `encoder` and `decoders`, each with its own optimiser and clipping.
         parameter_particles: J, particles of the decoders' parameters; 1 is a point estimate. They have equal weights,
             so they go with `stein` alone.
         prior_variance: of N(0, v I), the prior of the decoders' parameters; 0 for none.
         label_weight: times N_x / (C ρ) it is the weight ζ of a label; 0 for a model without labels.
+        target_scale: how N_x is read: `dimensions`, H·W·C, as the source prints it; or `pixels`, H·W.
     """
 
     latent_dim: int = 50
@@ -61,12 +66,13 @@ class Config:
     parameter_particles: int = 1
     prior_variance: float = 1.0
     label_weight: float = 0.0
+    target_scale: str = "dimensions"
 
     def build(self, info, seed=0):
         return SteinVAE(self, info, seed)
 
 
-class SteinVAE(LatentVariableModel):
+class SteinVAE(ModelWithHeads):
     """A VAE whose q(z | x) is known by its draws alone, and whose decoder may be too.
 
     A training step moves the M codes of every image by ε φ, Stein's direction towards p(z | x, θ); then
@@ -80,8 +86,10 @@ class SteinVAE(LatentVariableModel):
     of log p(x | z, θ_j) over j, eq. (4.44). The draws ξ_m are shared by all images.
     """
 
+    settings_of: ClassVar = {Capability.CLASSIFY: "`model.label_weight` above 0"}
+
     def __init__(self, config, info, seed=0, **kwargs):
-        super().__init__(info, seed=seed, **kwargs)
+        super().__init__(info, seed=seed, target_scale=config.target_scale, **kwargs)
         _check(config, info)
         self.config, self.likelihood = config, config.likelihood
         net, z, shape = config.network, config.latent_dim, tuple(info.image_shape)
@@ -89,68 +97,79 @@ class SteinVAE(LatentVariableModel):
         self.p_x_given_z = self._decoder(z, shape, config.likelihood)
         self.encoder = net.implicit("q_z_implicit", shape, z)
         self.widest_layer = max(self.encoder.widest, config.num_samples * self.encoder.units)
-        self.heads, self.scales = {}, {"label": config.label_weight * tf.TensorShape(shape).num_elements()}
         if config.label_weight:
             classes = info.num_classes
             network = net.label_network(z, classes)
-            self.heads["label"] = Softmax(z, classes, config.parameter_particles, network, name="label_softmax")
+            head = Softmax(z, classes, config.parameter_particles, network, name="label_softmax")
+            self.add_head(LABEL, head, config.label_weight)
 
     def capabilities(self):
-        found = super().capabilities() | {Capability.CODES, Capability.STEIN_DISCREPANCY}
+        found = super().capabilities() | {Capability.STEIN_DISCREPANCY}
         if self.config.parameter_particles == 1:  # Several decoders have no topics, and no posterior, in common.
             found |= self.config.network.capabilities()
-        return found | ({Capability.CLASSIFY} if self.heads else set())
+        return found
 
     def supervised_network(self):
         return self.config.network if isinstance(self.config.network, mlp.Config) else super().supervised_network()
 
     def topics(self):
         """Probabilities of the P words in V topics: [V, P]."""
+        self.require(Capability.TOPICS)
         return self.p_x_given_z.loadings.topics()
 
     def posterior_draws(self, image, num, seed):
         """Draws of p(z | x), of a network for which it is known or can be sampled: [num, B, Z]."""
+        self.require(Capability.POSTERIOR)
         return self.config.network.posterior_draws(self, image, num, seed)
 
     def initialise(self, images):
+        super().initialise(images)
         initialise(self.p_x_given_z, images)
 
     def objective(self, batch, seed, training=False):
-        if not training:  # Where nothing is learned nothing is moved: a label would tell its own probability.
+        if not training:  # Where nothing is learned nothing is moved: a label would leak into its own prediction.
             return self._evaluated(batch, seed)
-        return self._towards(batch, seed, self._moved(batch, seed))
+        return self._losses_at(batch, seed, self._svgd_step(batch, seed))
 
-    def train_step(self, batch):
+    def players(self):
+        """One for both losses; where the encoder takes K steps a round towards the same moved particles, one each."""
         if self.config.encoder_steps == 1:
-            return super().train_step(batch)
-        seed = self.step_seed()
-        moved = self._moved(batch, seed)
-        report = self.minimise(lambda _: self._towards(batch, seed, moved), self.trainable_variables)
-        for _ in range(self.config.encoder_steps - 1):
-            self.minimise(lambda _: Objective(self._distance(batch, seed, moved), {}), self.encoder.trainable_variables)
-            # One step of training, whatever its parts: the rate, the noise and Adam's own count depend on it.
-            self.optimizer.iterations.assign_sub(1)
-        return report
+            return super().players()
+        decoders = [variable for group in self._groups() for variable in group.variables]
+        encoder = self.encoder.trainable_variables
+        return {
+            "encoder": Player(
+                lambda shared, _: Objective(self._distance(*shared), {}), encoder, self.config.encoder_steps
+            ),
+            "decoders": Player(lambda shared, _: self._decoder_objective(shared[0], shared[2]), decoders),
+        }
 
-    def codes(self, image, num_samples, seed, training=False):
-        """Draws of z: [S, B, Z]."""
+    def begin_round(self, batch, seed):
+        if self.config.encoder_steps == 1:
+            return batch
+        return batch, seed, self._svgd_step(batch, seed)
+
+    def codes(self, image, num_samples=1, seed=None, training=False):
+        """Draws of z, [S, B, Z]; without a seed M fixed ones, two at least."""
+        if seed is None:
+            num_samples, seed = max(2, self.config.num_samples), noise.seed(_FIXED_DRAWS)
         return self.encoder(image, self.p_xi.sample(num_samples, seed=seed), training=training)
 
-    def _moved(self, batch, seed):
+    def _svgd_step(self, batch, seed):
         """z' = z + ε φ(z): [S, B, Z], without gradient."""
         image, config = all_images(batch), self.config
 
         def log_joint(z):
             # Not in training mode: batch statistics would tie the particles of one image to those of another.
-            log_p = self._explained_image(z, image) + self.p_z.log_prob(z)
-            return log_p + tf.reshape(self._explained(z, batch).value, tf.shape(log_p))
+            log_p = self._log_p_image(z, image) + self.p_z.log_prob(z)
+            return log_p + tf.reshape(self._log_p_targets(z, batch).value, tf.shape(log_p))
 
         xi = self.p_xi.sample(config.num_samples, seed=seed)
         z, log_q = self.encoder(image, xi, training=True), None
         if config.inference == "stein_importance":
             log_q = self._with_density(image, xi)[1]
             # Weights are p(x, z) / q(z) (eq. 4.43): with ζ log p(y | z) in them, one particle would have them all.
-            log_q += tf.reshape(self._explained(tf.stop_gradient(z), batch).value, tf.shape(log_q))
+            log_q += tf.reshape(self._log_p_targets(tf.stop_gradient(z), batch).value, tf.shape(log_q))
         kernel = kernels.KERNELS[config.kernel]
         phi, _ = stein.directions(log_joint, z, kernel, config.bandwidth, log_q, compiled=True)
         return tf.stop_gradient(z) + config.step_size * phi
@@ -160,29 +179,33 @@ class SteinVAE(LatentVariableModel):
         z = self.codes(all_images(batch), self.config.num_samples, seed, training=True)
         return 0.5 * tf.reduce_mean(tf.reduce_sum((z - moved) ** 2, axis=-1))
 
-    def _towards(self, batch, seed, moved):
+    def _losses_at(self, batch, seed, moved):
         """The loss of the encoder towards moved particles, and of the decoders at them."""
+        of_decoders = self._decoder_objective(batch, moved)
+        return Objective(self._distance(batch, seed, moved) + of_decoders.loss, of_decoders.terms)
+
+    def _decoder_objective(self, batch, moved):
+        """−[ mean log p(x | z') + mean ζ log p(y | z') + log p(θ) / N + log p(θ~) ζ ρ / N_l ] at moved particles."""
         image = all_images(batch)
         with tf.GradientTape() as tape:
-            log_p_x = self._explained_image(moved, image, training=True)
-            told = self._explained(moved, batch)
-            value = tf.reduce_mean(log_p_x) + tf.reduce_mean(told.value) + told.prior
-        value = stein.of_parameters(value, tape, self._groups(), self.config)
-        terms = {"log_likelihood": tf.reduce_mean(log_p_x, axis=0), **told.terms}
-        return Objective(self._distance(batch, seed, moved) - value, terms)
+            log_p_x = self._log_p_image(moved, image, training=True)
+            of_targets = self._log_p_targets(moved, batch)
+            value = tf.reduce_mean(log_p_x) + tf.reduce_mean(of_targets.value) + of_targets.log_prior
+        value = stein.parameter_objective(value, tape, self._groups(), self.config)
+        return Objective(-value, {"log_likelihood": tf.reduce_mean(log_p_x, axis=0), **of_targets.terms})
 
     def _evaluated(self, batch, seed):
         """What the codes of a batch say of its images and labels, and the bound; −bound is the loss."""
         image = all_images(batch)
         z = self.codes(image, self.config.num_samples, seed)
-        told = self._explained(z, batch)
+        of_targets = self._log_p_targets(z, batch)
         bound = self.log_prob_bound(image, 1, seed)
         terms = {
-            "log_likelihood": tf.reduce_mean(self._explained_image(z, image), axis=0),
-            **told.terms,
+            "log_likelihood": tf.reduce_mean(self._log_p_image(z, image), axis=0),
+            **of_targets.terms,
             "bound": bound,
         }
-        return Objective(-tf.reduce_mean(bound) - tf.reduce_mean(told.value), terms)
+        return Objective(-tf.reduce_mean(bound) - tf.reduce_mean(of_targets.value), terms)
 
     def _groups(self):
         """The parameters of either decoder, and the observations that one image of a batch's mean stands for.
@@ -195,15 +218,15 @@ class SteinVAE(LatentVariableModel):
             groups.append(stein.Parameters(self.heads["label"].trainable_variables, count))
         return [group for group in groups if group.variables]
 
-    def _explained_image(self, z, image, training=False):
+    def _log_p_image(self, z, image, training=False):
         """log p(x | z), over particles of θ the mean: [S, B]."""
         log_p = self.p_x_given_z(z, training=training).log_prob(image)
         return log_p if self.config.parameter_particles == 1 else tf.reduce_mean(log_p, axis=0)
 
-    def _explained(self, z, batch):
+    def _log_p_targets(self, z, batch):
         num = z.shape[0]
         flat = tf.reshape(z, [-1, self.config.latent_dim])
-        return targets.explained(self.heads, self.scales, flat, batch, num, self.info.num_labelled)
+        return self.target_terms(flat, batch, num)
 
     def _decoder(self, z, shape, likelihood):
         """p(x | z, θ): one network, or the particles of its parameters."""
@@ -228,7 +251,7 @@ class SteinVAE(LatentVariableModel):
 
     def encode(self, image):
         """The Gaussian with the mean and the variances of M draws of q(z | x), the same draws every time."""
-        mean, variance = tf.nn.moments(self._fixed_codes(image), axes=[0])
+        mean, variance = tf.nn.moments(self.codes(image), axes=[0])
         return families.DiagGaussian(mean, tf.math.log(variance + 1e-12))
 
     def decode(self, z):
@@ -237,7 +260,7 @@ class SteinVAE(LatentVariableModel):
 
     def reconstruct(self, image):
         """The mean of p(x | z) over M draws of q(z | x): several modes are not averaged to a code between them."""
-        return tf.reduce_mean(self.picture(self.decode(self._fixed_codes(image))), axis=0)
+        return tf.reduce_mean(self.picture(self.decode(self.codes(image))), axis=0)
 
     def sample(self, num, seed):
         p_x = self.decode(self.p_z.sample(num, seed=seed))
@@ -267,17 +290,9 @@ class SteinVAE(LatentVariableModel):
         log_q_xi = self.p_xi.log_prob(xi)
         return z, (log_q_xi if xi.shape.rank == 3 else log_q_xi[:, None]) - log_volume
 
-    def _fixed_codes(self, image):
-        return self.codes(image, max(2, self.config.num_samples), noise.seed(_FIXED_DRAWS))
-
-    def classify(self, image, num_samples=1, seed=None):
-        """p(y | x) averaged over draws of the code, M fixed ones without a seed: [B, K]."""
-        z = self._fixed_codes(image) if seed is None else self.codes(image, num_samples, seed)
-        return self.heads["label"].predict(z)
-
 
 def _check(config, info):
-    """Raises ValueError for what is no model."""
+    """Raises ValueError if the configuration is invalid."""
     for name, known in (("inference", INFERENCES), ("kernel", kernels.KERNELS), ("bandwidth", kernels.BANDWIDTHS)):
         if getattr(config, name) not in known:
             raise ValueError(f"`model.{name}` must be one of {tuple(known)}, got {getattr(config, name)!r}.")

@@ -112,10 +112,12 @@ class VAE(UnlabelledModel, LatentVariableModel):
 
     def topics(self):
         """Probabilities of the P words in V topics: [V, P]."""
+        self.require(Capability.TOPICS)
         return self.p_x_given_z.loadings.topics()
 
     def posterior_draws(self, image, num, seed):
         """Draws of p(z | x), of a network for which it is known or can be sampled: [num, B, Z]."""
+        self.require(Capability.POSTERIOR)
         return self.config.network.posterior_draws(self, image, num, seed)
 
     def log_weights(self, x, seed, num_samples, training=False):

@@ -36,7 +36,11 @@ class Config:
     zero_blocks: bool = False
 
     def validate(self):
-        """Raises ValueError for what is no network."""
+        """Checks the sizes against each other.
+
+        Raises:
+            ValueError: if the configuration is invalid.
+        """
         if not len(self.elements) == len(self.sizes) == len(self.pooling) + 1:
             raise ValueError(
                 "`network.elements` and `network.sizes` have an entry a layer, `network.pooling` one fewer, got "

@@ -4,6 +4,7 @@ config.json   the resolved experiment, versions of the stack, git revision, seed
 split.json    which rows are labelled, validation, test
 checkpoints/  state to resume from
 best.weights.h5 + .sha256      the weights by the validation metric
+draws/        of a chain: the draws that it keeps
 tensorboard/  metrics.jsonl  metrics.json  report.html
 """
 
@@ -36,6 +37,7 @@ class RunDirectory:
         self.config = self.path / "config.json"
         self.split = self.path / "split.json"
         self.best_weights = self.path / "best.weights.h5"
+        self.draws = self.path / "draws"
         self.metrics_log = self.path / "metrics.jsonl"
         self.metrics = self.path / "metrics.json"
         self.report = self.path / "report.html"
@@ -66,7 +68,7 @@ class RunDirectory:
             file.truncate(0)
             file.write(f"{os.getpid()}\n")
             file.flush()
-            for folder in (self.path, self.checkpoints):
+            for folder in (self.path, self.checkpoints, self.draws):
                 atomic.remove_temporaries(folder)
             try:
                 yield
@@ -140,11 +142,13 @@ class RunDirectory:
         asked_for = _plain(experiments.to_dict(experiment))
         differing = differences(began_with, asked_for)
         more_epochs = asked_for["training"]["epochs"] >= began_with["training"]["epochs"]
+        more_epochs = more_epochs and not experiment.training.depends_on_epochs()
         differing = [told for told in differing if not (told.startswith("training.epochs ") and more_epochs)]
         if differing:
             raise ValueError(
                 f"{self.path} is a run of another experiment: {'; '.join(differing)}. Only `training.epochs` may "
-                "be raised to go on; for anything else name another `workdir`."
+                "be raised to go on, and not where a linear or cosine decay leads to the last epoch; for anything "
+                "else name another `workdir`."
             )
 
 

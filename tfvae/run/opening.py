@@ -64,6 +64,17 @@ def open_run(workdir):
     return Run(experiment, data, model, directory.path)
 
 
+def kept_draws(workdir):
+    """The draws of the global parameters that a chain kept, in their order: yields (step, {name: array}).
+
+    Raises:
+        DamagedFileError: for a file that is not what was written.
+    """
+    draws = checkpoints.Checkpoints(RunDirectory(workdir).draws)
+    for step in draws.steps():
+        yield step, draws.read(step).values["draw"]
+
+
 def start_from(workdir, model):
     """Gives a new model the best weights of a run, as far as they are of use on other data.
 

@@ -53,11 +53,12 @@ class GateError(ValueError):
 
     Attributes:
         point: the point of the gate that failed.
+        reason: why.
     """
 
     def __init__(self, point, reason):
         super().__init__(f"The export failed the gate at point `{point}`: {reason}")
-        self.point = point
+        self.point, self.reason = point, reason
 
 
 def check(directory, questions, expected, model_name="model"):
@@ -76,13 +77,13 @@ def check(directory, questions, expected, model_name="model"):
         GateError: names the point and the reason.
     """
     graph = MetaGraph(directory)
-    _check_compilation(graph)
-    _check_batch_axes(graph)
+    check_compilation(graph)
+    check_batch_axes(graph)
     try:
         replayed = requests.read_warmup(directory / "assets.extra" / requests.WARMUP_FILE)
     except requests.WarmupError as error:
         raise GateError("warmup", str(error)) from error
-    ops, cpp_loader, replay = _through_cpp(directory, graph, questions, expected, replayed)
+    ops, cpp_loader, replay = through_cpp(directory, graph, questions, expected, replayed)
     answers = _run_isolated("reload.py", {"path": str(directory), "requests": [_by_name(q) for q in questions]})
     _compare("reload", questions, expected, answers)
     try:
@@ -105,7 +106,7 @@ def check_again(version, model_name="model"):
     return check(pathlib.Path(version), questions, expected, model_name)
 
 
-def _through_cpp(directory, graph, questions, expected, replayed):
+def through_cpp(directory, graph, questions, expected, replayed):
     """Points 2 to 4 in one process of TensorFlow's C++ library."""
     libraries = _libraries()
     if not libraries:
@@ -129,7 +130,24 @@ def _through_cpp(directory, graph, questions, expected, replayed):
     return PASSED, PASSED, PASSED
 
 
-def _check_compilation(graph):
+def reloaded(directory, questions):
+    """The answers of Python's TensorFlow in a process that cannot import tfvae: {name: array} for each question.
+
+    Raises:
+        GateError: if the model does not load, or a signature fails.
+    """
+    asked = [_by_name(question) for question in questions]
+    answers = _run_isolated("reload.py", {"path": str(directory), "requests": asked})
+    if answers["error"]:
+        raise GateError("reload", _short(answers["error"]))
+    for question, answer in zip(questions, answers["answers"], strict=True):
+        if "error" in answer:
+            raise GateError("reload", f"the signature {question.signature!r} fails: {_short(answer['error'])}")
+    return [{name: _unpack(tensor) for name, tensor in answer["outputs"].items()} for answer in answers["answers"]]
+
+
+def check_compilation(graph):
+    """Raises GateError if a part of the graph must be compiled by XLA."""
     compiled = graph.compiled()
     if compiled:
         raise GateError(
@@ -139,7 +157,8 @@ def _check_compilation(graph):
         )
 
 
-def _check_batch_axes(graph):
+def check_batch_axes(graph):
+    """Raises GateError if a tensor that goes in or out has no open batch axis."""
     for name, kind, argument, info in graph.tensors():
         shape = info.tensor_shape
         if shape.unknown_rank or not shape.dim or shape.dim[0].size != -1:

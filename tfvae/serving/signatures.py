@@ -6,7 +6,8 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tfvae.batch import IMAGE, is_image
-from tfvae.models.base import Endpoint, by_row
+from tfvae.capabilities import Endpoint
+from tfvae.models.base import by_row
 from tfvae.probability import noise
 from tfvae.serving import checks, image_decoding
 

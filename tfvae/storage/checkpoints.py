@@ -177,6 +177,21 @@ class Checkpoints:
         for old in self.steps()[: -self.keep]:
             self._remove(old)
 
+    def read(self, step):
+        """The checkpoint of a step.
+
+        Raises:
+            DamagedFileError: for a file that is not what was written.
+        """
+        groups, attributes = from_bytes(atomic.read_checked(self.path(step)))
+        return Checkpoint(int(attributes["step"]), groups)
+
+    def remove_after(self, step):
+        """Removes what was saved after later steps, which a run that goes on from this one will save again."""
+        for later in self.steps():
+            if later > step:
+                self._remove(later)
+
     def newest(self, set_aside=False):
         """The newest checkpoint that is good; None where there is none at all.
 
@@ -189,8 +204,7 @@ class Checkpoints:
         damages = []
         for step in reversed(self.steps()):
             try:
-                groups, attributes = from_bytes(atomic.read_checked(self.path(step)))
-                return Checkpoint(int(attributes["step"]), groups)
+                return self.read(step)
             except (ValueError, OSError, KeyError) as error:
                 logging.warning("%s Using the checkpoint before it.", error)
                 damages.append(str(error))

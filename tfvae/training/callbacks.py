@@ -14,6 +14,7 @@ from tfvae.evaluation import captioning, classification
 from tfvae.evaluation.batched import at_once
 from tfvae.probability import noise
 from tfvae.storage import checkpoints
+from tfvae.training import optimiser
 
 _ROWS = 200  # Of validation in one call.
 
@@ -126,9 +127,9 @@ class Epochs(keras.callbacks.Callback):
         state, monitor = self.state, self.state.monitor
         done = epoch + 1
         better = monitor.observe(done, logs[monitor.key])
-        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         seconds = round(time.monotonic() - self._began, 3)
-        state.log.append({"epoch": done, "step": state.step, "seconds": seconds, "learning_rate": rate, **logs})
+        rates = optimiser.learning_rates(self.model)
+        state.log.append({"epoch": done, "step": state.step, "seconds": seconds, **rates, **logs})
         if better:
             checkpoints.save_weights(state.directory.best_weights, self.model)
         if monitor.exhausted:

@@ -4,6 +4,7 @@ Metrics tell only that some step went wrong, and by then the variables are spoil
 and its number, so the steps since the last good checkpoint are done again, this time looking at everything.
 """
 
+import functools
 import json
 import math
 from typing import NamedTuple
@@ -27,9 +28,10 @@ class Finding(NamedTuple):
 
     step: its number, from 0.
     batch: stream -> entry -> array; of replicas, one after the other.
-    terms: name -> array, with the loss.
+    terms: name -> array, with the loss: `loss`, or `loss_<player>` of several.
     norms: path of a variable -> norm of its gradient.
     weight_norm: norm of all trainable variables.
+    player: the first whose terms or gradients are not finite, which are the ones here; "" for none, or one alone.
     """
 
     step: int
@@ -37,14 +39,18 @@ class Finding(NamedTuple):
     terms: dict
     norms: dict
     weight_norm: float
+    player: str = ""
 
     def bad(self):
         """What is not finite, in the order input, terms, loss, gradients: the first is where it began."""
         inputs = [f"{s}/{e}" for s, stream in self.batch.items() for e, x in stream.items() if not _finite(x)]
-        terms = [name for name, value in self.terms.items() if name != "loss" and not _finite(value)]
-        loss = [] if _finite(self.terms["loss"]) else ["loss"]
+        terms = [name for name, value in self.terms.items() if not _finite(value)]
         norms = [path for path, norm in self.norms.items() if not math.isfinite(norm)]
-        return {"input": inputs, "term": [*terms, *loss], "gradient": norms}
+        return {"input": inputs, "term": sorted(terms, key=_is_loss), "gradient": norms}
+
+    def losses(self):
+        """name -> mean of every loss."""
+        return {name: float(np.mean(value)) for name, value in self.terms.items() if _is_loss(name)}
 
     @property
     def gradient_norm(self):
@@ -58,12 +64,14 @@ class NanGuard:
         state: `TrainingState`.
         data: `tfvae.data.load.Data`.
         settings: `tfvae.settings.Config`.
+        chain: `Chain` of a model that is learned by one.
     """
 
-    def __init__(self, state, data, settings):
+    def __init__(self, state, data, settings, chain=None):
         self.state = state
         self.data = data
         self.settings = settings
+        self.chain = chain
 
     def training(self, logs):
         """Called after the step at which a training metric was not finite any more."""
@@ -79,10 +87,12 @@ class NanGuard:
         cause = "the fault did not appear again when the steps were repeated: suspect the machine (memory, heat)"
         if repeated:
             cause = _cause(bad, finding, history, self.settings)
+        if finding.player and not bad["input"]:
+            what += f" of the player {finding.player!r}"
         kept = self.state.checkpoints.steps()
         report = {
-            "step": finding.step, "epoch": finding.step // self.state.steps_per_epoch + 1, "first_bad": what,
-            "bad": bad, "likely_cause": cause, "repeated": repeated, "last_checkpoint": kept[-1],
+            "step": finding.step, "epoch": finding.step // self.state.steps_per_epoch + 1, "player": finding.player,
+            "first_bad": what, "bad": bad, "likely_cause": cause, "repeated": repeated, "last_checkpoint": kept[-1],
             "history": history[-_HISTORY:], "gradient_norms": finding.norms,
             "terms": {name: _summary(x) for name, x in finding.terms.items()},
         }  # fmt: skip
@@ -109,18 +119,16 @@ class NanGuard:
         state, model = self.state, self.state.model
         strategy = model.distribute_strategy
         state.restore(state.checkpoints.newest())
-        look, update = _compiled(model, strategy)
+        rounds = _watched_rounds(model, strategy) if self.chain is None else _watched_steps(self.chain)
         history = []
         batches = iter(devices.training_batches(strategy, self.data, self.settings.seed, state.step))
         for step in range(state.step, until):
             batch = next(batches)
-            finding = _finding(step, batch, look(batch), model, strategy)
+            finding = _finding(step, batch, *rounds(model.names_at(step))(batch), strategy)
             if any(finding.bad().values()):
                 break
-            loss = float(np.mean(finding.terms["loss"]))
             norms = {"gradient_norm": finding.gradient_norm, "weight_norm": finding.weight_norm}
-            history.append({"step": step, "loss": loss, **norms})
-            update(batch)
+            history.append({"step": step, **finding.losses(), **norms})
         return finding, history
 
     def _dump(self, report, finding=None):
@@ -136,57 +144,98 @@ class NanGuard:
             logging.error("Could not write the dump to %s: %s.", folder, error)
 
 
-def _compiled(model, strategy):
-    """What a step looks like, and the step."""
+def _watched_rounds(model, strategy):
+    """names of players -> their round, compiled: batch -> (norm of the weights, player -> what its steps look like)."""
 
-    def look(batch):
-        with tf.GradientTape() as tape:
-            objective = model.objective(batch, model.step_seed(), training=True)
-        gradients = tape.gradient(objective.loss, model.trainable_variables)
-        norms = [tf.constant(0.0) if g is None else tf.norm(tf.convert_to_tensor(g)) for g in gradients]
-        weights = tf.linalg.global_norm([tf.convert_to_tensor(v) for v in model.trainable_variables])
-        return {"loss": objective.loss, **objective.terms}, norms, weights
+    @functools.cache
+    def of(names):
+        def watched(batch):
+            looks = {}
 
-    return (
-        tf.function(lambda batch: strategy.run(look, args=(batch,))),
-        tf.function(lambda batch: strategy.run(model.train_step, args=(batch,))),
-    )
+            def watch(player, objective_of, variables):
+                with tf.GradientTape() as tape:
+                    objective = objective_of()
+                gradients = tape.gradient(objective.loss, variables)
+                norms = [tf.constant(0.0) if g is None else tf.norm(tf.convert_to_tensor(g)) for g in gradients]
+                of_variables = {v.path: norm for v, norm in zip(variables, norms, strict=True)}
+                loss = "loss" if len(names) == 1 else f"loss_{player}"
+                looks.setdefault(player, []).append(({loss: objective.loss, **objective.terms}, of_variables))
+
+            weights = tf.linalg.global_norm([tf.convert_to_tensor(v) for v in model.trainable_variables])
+            model.round(batch, names, watch)
+            return weights, looks
+
+        return tf.function(lambda batch: strategy.run(watched, args=(batch,)))
+
+    return of
 
 
-def _finding(step, batch, looked, model, strategy):
+def _watched_steps(chain):
+    """As `_watched_rounds`: what a chain reports, and the norm of every field of the state that a step leads to."""
+
+    def watched(batch):
+        chain.step(batch)
+        reported = chain.learner.report(chain.state)  # What it returns are means, spoilt for good.
+        norms = {path: tf.norm(tf.cast(variable, tf.float64)) for path, variable in chain.variables.items()}
+        of_state = {f"state/{path}": norm for path, norm in norms.items()}
+        return tf.linalg.global_norm(list(norms.values())), {"chain": [({**of_state, **reported}, {})]}
+
+    return lambda names: watched
+
+
+def _finding(step, batch, weight_norm, looks, strategy):
+    """What was looked at, of all players, or of the first whose step is not finite."""
+
     def gathered(value):
         parts = [np.asarray(part, None) for part in strategy.experimental_local_results(value)]
         return np.concatenate([np.atleast_1d(part) for part in parts])
 
-    terms, norms, weights = looked
-    return Finding(
+    found = Finding(
         step=step,
         batch={s: {entry: gathered(x) for entry, x in stream.items()} for s, stream in batch.items()},
-        terms={name: gathered(value) for name, value in terms.items()},
-        norms={v.path: float(np.max(gathered(n))) for v, n in zip(model.trainable_variables, norms, strict=True)},
-        weight_norm=float(np.max(gathered(weights))),
-    )
+        terms={}, norms={}, weight_norm=float(np.max(gathered(weight_norm))),
+    )  # fmt: skip
+    for player, steps in looks.items():
+        several = len(looks) > 1
+        for terms, norms in steps:
+            of_step = found._replace(
+                terms={name: gathered(value) for name, value in terms.items()},
+                norms={path: float(np.max(gathered(norm))) for path, norm in norms.items()},
+                player=player if several else "",
+            )
+            if any(of_step.bad().values()):
+                return of_step
+            found = found._replace(terms={**found.terms, **of_step.terms}, norms={**found.norms, **of_step.norms})
+    return found
+
+
+def _is_loss(name):
+    return name == "loss" or name.startswith("loss_")
 
 
 def _cause(bad, finding, history, settings):
     """The most likely reason, in words that say what to do."""
     if bad["input"]:
         return f"the data itself: {bad['input'][0]} has values that are not finite"
+    if not finding.norms:  # A chain has no rate.
+        return f"{_kind_of(finding.terms[bad['term'][0]])} in that term of the chain"
+    path = f"training.players.{finding.player}" if finding.player in settings.players else "training"
+    rate = f"`{path}.learning_rate` ({settings.of_player(finding.player).learning_rate})"
     diverged = _divergence(finding, history)
     if diverged:
-        return (
-            f"training diverged: {diverged}; lower `training.learning_rate` ({settings.learning_rate}) or set "
-            "`training.clip_norm`"
-        )
+        return f"training diverged: {diverged}; lower {rate} or set `{path}.clip_norm`"
     if settings.precision == "mixed_float16":
         return "an overflow of float16, which ends at 65504; use `training.precision=mixed_bfloat16`"
     if bad["term"]:
-        value = finding.terms[bad["term"][0]]
-        kind = "an infinity: log 0, exp of a large number or a division by 0"
-        if np.isnan(value).any():
-            kind = "a NaN: 0/0, log or square root of a negative number"
-        return f"{kind} in that term; a lower `training.learning_rate` ({settings.learning_rate}) often avoids it"
+        kind = _kind_of(finding.terms[bad["term"][0]])
+        return f"{kind} in that term; a lower {rate} often avoids it"
     return "the loss is finite but its derivative is not: a square root, log, norm or division at 0"
+
+
+def _kind_of(value):
+    if np.isnan(value).any():
+        return "a NaN: 0/0, log or square root of a negative number"
+    return "an infinity: log 0, exp of a large number or a division by 0"
 
 
 def _divergence(finding, history):

@@ -1,7 +1,9 @@
-"""Adam as TensorFlow's fused operation, with the learning rate and clipping of the settings."""
+"""Optimisers with the learning rate, decay and clipping of the settings; Adam is TensorFlow's fused operation."""
 
 import keras
+import numpy as np
 import tensorflow as tf
+from absl import logging
 
 
 class StaircaseDecay(keras.optimizers.schedules.LearningRateSchedule):
@@ -21,8 +23,10 @@ class StaircaseDecay(keras.optimizers.schedules.LearningRateSchedule):
         self.floor = min(floor, initial)
 
     def __call__(self, step):
-        stair = tf.cast(tf.cast(tf.convert_to_tensor(step), tf.int64) // self.decay_steps, tf.float32)
-        return tf.maximum(tf.constant(self.floor), self.initial * tf.pow(tf.constant(self.factor), stair))
+        return tf.maximum(tf.constant(self.floor), self.initial * tf.pow(tf.constant(self.factor), self._stairs(step)))
+
+    def _stairs(self, step):
+        return tf.cast(tf.cast(tf.convert_to_tensor(step), tf.int64) // self.decay_steps, tf.float32)
 
     def get_config(self):
         return {
@@ -33,8 +37,48 @@ class StaircaseDecay(keras.optimizers.schedules.LearningRateSchedule):
         }
 
 
-class Adam(keras.optimizers.Adam):
-    """Keras' Adam; all-float32 models are updated by one fused operation a variable, which reads memory once.
+class ExponentialDecay(StaircaseDecay):
+    """max(floor, initial · factor^(t / decay_steps)): the staircase without its stairs."""
+
+    def _stairs(self, step):
+        return tf.cast(tf.convert_to_tensor(step), tf.float32) / self.decay_steps
+
+
+class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """initial + (final − initial) · min(1, t / num_steps).
+
+    Args:
+        initial: rate of the first step.
+        final: rate after `num_steps` steps; an initial rate below it stays as it is.
+        num_steps: training steps.
+    """
+
+    def __init__(self, initial, final, num_steps):
+        self.initial = initial
+        self.final = min(final, initial)
+        self.num_steps = num_steps
+
+    def __call__(self, step):
+        done = tf.cast(tf.convert_to_tensor(step), tf.float32) / self.num_steps
+        return self.final + (self.initial - self.final) * self._left(tf.minimum(1.0, done))
+
+    def _left(self, done):
+        """How much of the way from the last rate to the first is left: [] in [0, 1]."""
+        return 1.0 - done
+
+    def get_config(self):
+        return {"initial": self.initial, "final": self.final, "num_steps": self.num_steps}
+
+
+class CosineDecay(LinearDecay):
+    """final + (initial − final) · ½ (1 + cos(π min(1, t / num_steps))), Loshchilov & Hutter 2017 without restarts."""
+
+    def _left(self, done):
+        return 0.5 * (1.0 + tf.cos(np.pi * done))
+
+
+class Clipping:
+    """What every optimiser here does before its own update.
 
     Args:
         clip_norm: largest global norm of the gradients; 0 for no clipping. It is the norm of the sum over all
@@ -44,22 +88,32 @@ class Adam(keras.optimizers.Adam):
         gets_shares: whether `apply` is given equal shares of the summed gradients already.
     """
 
-    def __init__(self, learning_rate=1e-3, clip_norm=0.0, name="adam", **kwargs):
-        super().__init__(learning_rate=learning_rate, name=name, **kwargs)
+    def __init__(self, *args, clip_norm=0.0, **kwargs):
+        super().__init__(*args, **kwargs)
         self.clip_norm = clip_norm
         self.gets_shares = False
-        self.fused = False
-
-    def build(self, variables):
-        super().build(variables)
-        # Mixed types in the fused operation abort the process, so this is asked once and for all variables.
-        self.fused = not self.amsgrad and all(v.dtype == "float32" for v in variables)
 
     def apply(self, grads, trainable_variables=None):
         if self.clip_norm:
             shares = list(grads) if self.gets_shares else _shares(grads)
             grads, _ = tf.clip_by_global_norm(shares, self.clip_norm / _num_replicas())
         super().apply(grads, trainable_variables)
+
+    def get_config(self):
+        return {**super().get_config(), "clip_norm": self.clip_norm}
+
+
+class Adam(Clipping, keras.optimizers.Adam):
+    """Keras' Adam; all-float32 models are updated by one fused operation a variable, which reads memory once."""
+
+    def __init__(self, learning_rate=1e-3, clip_norm=0.0, name="adam", **kwargs):
+        super().__init__(learning_rate=learning_rate, clip_norm=clip_norm, name=name, **kwargs)
+        self.fused = False
+
+    def build(self, variables):
+        super().build(variables)
+        # Mixed types in the fused operation abort the process, so this is asked once and for all variables.
+        self.fused = not self.amsgrad and all(v.dtype == "float32" for v in variables)
 
     def update_step(self, gradient, variable, learning_rate):
         if not self.fused or isinstance(gradient, tf.IndexedSlices) or gradient.dtype != tf.float32:
@@ -79,8 +133,60 @@ class Adam(keras.optimizers.Adam):
             grad=gradient,
         )
 
+
+class SGD(Clipping, keras.optimizers.SGD):
+    """v ← μ v − η g,  θ ← θ + v: the heavy ball of Polyak 1964; μ = 0 is plain gradient descent."""
+
+    def __init__(self, learning_rate=1e-2, momentum=0.9, clip_norm=0.0, name="sgd", **kwargs):
+        super().__init__(learning_rate=learning_rate, momentum=momentum, clip_norm=clip_norm, name=name, **kwargs)
+
+
+class RMSprop(Clipping, keras.optimizers.Optimizer):
+    """RMSprop with Nesterov's momentum.
+
+    With g the gradient at θ, all operations element by element,
+
+        r ← ρ r + (1 − ρ) g²          the running mean square (Tieleman & Hinton 2012),
+        s = η g / √(r + ε)            the plain step of RMSprop,
+        v ← μ v − s
+        θ ← θ + μ v − s               Nesterov's look ahead, in the variables of Bengio et al. 2013, eq. (7).
+
+    Keras' RMSprop has a heavy ball in the last line's place, θ ← θ + v; μ = 0 is plain RMSprop in both.
+
+    Args:
+        learning_rate: η.
+        rho: ρ.
+        momentum: μ.
+        epsilon: ε, within the root as in Keras.
+        clip_norm: as in `Clipping`.
+    """
+
+    def __init__(
+        self, learning_rate=1e-3, rho=0.9, momentum=0.9, epsilon=1e-7, clip_norm=0.0, name="rmsprop", **kwargs
+    ):
+        super().__init__(learning_rate=learning_rate, clip_norm=clip_norm, name=name, **kwargs)
+        self.rho = rho
+        self.momentum = momentum
+        self.epsilon = epsilon
+
+    def build(self, variables):
+        if self.built:
+            return
+        super().build(variables)
+        self._velocities = self.add_optimizer_variables(variables, "velocity")
+        self._momentums = self.add_optimizer_variables(variables, "momentum")
+
+    def update_step(self, gradient, variable, learning_rate):
+        index = self._get_variable_index(variable)
+        r, v = self._velocities[index], self._momentums[index]
+        rate, gradient = keras.ops.cast(learning_rate, variable.dtype), keras.ops.cast(gradient, variable.dtype)
+        self.assign(r, self.rho * r + (1.0 - self.rho) * keras.ops.square(gradient))
+        step = rate * gradient / keras.ops.sqrt(r + self.epsilon)
+        self.assign(v, self.momentum * v - step)
+        self.assign_add(variable, self.momentum * v - step)
+
     def get_config(self):
-        return {**super().get_config(), "clip_norm": self.clip_norm}
+        return {**super().get_config(), "rho": self.rho, "momentum": self.momentum, "epsilon": self.epsilon}
 
 
 class LossScale(keras.optimizers.LossScaleOptimizer):
@@ -97,14 +203,66 @@ class LossScale(keras.optimizers.LossScaleOptimizer):
         super().apply(_shares(grads), trainable_variables)
 
 
-def from_settings(settings, steps_per_epoch):
-    """The optimiser of `tfvae.settings.Config`, to be made in the strategy's scope."""
-    rate = float(settings.learning_rate)
-    if settings.decay_factor != 1.0:
-        decay_steps = settings.decay_epochs * steps_per_epoch
-        rate = StaircaseDecay(rate, settings.decay_factor, decay_steps, settings.min_learning_rate)
-    adam = Adam(rate, clip_norm=settings.clip_norm)
-    return LossScale(adam) if settings.precision == "mixed_float16" else adam
+def from_settings(settings, steps_per_epoch, steps=1, rounds=None):
+    """The optimiser of `tfvae.settings.Config`, to be made in the strategy's scope.
+
+    Args:
+        settings: of the player, where there are several: `settings.of_player(name)`.
+        steps_per_epoch: training steps an epoch.
+        steps: of this optimiser in one of them.
+        rounds: training steps in which it is used, over which a linear or cosine decay goes; None for all epochs.
+    """
+    rounds = settings.epochs * steps_per_epoch if rounds is None else rounds
+    rate, clip_norm = _rate(settings, steps * steps_per_epoch, max(1, steps * rounds)), settings.clip_norm
+    if settings.optimiser == "adam":
+        chosen = Adam(rate, clip_norm=clip_norm)
+    else:
+        kind = {"rmsprop": RMSprop, "sgd": SGD}[settings.optimiser]
+        chosen = kind(rate, momentum=settings.momentum, clip_norm=clip_norm)
+    return LossScale(chosen) if settings.precision == "mixed_float16" else chosen
+
+
+def of_players(settings, steps_per_epoch, players):
+    """The optimiser of every player, built.
+
+    Raises:
+        ValueError: for settings of a player that the model does not have.
+    """
+    unknown = sorted(set(settings.players) - set(players))
+    if unknown:
+        raise ValueError(f"`training.players` has settings of {unknown}; this model has the players {list(players)}.")
+    made = {}
+    for name, player in players.items():
+        rounds = player.rounds(settings.epochs * steps_per_epoch)
+        if not rounds:
+            logging.warning(
+                "The player %r begins at step %d and never learns: there are %d epochs of %d steps.",
+                name, player.begins, settings.epochs, steps_per_epoch,
+            )  # fmt: skip
+        made[name] = from_settings(settings.of_player(name), steps_per_epoch, player.steps, rounds)
+        made[name].build(player.variables)
+    return made
+
+
+def learning_rates(model):
+    """The rates of this moment: `learning_rate`, and with several players `learning_rate_<player>` of each."""
+    rates = {name: float(keras.ops.convert_to_numpy(its.learning_rate)) for name, its in model.optimisers.items()}
+    if len(rates) == 1:
+        return {"learning_rate": next(iter(rates.values()))}
+    return {f"learning_rate_{name}": rate for name, rate in rates.items()}
+
+
+def _rate(settings, steps_per_epoch, num_steps):
+    """The learning rate, or its schedule over the steps of an optimiser."""
+    first, last = float(settings.learning_rate), settings.min_learning_rate
+    if settings.decay == "linear":
+        return LinearDecay(first, last, num_steps)
+    if settings.decay == "cosine":
+        return CosineDecay(first, last, num_steps)
+    if settings.decay_factor == 1.0:
+        return first
+    kind = ExponentialDecay if settings.decay == "exponential" else StaircaseDecay
+    return kind(first, settings.decay_factor, settings.decay_epochs * steps_per_epoch, last)
 
 
 def _shares(grads):

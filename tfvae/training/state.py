@@ -1,5 +1,9 @@
 """How far a run is, as one value that the callbacks share: steps, variables, and the best epoch so far."""
 
+import re
+
+import numpy as np
+
 from tfvae import metrics
 from tfvae.storage import checkpoints
 from tfvae.storage.metrics_log import MetricsLog
@@ -11,12 +15,14 @@ class Monitor:
     Args:
         name: one of `tfvae.metrics.MONITORS`.
         patience: epochs without a better value until `exhausted`; 0 for never.
+        begins: epochs that are not waited for, because not all players have played.
     """
 
-    def __init__(self, name, patience=0):
+    def __init__(self, name, patience=0, begins=0):
         self.name = name
         self.key = f"val_{name}"
         self.patience = patience
+        self.begins = begins
         self.best = None
         self.best_epoch = 0
         self.waited = 0
@@ -28,7 +34,7 @@ class Monitor:
         waits for a value that is truly better.
         """
         better = self.best is None or metrics.METRICS[self.name].better(value, self.best)
-        self.waited = 0 if better else self.waited + 1
+        self.waited = 0 if better or epoch <= self.begins else self.waited + 1
         if better or value == self.best:
             self.best, self.best_epoch = value, epoch
             return True
@@ -43,27 +49,33 @@ class TrainingState:
     """What resuming restores.
 
     Args:
-        model: compiled, its optimiser built.
+        model: compiled, its optimisers built.
         directory: `tfvae.run.directory.RunDirectory`.
         settings: `tfvae.settings.Config`.
         steps_per_epoch: training steps an epoch.
+        chain: `Chain` of a model that is learned by one.
 
     Attributes:
         step: training steps done.
+        draws: `Checkpoints` of the draws that a chain keeps.
     """
 
-    def __init__(self, model, directory, settings, steps_per_epoch):
+    def __init__(self, model, directory, settings, steps_per_epoch, chain=None):
         self.model = model
         self.directory = directory
         self.steps_per_epoch = steps_per_epoch
         self.step = 0
-        self.monitor = Monitor(settings.monitor, settings.patience)
+        begins = chain.learner.burn_in if chain else max(player.begins for player in model.players().values())
+        self.monitor = Monitor(settings.monitor, settings.patience, begins=-(-begins // steps_per_epoch))
         self.log = MetricsLog(directory.metrics_log)
         self.checkpoints = checkpoints.Checkpoints(directory.checkpoints, settings.keep_checkpoints)
         self._variables = {
             "model": checkpoints.by_path(model.variables),
-            "optimiser": checkpoints.by_path(model.optimizer.variables),
+            "optimiser": _of_optimisers(model.optimisers),
+            "clock": {"step": model.step},
+            **({"chain": chain.variables} if chain else {}),
         }
+        self.draws = checkpoints.Checkpoints(directory.draws, chain.learner.num_draws if chain else 0)
         # Sums of the epoch's metrics, so that an epoch that was interrupted reports all its steps.
         self._metrics = checkpoints.by_path([variable for metric in model.metrics for variable in metric.variables])
         self._interrupted_metrics = None
@@ -90,19 +102,57 @@ class TrainingState:
             self.save()
             return
         self.restore(checkpoint)
+        self.draws.remove_after(self.step)
         for line in self.log.truncate(self.epoch):
             self.monitor.observe(line["epoch"], line[self.monitor.key])
 
     def restore(self, checkpoint):
         """Assigns the variables of a `Checkpoint`."""
         source = self.checkpoints.path(checkpoint.step)
+        values = checkpoint.values
+        if "clock" not in values:
+            values = _with_a_clock(values, self.model.players(), self._metrics)
         for name, variables in self._variables.items():
-            checkpoints.assign(variables, checkpoint.values.get(name, {}), source)
+            checkpoints.assign(variables, values.get(name, {}), source)
         self.step = checkpoint.step
-        self._interrupted_metrics = checkpoint.values.get("metrics", {})
+        self._interrupted_metrics = values.get("metrics", {})
 
     def restore_metrics(self):
         """Once after a resume within an epoch: what the epoch's metrics were when it was interrupted."""
         if self._interrupted_metrics is not None and self.step % self.steps_per_epoch:
             checkpoints.assign(self._metrics, self._interrupted_metrics, "The checkpoint's metrics")
         self._interrupted_metrics = None
+
+
+def _of_optimisers(optimisers):
+    """All variables of optimisers by path, below the player's name where there are several."""
+    found = {name: checkpoints.by_path(optimiser.variables) for name, optimiser in optimisers.items()}
+    if len(found) == 1:
+        return next(iter(found.values()))
+    return {f"{name}/{path}": variable for name, of_one in found.items() for path, variable in of_one.items()}
+
+
+def _with_a_clock(values, players, metrics):
+    """The groups of a checkpoint of version 0.1: one Adam moved all variables, and its count was the clock.
+
+    A player takes its moments from that Adam, and for its count the steps that it would have made. Losses of players
+    that this version did not report begin at 0.
+    """
+    adam = values.get("optimiser", {})
+    done = int(adam.get("adam/iteration", 0))
+    divided = {}
+    for name, player in players.items():
+        prefix = f"{name}/" if len(players) > 1 else ""
+        divided |= {f"{prefix}{path}": array for path, array in adam.items() if _is_of(path, player)}
+        if "adam/iteration" in adam:
+            count = np.asarray(player.steps * player.rounds(done), adam["adam/iteration"].dtype)
+            divided[f"{prefix}adam/iteration"] = count
+    kept = values.get("metrics", {})
+    sums = {path: kept.get(path, np.zeros(variable.shape, variable.dtype)) for path, variable in metrics.items()}
+    return {**values, "optimiser": divided, "clock": {"step": np.asarray(done, np.int32)}, "metrics": sums}
+
+
+def _is_of(path, player):
+    """Whether a variable of an optimiser is about one of the player's, or about all."""
+    of_variable = re.fullmatch(r"adam/(.+)_(momentum|velocity)", path)
+    return not of_variable or of_variable[1] in {variable.path.replace("/", "_") for variable in player.variables}

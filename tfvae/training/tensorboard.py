@@ -19,6 +19,7 @@ from tfvae.evaluation.batched import at_once, subset
 from tfvae.evaluation.compiled import compiled
 from tfvae.probability import noise
 from tfvae.storage import atomic
+from tfvae.training import optimiser
 
 _KL_ROWS = 200
 _PROJECTED_ROWS = 1000
@@ -37,8 +38,9 @@ class Scalars(keras.callbacks.TensorBoard):
         pass
 
     def on_epoch_end(self, epoch, logs=None):
+        rates = optimiser.learning_rates(self.model)
         with _writing(self.log_dir):
-            super().on_epoch_end(epoch, logs)
+            super().on_epoch_end(epoch, {**(logs or {}), **(rates if len(rates) > 1 else {})})  # Keras writes one.
 
     def on_train_end(self, logs=None):
         with _writing(self.log_dir):

@@ -13,6 +13,8 @@ from tfvae.run.directory import RunDirectory
 from tfvae.storage import atomic, checkpoints
 from tfvae.training import devices, optimiser, tensorboard
 from tfvae.training.callbacks import Epochs, Steps, Validation
+from tfvae.training.chain import Chain, Draws
+from tfvae.training.chain import check as check_chain
 from tfvae.training.interruption import Interruption
 from tfvae.training.nan_guard import NanGuard
 from tfvae.training.state import TrainingState
@@ -55,7 +57,8 @@ def train(experiment, workdir, test_elsewhere=False):
             if settings.start_from:
                 opening.start_from(settings.start_from, model)
         directory.record(experiment, data)
-        state = TrainingState(model, directory, settings, steps_per_epoch)
+        chain = None if model.learner() is None else Chain(model, settings.seed)
+        state = TrainingState(model, directory, settings, steps_per_epoch, chain)
         state.resume()
         if state.step:
             logging.info("Going on after step %d (epoch %d).", state.step, state.epoch)
@@ -67,7 +70,7 @@ def train(experiment, workdir, test_elsewhere=False):
             )
         logging.info("%s; the first step takes a while, because it is compiled.", _roles(data))
         pictures = tensorboard.Pictures(data, directory.tensorboard, settings.figures_epochs, settings.seed)
-        _fit(state, experiment, data, interruption, pictures)
+        _fit(state, experiment, data, interruption, pictures, chain)
         if state.step > began_at or not (directory.tensorboard / _DRAWN).exists():
             _finish(state, experiment, data, pictures)
         best = {"best_epoch": state.monitor.best_epoch, f"best_{settings.monitor}": state.monitor.best}
@@ -80,14 +83,17 @@ def initial_images(data):
 
 
 def compiled(experiment, data, steps_per_epoch):
-    """The model with its optimiser, both built."""
+    """The model with an optimiser a player, all built; with none where a chain learns it."""
     settings = experiment.training
     model = opening.build_model(experiment, data)
-    chosen = optimiser.from_settings(settings, steps_per_epoch)
-    chosen.build(model.trainable_variables)
-    # `minimise` asks XLA for what it does faster; Keras would compile the optimiser with it, which is slower.
+    optimisers = None
+    if model.learner() is None:
+        optimisers = optimiser.of_players(settings, steps_per_epoch, model.players())
+    else:
+        check_chain(settings)
+    # A round asks XLA for what it does faster; Keras would compile the optimiser with it, which is slower.
     model.compile(
-        optimizer=chosen,
+        optimizer=optimisers,
         jit_compile=False,
         steps_per_execution=settings.steps_per_execution,
         auto_scale_loss=False,
@@ -95,12 +101,13 @@ def compiled(experiment, data, steps_per_epoch):
     return model
 
 
-def _fit(state, experiment, data, interruption, pictures):
+def _fit(state, experiment, data, interruption, pictures, chain):
     """Keras' `fit` over what is left; the rest of an epoch that was interrupted is a `fit` of its own."""
     settings = experiment.training
-    guard = NanGuard(state, data, settings)
+    guard = NanGuard(state, data, settings, chain)
     callbacks = [
         Steps(state, interruption, guard.training, settings.steps_per_execution),
+        *([Draws(state, chain)] if chain else []),
         Validation(data, guard.validation),
         tensorboard.Scalars(state.directory.tensorboard),
         pictures,

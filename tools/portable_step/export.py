@@ -4,9 +4,9 @@
     python tools/portable_step/run.py FOLDER --epochs=100                             (needs JAX and NumPy alone)
     python tools/portable_step/collect.py --workdir=RUN --folder=FOLDER
 
-The program is the one that tfvae-train runs: the transform's noise, the loss, its gradients, Adam and the counter of
-steps, from which all noise follows. Its rows come in the order of tfvae-train too. So the weights are those that
-tfvae-train would have, up to the rounding of another device.
+The program is the one that tfvae-train runs: the transform's noise, the losses, their gradients, the optimisers and the
+counter of steps, from which all noise follows. Its rows come in the order of tfvae-train too. So the weights are those
+that tfvae-train would have, up to the rounding of another device.
 """
 
 import hashlib
@@ -26,8 +26,12 @@ from tfvae.run.directory import RunDirectory
 from tfvae.training import trainer
 
 
-def _check(training, data):
+def _check(training, data, model):
     """Raises ValueError for what the program would do otherwise than tfvae-train."""
+    if model.learner() is not None:
+        raise ValueError(f"{type(model).__name__} is learned by a chain, which has no step of an optimiser.")
+    if any(player.begins or player.ends is not None for player in model.players().values()):
+        raise ValueError("A portable step is the same step every time, and this model learns in stages.")
     if training.start_from or training.num_replicas != 1 or training.steps_per_execution != 1:
         raise ValueError(
             "A portable step begins anew, on one device and a step at a time: set `training.start_from=`, "
@@ -55,7 +59,7 @@ def exported(experiment, data, model):
         raw = {}
         for (stream, entry), tensor in zip(entries, tensors):
             raw.setdefault(stream, {})[entry] = tensor
-        seed = noise.seed(experiment.training.seed, mixture.NOISE, tf.convert_to_tensor(model.optimizer.iterations))
+        seed = noise.seed(experiment.training.seed, mixture.NOISE, tf.convert_to_tensor(model.step))
         return model.train_step(mixture.observed(raw, data.transforms, data.entries, seed))
 
     with determinant.compiled():
@@ -80,7 +84,8 @@ def _without_copies(serialised):
 def read_by(concrete, model):
     """Names and values of what the step reads besides its rows, in the order of its arguments."""
     of_metrics = [variable for metric in model.metrics for variable in metric.variables]
-    variables = {id(v.value.handle): v for v in [*model.variables, *model.optimizer.variables, *of_metrics]}
+    of_optimisers = [variable for optimiser in model.optimisers.values() for variable in optimiser.variables]
+    variables = {id(v.value.handle): v for v in [*model.variables, *of_optimisers, *of_metrics, model.step]}
     names, state = [], []
     for number, captured in enumerate(concrete.captured_inputs):
         variable = variables.get(id(captured))
@@ -113,8 +118,8 @@ def export(experiment, workdir, out):
     """Begins a run in `workdir` and writes its step, its state and its rows to the folder `out`."""
     directory, out = RunDirectory(workdir), Path(out)
     data = directory.load_data(experiment)
-    _check(experiment.training, data)
     model = trainer.compiled(experiment, data, data.steps_per_epoch)
+    _check(experiment.training, data, model)
     model.initialise(trainer.initial_images(data))
     with directory.lock():
         directory.record(experiment, data)

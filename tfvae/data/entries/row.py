@@ -5,6 +5,8 @@ import numpy as np
 from tfvae import batch as batches
 from tfvae.data.entry import Entry
 
+_NONE = -1
+
 
 class Row(Entry):
     """int64 [B]. It comes with the data's place in memory, not from metadata or records."""
@@ -15,10 +17,10 @@ class Row(Entry):
         return None
 
     def stack(self, values):
-        return np.asarray(values, np.int64)
+        return np.array([_NONE if value is None else value for value in values], np.int64)
 
     def has(self, column):
-        return np.asarray(column) >= 0
+        return np.asarray(column) != _NONE
 
     def digest(self, column):
         return ()

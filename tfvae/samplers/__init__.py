@@ -1,0 +1,1 @@
+"""Learning by chains: `Learner`, and one way to sample a file."""
