@@ -30,7 +30,7 @@ def spread(arguments=(), num_workers=1, scratch=None):
         (function, values) -> results in the order of the values; the function and the values are pickled.
 
     Raises:
-        ValueError: for a runner on other machines without `scratch`.
+        ValueError: if the runner is on other machines and there is no `scratch`.
     """
     if arguments and not scratch and "--runner=FnApiRunner" not in arguments:
         raise ValueError("Workers of a Beam runner need a folder that all of them see: name one, `--scratch=`.")

@@ -32,7 +32,7 @@ def settings():
     """`Settings`, checked.
 
     Raises:
-        ValueError: for what no pipeline can be made of.
+        ValueError: if no pipeline can be made of the settings.
     """
     if _CONFIG.value is None:
         raise app.UsageError("Name a preset: --config=tfvae/configs/sdgm_folder.py.")

@@ -1,4 +1,4 @@
-"""What the Evaluator measures and blesses, and what it found, as people say it."""
+"""The Evaluator's measures and limits, and its findings in words."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from tfvae.batch import LABEL
 
 
 def eval_config(thresholds, classifies):
-    """What the Evaluator measures, and what it blesses.
+    """The Evaluator's config: its measures, and the limits of a model that is blessed.
 
     Args:
         thresholds: `pipelines.settings.Thresholds`.

@@ -1,4 +1,4 @@
-"""What the Evaluator judges by, as metrics of TensorFlow Model Analysis: error, calibration and bound.
+"""The Evaluator's criteria as metrics of TensorFlow Model Analysis: error, calibration and bound.
 
 The same definitions as in `tfvae.evaluation`, summed up example by example, so that any Beam runner can do it.
 """

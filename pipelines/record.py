@@ -1,4 +1,4 @@
-"""What a run of a pipeline made of what, as JSON beside the metadata store, readable without it."""
+"""The lineage of a pipeline's run as JSON beside the metadata store, readable without it."""
 
 import datetime
 from pathlib import Path
@@ -63,7 +63,7 @@ def shards_of_last_push(settings):
     """The folder of the shards behind the last version that was pushed.
 
     Raises:
-        ValueError: where nothing was pushed yet.
+        ValueError: if nothing was pushed yet.
     """
     for path in sorted(settings.records.glob("*.json"), reverse=True):
         found = atomic.read_json(path)

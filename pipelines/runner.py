@@ -24,7 +24,7 @@ def run(settings):
     """Runs the pipeline of checked `Settings`; the exit code.
 
     Raises:
-        ValueError: where another process runs the same pipeline.
+        ValueError: if another process runs the same pipeline.
     """
     began = time.monotonic()
     with _locked(settings.workdir), quiet():

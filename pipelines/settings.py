@@ -1,4 +1,4 @@
-"""What a pipeline is told, checked before anything long begins."""
+"""The settings of a pipeline, checked before anything long begins."""
 
 import dataclasses
 import json
@@ -18,7 +18,7 @@ LOCAL_BEAM = ("--runner=FnApiRunner", "--direct_running_mode=in_memory", "--dire
 
 @dataclasses.dataclass(frozen=True)
 class Thresholds:
-    """What a model must reach on the test examples to be blessed; what is not finite is never blessed.
+    """Limits that a model must reach on the test examples to be blessed; a value that is not finite never is.
 
     Args:
         error: the largest fraction of wrong classes.
@@ -92,7 +92,7 @@ class Settings:
         """The manifest of the examples.
 
         Raises:
-            ValueError: for shards that are damaged, or hold nothing that a model can be judged by.
+            ValueError: if the shards are damaged, or hold nothing that a model can be judged by.
         """
         found = manifest.read(self.span)
         try:
@@ -119,7 +119,11 @@ class Settings:
         return bool(learns and described.class_names and described.of("train", LABELLED))
 
     def check(self):
-        """Raises ValueError for what no pipeline can be made of."""
+        """Checks the settings.
+
+        Raises:
+            ValueError: if no pipeline can be made of them.
+        """
         export.check_output(self.output)
         described = self.described()
         if self.classifies(described):

@@ -8,7 +8,7 @@ from tfvae.data import manifest
 
 
 def anomalies(settings, reference, new):
-    """What is wrong with new shards, a text for each anomaly.
+    """The anomalies of new shards, a text for each.
 
     Args:
         settings: the pipeline's, for its schema.
@@ -16,7 +16,7 @@ def anomalies(settings, reference, new):
         new: the folder of the new shards.
 
     Raises:
-        ValueError: for shards that are damaged, or a schema that is none.
+        ValueError: if the shards are damaged, or the schema cannot be read.
     """
     manifest.verify(new, manifest.read(new))
     expected = schema.read(schema.write(settings.schema_file, settings.described()))

@@ -18,6 +18,7 @@ FLOORS = [
     ["experiment"],
     ["run"],
     ["evaluation"],
+    ["reports"],
     ["training"],
     ["serving"],
     ["monitoring"],

@@ -13,6 +13,7 @@ Examples of several images, the modalities, come in pairs and alone:
 Shapes are static and nothing is masked, so no work is done for labels that are not there.
 """
 
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -47,7 +48,7 @@ Batch = dict[str, Stream]
 
 
 class DataInfo(NamedTuple):
-    """What a model has to know of its data before it sees any.
+    """Facts that a model has to know of its data before it sees any.
 
     image_shape: shape of one observation as the model sees it, e.g. (28, 28, 1), or (444,) after pixels were dropped.
     num_classes: K, 0 where there are no labels at all.
@@ -65,8 +66,8 @@ class DataInfo(NamedTuple):
     num_labelled: int
     vocabulary: tuple[str, ...] = ()
     caption_length: int = 0
-    further_images: dict[str, tuple[int, ...]] = MappingProxyType({})
-    names: dict[str, tuple[str, ...]] = MappingProxyType({})
+    further_images: Mapping[str, tuple[int, ...]] = MappingProxyType({})
+    names: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     @property
     def modalities(self) -> dict[str, tuple[int, ...]]:
@@ -79,7 +80,7 @@ def is_image(entry: str) -> bool:
     return entry == IMAGE or entry.startswith(f"{IMAGE}_")
 
 
-def streams(modalities=(IMAGE,)) -> dict[str, tuple[str, ...]]:
+def streams(modalities: Sequence[str] = (IMAGE,)) -> dict[str, tuple[str, ...]]:
     """Stream -> the entries of its rows, for data of these modalities."""
     of_data = {name: entries or tuple(modalities) for name, entries in STREAMS.items()}
     if len(modalities) == 1:

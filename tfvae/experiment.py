@@ -15,6 +15,8 @@ _FORMER_TYPES = {
     "tfvae.models.auxiliary.AuxiliaryVAEConfig": "tfvae.models.auxiliary_vae.Config",
     "tfvae.models.stacked.Config": "tfvae.models.m1m2.Config",
 }
+# What a field meant before there was one: its default would change a run that began without it.
+_FORMER_DEFAULTS = {"tfvae.models.stein.Config": {"own": "in"}}
 _FORMER_FIELDS = {
     "tfvae.data.load.Config": {"moons_noise": "points_noise"},
     "tfvae.models.dgdn.Config": {"estimator": "map_gradient"},
@@ -23,7 +25,7 @@ _FORMER_FIELDS = {
 
 @dataclasses.dataclass
 class Experiment:
-    """What a preset returns and `config.json` holds.
+    """Model, data and training: what a preset returns and `config.json` holds.
 
     model: the `Config` of one of `tfvae.models`; its `build(info, seed)` makes the model.
     """
@@ -34,7 +36,11 @@ class Experiment:
 
 
 def check_size(size, *known):
-    """Raises ValueError for a size, the part of `--config=preset.py:size` behind the colon, that a preset lacks."""
+    """Checks the size of a preset, the part of `--config=preset.py:size` behind the colon.
+
+    Raises:
+        ValueError: if the preset does not have it.
+    """
     if size not in known:
         raise ValueError(f"This preset has the sizes {list(known)}, got {size!r}.")
 
@@ -48,7 +54,7 @@ def from_dict(fields):
     """The inverse of `to_dict`.
 
     Raises:
-        ValueError: for a model type that is no config of `tfvae.models`, or a field that the config does not have.
+        ValueError: if the model's type is not a config of `tfvae.models`, or the config lacks a field.
     """
     kind, model = _kind(fields["model"], "tfvae.models.")
     return Experiment(
@@ -79,7 +85,7 @@ def _kind(values, package):
     except (ImportError, AttributeError) as error:
         raise ValueError(f"There is no config {module}.{name}: {error}") from error
     if not dataclasses.is_dataclass(kind):
-        raise ValueError(f"{module}.{name} is no config.")
+        raise ValueError(f"{module}.{name} is not a config.")
     return kind, {k: v for k, v in values.items() if k != "type"}
 
 
@@ -87,6 +93,7 @@ def _fill(kind, values):
     names = {field.name: field for field in dataclasses.fields(kind)}
     former = _FORMER_FIELDS.get(f"{kind.__module__}.{kind.__qualname__}", {})
     values = {former.get(name, name): value for name, value in values.items()}
+    values = {**_FORMER_DEFAULTS.get(f"{kind.__module__}.{kind.__qualname__}", {}), **values}
     unknown = sorted(set(values) - set(names))
     if unknown:
         raise ValueError(f"{kind.__module__}.{kind.__name__} has no field {unknown}; it has {sorted(names)}.")

@@ -18,8 +18,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae.batch import CAPTION, IMAGE
-from tfvae.evaluation import generation
 from tfvae.experiment import Experiment
+from tfvae.reports import generation
 from tfvae.run import opening
 from tfvae.serving import export, signatures
 from tfvae.storage import atomic

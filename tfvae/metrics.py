@@ -1,6 +1,9 @@
 """What is measured: one table of names, units and directions behind monitors, tuners, curves and tables."""
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, TypeVar
+
+Item = TypeVar("Item")
 
 
 class Metric(NamedTuple):
@@ -21,13 +24,33 @@ class Metric(NamedTuple):
     meaning: str = ""
     monitored: bool = False
 
-    def better(self, value, than):
+    def better(self, value: float, than: float) -> bool:
         """Whether a value is better than another one."""
         return value > than if self.rises else value < than
 
-    def best(self, items, key):
+    def best(self, items: Iterable[Item], key: Callable[[Item], float]) -> Item:
         """The item with the best `key(item)`; the first of equals."""
         return (max if self.rises else min)(items, key=key)
+
+    def shown(self, value: float, digits: int = 2) -> str:
+        """A value with its unit, as people read it."""
+        return shown(value, self.unit, digits)
+
+
+def shown(value: float, unit: str, digits: int = 2) -> str:
+    """A number with its unit, as people read it: "0.93 %", "−85.30 nats".
+
+    Args:
+        value: a fraction if the unit is "%".
+        unit: as of a `Metric`.
+        digits: behind the point; a percentage has one from 1 % on, and a large number none.
+    """
+    if unit == "%":
+        value, digits = 100.0 * value, 1 if value >= 0.01 or value == 0 else 2
+    elif abs(value) >= 1000:
+        digits = 0
+    number = f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    return f"{number}\N{NO-BREAK SPACE}{unit}" if unit else number
 
 
 _TABLE = (
@@ -48,8 +71,8 @@ _TABLE = (
     Metric("rouge_l", "ROUGE-L", "", True),
     Metric("meteor", "METEOR", "", True),
     Metric("bleu", "BLEU", "", True),
-    Metric("image_to_caption", "Captions found by an image", "", True),
-    Metric("caption_to_image", "Images found by a caption", "", True),
+    Metric("image_to_caption", "Captions found by an image", "%", True),
+    Metric("caption_to_image", "Images found by a caption", "%", True),
 )  # fmt: skip
 METRICS = {metric.name: metric for metric in _TABLE}
 MONITORS = tuple(metric.name for metric in _TABLE if metric.monitored)
@@ -58,8 +81,8 @@ MONITORS = tuple(metric.name for metric in _TABLE if metric.monitored)
 _NUMBERED = ("error_s", "bleu", "image_to_caption", "caption_to_image")
 
 
-def find(name):
-    """The `Metric` that a key of `metrics.json` is a case of; None for a key that is no metric.
+def find(name: str) -> Metric | None:
+    """The `Metric` that a key of `metrics.json` is a case of; None if the key is not one.
 
     `svm_error` and `baseline_mlp_error` are errors, `iw_bound` is a bound, `error_s10` an error, `bleu4` a BLEU.
     """

@@ -27,7 +27,8 @@ class PlainData:
         self.test = self.train = self.labelled = self.validation = Examples(np.asarray(points, np.float32), label)
         self.class_names = tuple(str(k) for k in range(label.max(initial=0) + 1))
         self.transform = types.SimpleNamespace(
-            raw_shape=self.test.image.shape[1:], config=types.SimpleNamespace(noise="none", scale="raw")
+            raw_shape=self.test.image.shape[1:],
+            config=types.SimpleNamespace(noise="none", scale="raw", contrast="none"),
         )
         self.seeds = []
 

@@ -5,6 +5,7 @@ import tensorflow as tf
 from tfvae.capabilities import Capability
 from tfvae.evaluation import classification
 from tfvae.evaluation.compiled import compiled
+from tfvae.evaluation.measurement import Settings
 from tfvae.probability import noise
 
 
@@ -99,11 +100,11 @@ def test_draws_in_chunks_are_weighted_by_their_size(plain_data, rng, monkeypatch
 
 def test_rows_without_a_label_are_left_out(plain_data):
     data = plain_data(np.eye(3) + 0.1, label=[0, 2, -1])
-    result = classification.evaluate(Table(), data, num_samples=3)
+    result = classification.measure(Table(), data, data.test, Settings(num_samples=3))
     assert (result["error"], result["classified_rows"]) == (0.5, 2)
     assert 0.0 <= result["error_s3"] <= 1.0
     with pytest.raises(ValueError, match="No row has a label"):
-        classification.evaluate(Table(), data, data.test.take([2]))
+        classification.measure(Table(), data, data.test.take([2]), Settings())
 
 
 def test_a_model_that_does_not_classify_is_told(plain_data, linear_gaussian):
@@ -122,3 +123,11 @@ def test_compiled_functions_do_not_keep_their_model_alive():
     del model
     gc.collect()
     assert gone() is None
+
+
+def test_the_interval_of_no_errors_does_not_end_at_zero():
+    low, high = classification.wilson_interval(0, 100)
+    assert low == 0.0
+    assert high == pytest.approx(0.037, abs=0.001)
+    low, high = classification.wilson_interval(50, 100)
+    assert (low, high) == (pytest.approx(0.404, abs=0.001), pytest.approx(0.596, abs=0.001))

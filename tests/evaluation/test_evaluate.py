@@ -28,10 +28,10 @@ def test_a_vae_is_asked_for_its_codes(small_vae, digits):
 def test_rivals_come_on_request_with_the_models_own_widths(small_sdgm, digits, monkeypatch):
     asked = {}
     monkeypatch.setattr(
-        "tfvae.evaluation.baselines.evaluate",
+        "tfvae.evaluation.rivals.contest.measure",
         lambda data, rows, network, **_: asked.update(network=network) or {"b": 1},
     )
-    metrics = evaluate(small_sdgm, digits, digits.test.take(np.arange(20)), iw_samples=0, baselines=True)
+    metrics = evaluate(small_sdgm, digits, digits.test.take(np.arange(20)), iw_samples=0, rivals=True)
     assert metrics["b"] == 1
     assert asked["network"].hidden == (8,)
 

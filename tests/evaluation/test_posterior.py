@@ -9,6 +9,7 @@ import tensorflow as tf
 from tfvae.capabilities import Capability
 from tfvae.data import load
 from tfvae.evaluation import posterior
+from tfvae.evaluation.measurement import Settings
 from tfvae.run import opening
 
 
@@ -41,7 +42,7 @@ def test_an_encoder_that_is_the_posterior_has_the_distance_of_counting(toy, monk
     model, data = toy
     true, fitted = posterior.draws(model, data, data.test, 500)
     assert true.shape == fitted.shape == (500, 10, 2)
-    untrained = posterior.evaluate(model, data, data.test, num=4000)
+    untrained = posterior.measure(model, data, data.test, Settings(), num=4000)
     assert untrained["posterior_distance"] > 0.3
 
     def exact(model, data, rows, num, seed=0):
@@ -49,7 +50,7 @@ def test_an_encoder_that_is_the_posterior_has_the_distance_of_counting(toy, monk
         return tuple(network.posterior_draws(model, x, num, s) for s in (seed, seed + 1))
 
     monkeypatch.setattr(posterior, "draws", exact)
-    right = posterior.evaluate(model, data, data.test, num=4000)
+    right = posterior.measure(model, data, data.test, Settings(), num=4000)
     assert right["posterior_distance"] < right["posterior_distance_floor"] + 0.02
     assert right["posterior_sd_ratio"] == pytest.approx(1.0, abs=0.05)
     assert right["posterior_rows"] == 10

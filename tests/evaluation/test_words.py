@@ -1,5 +1,7 @@
 """Perplexity of word counts, and topics."""
 
+import types
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -28,4 +30,6 @@ def test_topics_are_told_by_their_most_probable_words():
     model.p_x_given_z.loadings.assign(np.array([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]]))
     assert words.topics(model, ("a", "b", "c"), num=2) == [["b", "c"], ["a", "c"]]
     without = vae.Config(latent_dim=2, network=mlp.Config(hidden=(2,))).build(DataInfo((3,), 0, 10, 0))
-    assert words.topics(model, ()) == words.topics(without, ("a",)) == []
+    named, nameless = types.SimpleNamespace(words=("a", "b", "c")), types.SimpleNamespace(words=())
+    assert words.applies(model, named, None)
+    assert not words.applies(model, nameless, None) and not words.applies(without, named, None)

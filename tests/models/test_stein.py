@@ -38,7 +38,7 @@ def test_the_direction_is_that_of_each_data_point_by_itself(rng):
     phi, log_p = stein.directions(log_joint, z, kernels.RBF, "median")
     np.testing.assert_allclose(log_p, log_joint(z))
     for point in range(3):
-        alone = svgd.direction(z[:, point][None], 1.0 - z[:, point][None])
+        alone = svgd.direction(z[:, point][None], 1.0 - z[:, point][None], own="out")
         np.testing.assert_allclose(phi[:, point], alone[0], rtol=1e-4, atol=1e-5)
 
 
@@ -55,6 +55,31 @@ def test_the_gradient_of_the_encoder_is_the_direction_pulled_back(batch):
         pulled = -tf.reduce_mean(tf.reduce_sum(tf.stop_gradient(moved - z) * z, axis=-1))
     for ours, expected in zip(gradients, tape.gradient(pulled, model.encoder.trainable_variables)):
         np.testing.assert_allclose(ours, expected, rtol=1e-3, atol=1e-6)
+
+
+def test_antithetic_draws_are_mirror_images_and_leave_each_other_out(batch):
+    model, seed = build(antithetic=True, step_size=1.0), noise.seed(1)
+    xi = model._xi(seed)
+    np.testing.assert_array_equal(xi[:3], -xi[3:])
+    image = tf.concat([stream["image"] for stream in batch.values()], axis=0)
+    z = model.encoder(image, xi)
+
+    def log_joint(z):
+        return model._log_p_image(z, image) + model.p_z.log_prob(z)
+
+    phi, _ = stein.directions(log_joint, z, kernels.RBF, "median", own="pair_out")
+    np.testing.assert_allclose(model._svgd_step(batch, seed) - z, phi, rtol=1e-4, atol=1e-5)
+
+
+def test_a_skip_and_players_apart_train_every_variable(batch):
+    model = build(skip=True, encoder_apart=True, label_weight=1.0)
+    players = model.players()
+    assert set(players) == {"encoder", "decoders"}
+    paths = {variable.path for player in players.values() for variable in player.variables}
+    assert paths == {variable.path for variable in model.trainable_variables}
+    assert any("scale" in path for path in paths)
+    bounds = model.log_prob_bound(batch["unlabelled"]["image"], 20, noise.seed(2))
+    assert np.isfinite(bounds).all()
 
 
 def test_decoders_learn_at_the_moved_particles_and_not_through_them(batch):
@@ -158,7 +183,7 @@ def test_particles_weigh_by_the_joint_over_their_density_without_the_label(batch
     scores, weights = tape.gradient(told, z), log_p - log_q
     moved = model._svgd_step(batch, seed)
     for row in range(len(image)):
-        phi = svgd.direction(z[:, row][None], scores[:, row][None], log_weights=weights[:, row][None])[0]
+        phi = svgd.direction(z[:, row][None], scores[:, row][None], log_weights=weights[:, row][None], own="out")[0]
         np.testing.assert_allclose(moved[:, row], z[:, row] + 0.1 * phi, rtol=1e-3, atol=1e-4)
 
 
@@ -201,6 +226,9 @@ def test_both_modes_of_a_posterior_are_found(rng):
         ({"kernel": "box"}, INFO, "`model.kernel` must be one of"),
         ({"bandwidth": "mean"}, INFO, "`model.bandwidth` must be one of"),
         ({"num_samples": 0}, INFO, "at least 1"),
+        ({"own": "maybe"}, INFO, "`model.own` must be one of"),
+        ({"num_samples": 1}, INFO, "at least 2 with own='out'"),
+        ({"num_samples": 5, "antithetic": True}, INFO, "even for antithetic draws, got 5"),
         ({"parameter_particles": 2, "inference": "stein_importance"}, INFO, "no importance weights"),
         ({"label_weight": 1.0}, INFO._replace(num_labelled=0), "needs labelled images"),
         ({"network": mlp.Config(hidden=(7,), batch_norm=True)}, INFO, "batch_norm=False"),

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tfvae.networks import conv, mlp, residual
-from tfvae.networks.implicit import ImplicitMLP
+from tfvae.networks.implicit import ImplicitMLP, Skip
 
 
 @pytest.fixture
@@ -31,6 +31,22 @@ def test_the_volume_is_that_of_finite_differences(made, rng, activation, hidden)
     columns = [(encoder(image, xi + to) - encoder(image, xi - to)) / (2 * step) for to in aside]
     jacobian = np.stack(columns, axis=-1)
     np.testing.assert_allclose(log_volume, np.linalg.slogdet(jacobian)[1], atol=2e-2)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_skip_adds_scaled_noise_and_its_jacobian(made, rng, shared):
+    encoder = Skip(made(), 4, name="skip")
+    image = tf.constant(rng.normal(size=[2, 4]), tf.float32)
+    xi = tf.constant(rng.normal(size=[5, 3] if shared else [5, 2, 3]), tf.float32)
+    own = xi[:, None] if shared else xi
+    np.testing.assert_allclose(encoder(image, xi), encoder.encoder(image, xi) + 0.51 * own, atol=5e-3)
+    encoder.scale.kernel.assign(rng.normal(size=[4, 3]))
+    z, log_volume = encoder.log_volume(image, xi)
+    np.testing.assert_allclose(z, encoder(image, xi), rtol=1e-5, atol=1e-6)
+    step = 1e-2
+    aside = step * np.eye(3, dtype="float32")
+    columns = [(encoder(image, xi + to) - encoder(image, xi - to)) / (2 * step) for to in aside]
+    np.testing.assert_allclose(log_volume, np.linalg.slogdet(np.stack(columns, axis=-1))[1], atol=2e-2)
 
 
 def test_a_saturated_layer_has_a_small_volume_and_no_singular_one(rng):

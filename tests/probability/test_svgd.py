@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from scipy.spatial.distance import pdist
 
-from tfvae.probability import kernels, svgd
+from tfvae.probability import kernels, noise, svgd
 
 EVERY_KERNEL = pytest.mark.parametrize("kernel", kernels.KERNELS.values(), ids=kernels.KERNELS)
 
@@ -170,3 +170,70 @@ def test_few_particles_of_many_dimensions_are_too_close_together(rng, num, dim, 
     for _ in range(1500):
         z = move(z)
     assert low < tf.reduce_mean(tf.math.reduce_variance(z, axis=1)) < high
+
+
+def kept_variances(variances, num_particles, own, antithetic=False, sets=100, rounds=1):
+    """What an encoder z = a ξ keeps of the variances of a Gaussian when it follows φ on particles drawn anew.
+
+    It rests where E[φ ξ] = 0: a root for each group of equal variances, by bisection on the same draws, in turns.
+    """
+    v, groups = np.asarray(variances, np.float32), [np.flatnonzero(variances == one) for one in np.unique(variances)]
+    xi = noise.normal([sets, num_particles, len(v)], noise.seed(0))
+    if antithetic:
+        xi = tf.concat([xi[:, : num_particles // 2], -xi[:, : num_particles // 2]], axis=1)
+
+    @tf.function
+    def drift(kept):
+        z = tf.sqrt(v * kept) * xi
+        return tf.reduce_mean(svgd.direction(z, -z / v, own=own) * xi, axis=[0, 1])
+
+    kept = np.ones(len(v), np.float32)
+    for _ in range(rounds):
+        for group in groups:
+            low, high = 0.0, 2.0
+            for _ in range(9):
+                kept[group] = (low + high) / 2.0
+                grows = drift(tf.constant(kept)).numpy()[group].mean() > 0
+                low, high = (kept[group[0]], high) if grows else (low, kept[group[0]])
+    return kept
+
+
+@pytest.mark.parametrize(("dim", "num"), [(10, 20), (10, 100), (50, 20), (50, 100)])
+def test_an_encoder_keeps_the_variance_only_without_the_own_score(dim, num):
+    """As printed, eq. (4.12) shrinks what an encoder with fresh draws keeps to 1 / (1 + e Z / M)."""
+    printed = kept_variances(np.ones(dim), num, "in").mean()
+    assert printed == pytest.approx(1.0 / (1.0 + np.e * dim / num), rel=0.12)
+    assert kept_variances(np.ones(dim), num, "out").mean() == pytest.approx(1.0, abs=0.1)
+
+
+@pytest.mark.parametrize(("own", "antithetic"), [("out", False), ("pair_out", True)])
+def test_narrow_units_beside_wide_ones_keep_their_spread(own, antithetic):
+    variances = np.repeat([0.05, 1.0], 10)
+    printed = kept_variances(variances, 100, "in", rounds=6)
+    assert printed[0] < 0.05 < 0.5 < printed[-1]  # Narrow units are points.
+    kept = kept_variances(variances, 100, own, antithetic, rounds=6)
+    assert kept[0] == pytest.approx(1.0, abs=0.25) and kept[-1] == pytest.approx(1.0, abs=0.1)
+
+
+def test_a_direction_without_the_own_term_is_the_mean_over_the_others(rng):
+    x, scores = (rng.normal(size=[6, 2]).astype("float32") for _ in range(2))
+    log_w = rng.normal(size=6).astype("float32")
+    for weights in (None, log_w):
+        for own, missing in (("out", lambda i: {i}), ("pair_out", lambda i: {i, (i + 3) % 6})):
+            whole = svgd.direction(x, scores, bandwidth=1.5, log_weights=weights, own=own)
+            for i in range(6):
+                w = np.array(
+                    [0.0 if j in missing(i) else np.exp(0.0 if weights is None else weights[j]) for j in range(6)]
+                )
+                k = np.exp(-np.sum((x - x[i]) ** 2, axis=1) / 1.5)
+                terms = k[:, None] * scores + 2.0 / 1.5 * k[:, None] * (x[i] - x)
+                np.testing.assert_allclose(whole[i], (w / w.sum()) @ terms, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("num", "own", "told"),
+    [(1, "out", "2 particles"), (5, "pair_out", "even"), (2, "pair_out", "4"), (4, "x", "one of")],
+)
+def test_too_few_particles_for_an_own_term_left_out_are_refused(num, own, told):
+    with pytest.raises(ValueError, match=told):
+        svgd.direction(np.zeros([num, 2], "float32"), np.zeros([num, 2], "float32"), own=own)

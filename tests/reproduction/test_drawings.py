@@ -8,7 +8,7 @@ from matplotlib import image as images
 
 from tfvae.configs import adgm_moons, auxiliary_vae_potential
 from tfvae.data import load
-from tfvae.evaluation import figures
+from tfvae.reports import figures
 from tfvae.reproduction import drawings, runs
 from tfvae.reproduction.tables import Entry
 from tfvae.run.opening import Run, build_model

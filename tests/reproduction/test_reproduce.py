@@ -186,7 +186,7 @@ def test_the_binary_prints_the_table(binary, capsys, monkeypatch, tmp_path, made
     values = {"_TABLE": "adgm-1", "_BUDGET": "tiny", "_WORKDIR": str(workdir), "_DATA_DIR": "", "_DRAWS": 2}
     for name, value in {**values, "_OUTPUT": str(tmp_path)}.items():
         monkeypatch.setattr(binary, name, type("Flag", (), {"value": value}))
-    binary.main(["reproduce"])
+    binary.main()
     printed = capsys.readouterr().out
     assert printed.startswith("Digits (nobody), 2 draws")
     assert all(cell in printed for row in result["table"]["rows"] for cell in row)

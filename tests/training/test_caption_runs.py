@@ -9,9 +9,11 @@ import pytest
 
 from tests import made_captions
 from tfvae.configs import dgdn_flickr8k, dgdn_flickr8k_images
-from tfvae.evaluation import captioning, report
+from tfvae.evaluation import captioning
 from tfvae.evaluation.evaluate import evaluate
+from tfvae.evaluation.measurement import Settings
 from tfvae.networks import dgdn as networks
+from tfvae.reports import report
 from tfvae.run import opening
 from tfvae.serving.export import export
 from tfvae.storage import checkpoints
@@ -54,7 +56,7 @@ def trained(coco, tmp_path_factory):
 
 
 def test_captions_of_fifty_images_are_learned_by_heart(trained):
-    found = captioning.evaluate(trained.model, trained.data, trained.data.captioned, meteor=False)
+    found = captioning.measure(trained.model, trained.data, trained.data.captioned, Settings(), meteor=False)
     assert found["bleu4"] > 0.9 and found["perplexity"] < 1.2
     assert found["perplexity_shuffled"] > 1.5, "the captions do not depend on the image"
     assert found["image_to_caption_r5"] > 0.9 and found["caption_to_image_r5"] > 0.9

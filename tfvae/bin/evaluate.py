@@ -41,8 +41,9 @@ def measured_draw(drawn, directory):
 
 
 def main():
-    from tfvae.evaluation import label_draws, report
+    from tfvae.evaluation import label_draws
     from tfvae.evaluation.evaluate import scalars
+    from tfvae.reports import report
     from tfvae.run.opening import open_run
     from tfvae.storage import atomic
 

@@ -19,7 +19,7 @@ def class_of(label, class_names):
     """The number of a class given by name or number; None for None.
 
     Raises:
-        ValueError: for a name or number that is no class.
+        ValueError: if the name or number is not a class.
     """
     if label is None:
         return None
@@ -31,7 +31,7 @@ def class_of(label, class_names):
 
 
 def main():
-    from tfvae.evaluation import captioning, generation
+    from tfvae.reports import captions, generation
     from tfvae.run.opening import open_run
     from tfvae.storage import atomic
 
@@ -39,7 +39,7 @@ def main():
         raise ValueError(f"There is no folder {Path(_OUTPUT.value).parent} for `--output`; make it first.")
     run = open_run(_WORKDIR.value)
     if _CAPTION.value:
-        images = captioning.drawn(run.model, run.data, _CAPTION.value)
+        images = captions.drawn(run.model, run.data, _CAPTION.value)
     else:
         label = class_of(_LABEL.value, list(run.data.class_names))
         images = generation.sampled(run.model, run.data, _NUM.value, _SEED.value, label)

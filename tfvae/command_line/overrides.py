@@ -13,7 +13,7 @@ _OF_PLAYER = re.compile(r"training\.players\.(\w+)\.")
 
 
 def unknown(argv):
-    """What is wrong with the first override of a field that the preset does not have, or ""."""
+    """The error of the first override of a field that the preset does not have, or ""."""
     config = presets.load(argv)
     if not dataclasses.is_dataclass(config):
         return ""

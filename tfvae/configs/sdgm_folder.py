@@ -1,4 +1,4 @@
-"""SDGM on your own folder of images: --config.data.path=photos/ (see "Own data" in the README)."""
+"""SDGM on your own folder of images: --config.data.path=photos/ (see docs/how_to/own_photographs.md)."""
 
 from tfvae import settings
 from tfvae.data import load as data

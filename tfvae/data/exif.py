@@ -4,6 +4,7 @@ The graph of a served model reads it by the same rules, `tfvae.serving.orientati
 """
 
 import struct
+from typing import BinaryIO
 
 EXIF, SCAN, END, FILL = 0xE1, 0xDA, 0xD9, 0xFF
 BARE_MARKERS = (0x01, *range(0xD0, 0xD9))  # Of a JPEG's markers, those without a length.
@@ -16,7 +17,7 @@ NUM_BYTES = {3: 2, 4: 4, 6: 1, 8: 2, 9: 4}
 MAX_SEGMENTS, MAX_ENTRIES = 1024, 256
 
 
-def of_jpeg(file):
+def of_jpeg(file: BinaryIO) -> int:
     """Orientation of a JPEG, wherever before the first scan its EXIF segment stands.
 
     Args:
@@ -41,7 +42,7 @@ def of_jpeg(file):
     return 1
 
 
-def of_tiff(content):
+def of_tiff(content: bytes) -> int:
     """Orientation among the entries of the first directory; of several the last.
 
     Args:

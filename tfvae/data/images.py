@@ -51,7 +51,7 @@ class Look(NamedTuple):
     gray: bool
 
 
-def check(path, max_pixels=MAX_PIXELS, ask_colour=True):
+def check(path: str | os.PathLike, max_pixels: int = MAX_PIXELS, ask_colour: bool = True) -> Look:
     """Checks a file from its header, then its checksums, then decodes it to the end.
 
     Args:
@@ -72,7 +72,7 @@ def check(path, max_pixels=MAX_PIXELS, ask_colour=True):
         return Look((image.height, image.width), _is_gray(image, ask_colour))
 
 
-def read(path, image_size=0, gray=False, max_pixels=MAX_PIXELS):
+def read(path: str | os.PathLike, image_size: int = 0, gray: bool = False, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """The gray levels of an image file.
 
     Args:
@@ -91,7 +91,7 @@ def read(path, image_size=0, gray=False, max_pixels=MAX_PIXELS):
         return _channelled(_square(reading.decoded(max_pixels).convert("L" if gray else "RGB"), image_size))
 
 
-def prepared(image, image_size=0):
+def prepared(image: np.ndarray, image_size: int = 0) -> np.ndarray:
     """Images that come as arrays, as `read` gives those of files.
 
     Args:

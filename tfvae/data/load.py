@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import pkgutil
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -343,7 +344,7 @@ def _entries(carried) -> dict[str, Entry]:
 
 
 def _vocabulary(carried):
-    entry = _entries(carried).get(CAPTION)
+    entry: Any = _entries(carried).get(CAPTION)  # A `caption.Caption`.
     return entry.vocabulary if entry else None
 
 

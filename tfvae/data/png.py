@@ -7,7 +7,7 @@ has brought to 8 bits before, and takes some files that libpng refuses.
 import functools
 import os
 import struct
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 GRAY, RGB, PALETTE = 0, 2, 3
 _CRITICAL = (b"PLTE", b"IDAT", b"IEND")
@@ -33,7 +33,7 @@ class Header(NamedTuple):
         return tuple(stretch * k for k in self.key) if isinstance(self.key, tuple) else stretch * self.key
 
 
-def header(file):
+def header(file: BinaryIO) -> Header:
     """The header of a PNG.
 
     Args:

@@ -1,1 +1,1 @@
-"""What a trained model can do, measured on test rows, and the report."""
+"""What a trained model can do, measured on test rows: one file a question, and its rivals."""

@@ -12,9 +12,11 @@ from absl import logging
 from tfvae.batch import END, UNKNOWN
 from tfvae.capabilities import Capability
 from tfvae.data import captions
-from tfvae.evaluation import figures, retrieval
+from tfvae.evaluation import retrieval
 from tfvae.evaluation.batched import at_once, chunk_sizes, observations, subset
 from tfvae.evaluation.compiled import compiled
+from tfvae.evaluation.measurement import Headline, Measurement
+from tfvae.metrics import METRICS
 from tfvae.probability import noise
 
 # Images of one pass, captions times codes of one call, and images among which retrieval chooses.
@@ -25,17 +27,26 @@ _RETRIEVED = 1000
 _MAX_PROBABILITIES = 50_000_000
 
 
-def evaluate(model, data, rows=None, num_samples=1, seed=0, meteor=True, decoding=""):
+def applies(model, data, rows):
+    """Whether the model captions, and a row has a caption to compare with; that none has is said."""
+    del data
+    if not model.can(Capability.CAPTION):
+        return False
+    if not len(rows.captioned()):
+        logging.warning("No test row has a caption, so captions are not measured: give some images the split `test`.")
+        return False
+    return True
+
+
+def measure(model, data, rows, settings, meteor=True):
     """Captioning of rows that have captions.
 
     Args:
         model: has `caption`.
         data: `tfvae.data.load.Data`.
-        rows: `Examples`, by default the test rows; rows without captions are left out.
-        num_samples: N_s, draws of the code that p(Y | x) is averaged over; 1 for the mean code.
-        seed: of these draws.
+        rows: `Examples`; those without captions are left out.
+        settings: N_s, draws of the code that p(Y | x) is averaged over, 1 for the mean code; their seed; the decoding.
         meteor: whether METEOR is measured, where there is Java.
-        decoding: how captions are chosen, by default as in the model's config.
 
     Returns:
         {"perplexity": exp of the mean −log p(word | x), over all words (or word pieces) of all captions,
@@ -49,14 +60,14 @@ def evaluate(model, data, rows=None, num_samples=1, seed=0, meteor=True, decodin
     Raises:
         ValueError: where no row has a caption.
     """
-    rows = captioned(data.test if rows is None else rows)
+    rows, num_samples, seed = captioned(rows), settings.num_samples, settings.seed
     # In an order of no meaning: the code of another image is that of the next one, which may lie in the same folder.
     rows = rows.take(np.random.default_rng(seed).permutation(len(rows)))
     if not len(rows):
         raise ValueError("No row has a caption to compare with. Evaluate the likelihood instead.")
     chosen = None if num_samples == 1 else seed
     result = likelihood(model, data, rows, num_samples, chosen)
-    generated = generate(model, data, rows, num_samples, chosen, decoding)
+    generated = generate(model, data, rows, num_samples, chosen, settings.decoding)
     for suffix, shift in (("", 0), ("_shuffled", 1)):
         made = [generated[(i + shift) % len(rows)] for i in range(len(rows))]
         found = overlap(made, rows.captions, meteor and not shift)
@@ -77,7 +88,7 @@ def perplexity(model, data, rows):
 
 
 def likelihood(model, data, rows, num_samples=1, seed=None):
-    """The part of `evaluate` that needs no generated caption."""
+    """The part of `measure` that needs no generated caption."""
     means = _sums(model, data, rows, num_samples, seed)
     return {
         "perplexity": math.exp(min(-means["log_p"], 700.0)),
@@ -148,57 +159,50 @@ def retrieved(model, data, rows):
     return {**retrieval.recalls(score, image_of), "retrieval_rows": len(rows)}
 
 
-def examples(model, data, num=12, seed=0):
-    """Held-out images with what the model says and what a person said, as PNG: {"captions"} for any that caption,
-    {"images_from_captions"} for those that draw: the drawn image, its caption and the true image beside it.
-
-    {} where there are no images with captions to show.
-    """
-    rows = captioned(data.validation)
-    rows = rows if len(rows) else captioned(data.test)
-    if not (model.can(Capability.CAPTION) and len(rows)):
-        return {}
-    rows = subset(rows, num, seed)
-    shown = rows.image / 255.0  # As they are, whatever the transform leaves of them.
-    true = [texts[0] for texts in rows.captions]
-    made = {
-        "captions": figures.captioned(
-            shown, list(zip([text or "(no words)" for text in generate(model, data, rows)], true))
-        )
-    }
-    if model.can(Capability.IMAGE_FROM_CAPTION):
-        images = drawn(model, data, true)
-        pairs = np.concatenate([images, np.ones_like(images[:, :, :2]), shown], axis=2)
-        made["images_from_captions"] = figures.captioned(pairs, [("", text) for text in true])
-    return made
+def headlines(metrics, data):
+    """Perplexity, overlap, retrieval."""
+    del data
+    told = []
+    if metrics.get("perplexity") is not None:
+        told.append(_perplexity_headline(metrics))
+    if metrics.get("bleu1") is not None:
+        told.append(_overlap_headline(metrics))
+    if metrics.get("caption_to_image_r10") is not None:
+        told.append(_retrieval_headline(metrics))
+    return told
 
 
-def drawn(model, data, texts):
-    """Pictures of the images that a model draws for captions: float32 [N, H, W, C] in [0, 1].
-
-    Raises:
-        ValueError: for a model that draws none, or a text without a word that it knows.
-    """
-    if not model.can(Capability.IMAGE_FROM_CAPTION):
-        raise ValueError(
-            "This model draws no images for captions: train one with `model.caption_encoder=True`, "
-            "as the preset dgdn_flickr8k_images does."
-        )
-    ids = data.vocabulary.ids(list(texts))
-    for text, row in zip(texts, ids):
-        if not (row > UNKNOWN).any():
-            raise ValueError(
-                f"The model knows no word of the caption {text!r}; it has seen {_some(data.vocabulary)}, …."
-            )
-        if (row == UNKNOWN).any():
-            logging.warning("The model does not know every word of the caption %r.", text)
-    words = tf.constant(ids)
-    return data.transform.picture(compiled(model, "image_from_caption")(words)).numpy()
+def _perplexity_headline(metrics):
+    return Headline(
+        "Perplexity",
+        f"{metrics['perplexity']:.1f}",
+        f"The model is as unsure of the next word as between that many equally probable ones: {metrics['captions']:,} "
+        f"captions of {metrics['captioned_rows']:,} test images. With the code of another image it is "
+        f"{metrics['perplexity_shuffled']:.1f}: the gap is what it takes from the image.",
+        rank=30,
+    )
 
 
-def _some(vocabulary):
-    """A few frequent words."""
-    return ", ".join(vocabulary.words[2:12])
+def _overlap_headline(metrics):
+    return Headline(
+        "BLEU-1 · BLEU-4",
+        f"{metrics['bleu1']:.2f} · {metrics['bleu4']:.2f}",
+        "Words, and runs of up to four words, of generated captions that people used for the same image, from 0 to 1. "
+        f"With another image's code: {metrics['bleu1_shuffled']:.2f} · {metrics['bleu4_shuffled']:.2f}.",
+        rank=40,
+    )
+
+
+def _retrieval_headline(metrics):
+    rows, percent = metrics["retrieval_rows"], METRICS["caption_to_image"].shown
+    return Headline(
+        "Recall at 10",
+        f"{percent(metrics['caption_to_image_r10'])} · {percent(metrics['image_to_caption_r10'])}",
+        f"How often the image of a caption is among the ten best of {rows:,}, by the code that both share (by chance "
+        f"{percent(min(1.0, 10 / rows))}), and how often a caption of an image is. Median ranks: "
+        f"{metrics['caption_to_image_rank']:g}, {metrics['image_to_caption_rank']:g}.",
+        rank=50,
+    )
 
 
 def _coded(model, data, rows, num_samples, seed, most=_IMAGES):
@@ -252,3 +256,6 @@ def _total(log_prob, s, image_of, words, most):
         values = log_prob(tf.gather(s, padded[1], axis=1), tf.constant(padded[0]))
         total += float(np.sum(values.numpy()[: len(part)], dtype=np.float64))
     return total
+
+
+MEASUREMENT = Measurement(applies, measure, headlines)

@@ -1,11 +1,15 @@
 """How often, and how surely, is the class right?"""
 
+import math
+
 import numpy as np
 
 from tfvae.capabilities import Capability
-from tfvae.data.entries.label import NO_LABEL
+from tfvae.evaluation import labels
 from tfvae.evaluation.batched import at_once, chunk_sizes, map_rows
 from tfvae.evaluation.compiled import compiled
+from tfvae.evaluation.measurement import Headline, Measurement
+from tfvae.metrics import METRICS
 from tfvae.probability import noise
 
 NUM_BINS = 15
@@ -112,15 +116,18 @@ def confusion(probs, label):
     return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
-def evaluate(model, data, rows=None, num_samples=1, seed=0, batch_size=500):
+def applies(model, data, rows):
+    """Whether the model classifies, and there are labels to learn from and to compare with."""
+    return model.can(Capability.CLASSIFY) and labels.can_compare(data, rows)
+
+
+def measure(model, data, rows, settings):
     """Classification of labelled rows.
 
     Args:
         model, data: the model and `tfvae.data.load.Data`.
-        rows: `Examples`, by default the test rows; rows without a label are left out.
-        num_samples: S; above 1, or for a model with an auxiliary variable, `error_s<S>` averages over S draws.
-        seed: of those draws.
-        batch_size: rows in one call.
+        rows: `Examples`; those without a label are left out.
+        settings: S and the seed of its draws; `error_s<S>` averages over S above 1.
 
     Returns:
         {"error" (fraction), "error_s<S>" where S > 1, "ece", "label_nll" (nats), "classified_rows",
@@ -129,11 +136,10 @@ def evaluate(model, data, rows=None, num_samples=1, seed=0, batch_size=500):
     Raises:
         ValueError: where no row has a label.
     """
-    rows = data.test if rows is None else rows
-    rows = rows.take(np.flatnonzero(rows.label != NO_LABEL))
+    rows = labels.labelled(rows)
     if not len(rows):
         raise ValueError("No row has a label, so there is no error to count. Evaluate the likelihood instead.")
-    probs = probabilities(model, data, rows, batch_size=batch_size)
+    probs = probabilities(model, data, rows)
     result = {
         "error": error_rate(probs, rows.label),
         "ece": expected_calibration_error(probs, rows.label),
@@ -142,12 +148,71 @@ def evaluate(model, data, rows=None, num_samples=1, seed=0, batch_size=500):
         "confusion": confusion(probs, rows.label).tolist(),
         "calibration": {name: values.tolist() for name, values in calibration(probs, rows.label).items()},
     }
-    if num_samples > 1:
-        drawn = probabilities(model, data, rows, num_samples, seed, batch_size)
-        result[f"error_s{num_samples}"] = error_rate(drawn, rows.label)
+    if settings.num_samples > 1:
+        drawn = probabilities(model, data, rows, settings.num_samples, settings.seed)
+        result[f"error_s{settings.num_samples}"] = error_rate(drawn, rows.label)
     if not _valid(probs).all():
         result["invalid_rows"] = int((~_valid(probs)).sum())
     return result
+
+
+def wilson_interval(errors, rows, z=1.96):
+    """The 95 % interval of an error rate that was counted on so many rows: (low, high), fractions.
+
+    Wilson 1927; it stays inside 0..1 and is right for few errors, where mean ± 2 standard errors is not.
+    """
+    rate, square = errors / rows, z**2 / rows
+    centre = (rate + square / 2) / (1 + square)
+    half = z / (1 + square) * math.sqrt(rate * (1 - rate) / rows + square / (4 * rows))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def headlines(metrics, data):
+    """Error, calibration, surprise."""
+    told = []
+    if metrics.get("error") is not None:
+        told.append(_error_headline(metrics, data))
+    if metrics.get("ece") is not None:
+        meaning = (
+            f"How far stated confidence and accuracy are apart on average ({NUM_BINS} bins); 0 % means that of "
+            "predictions made with 90 % confidence, 90 % are right."
+        )
+        told.append(Headline("Calibration error", METRICS["ece"].shown(metrics["ece"]), meaning, rank=90))
+    if metrics.get("label_nll") is not None:
+        meaning = (
+            "Mean −log probability of the true class. Confident mistakes are what makes it large; guessing among K "
+            "classes costs log K."
+        )
+        told.append(Headline("Surprise at labels", METRICS["label_nll"].shown(metrics["label_nll"], 3), meaning, 100))
+    return told
+
+
+def caveats(metrics, data):
+    """Few rows, and confidences that are no probabilities."""
+    del data
+    told = []
+    rows = metrics.get("classified_rows")
+    if rows and rows < 500:
+        told.append(f"Only {rows} labelled test rows: smaller differences than the interval mean nothing.")
+    if metrics.get("ece") is not None and metrics["ece"] > 0.1:
+        told.append("Confidences are off by more than 10 points on average: do not take them for probabilities.")
+    return told
+
+
+def _error_headline(metrics, data):
+    rows, percent = metrics["classified_rows"], METRICS["error"].shown
+    errors = metrics["error"] * rows
+    low, high = wilson_interval(errors, rows)
+    drawn = next((name for name in metrics if name.startswith("error_s")), None)
+    extra = f" Averaged over {drawn.removeprefix('error_s')} draws: {percent(metrics[drawn])}." if drawn else ""
+    return Headline(
+        "Test error",
+        percent(metrics["error"]),
+        f"{round(errors):,} of {rows:,} test rows get the wrong class (95 % interval {percent(low)} to "
+        f"{percent(high)}), learned from {len(data.labelled):,} labelled of {data.info.num_train:,} training rows."
+        f"{extra}",
+        rank=10,
+    )
 
 
 def _valid(probs):
@@ -157,3 +222,6 @@ def _valid(probs):
 def _predicted(probs):
     """[N], the most probable class, or -1 where a probability is NaN: argmax would point at the NaN."""
     return np.where(_valid(probs), np.nan_to_num(probs).argmax(axis=1), -1)
+
+
+MEASUREMENT = Measurement(applies, measure, headlines, caveats, errors={"error": ""})

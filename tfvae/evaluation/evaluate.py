@@ -1,68 +1,53 @@
-"""Whatever a model can do, measured on test rows."""
+"""Everything that a model can be asked, measured on test rows."""
 
 import math
-import time
 
 import numpy as np
 from absl import logging
 
-from tfvae.capabilities import Capability
-from tfvae.data.entries.label import NO_LABEL
-from tfvae.evaluation import baselines as rivals
-from tfvae.evaluation import captioning, classification, likelihood, posterior, representation, words
+from tfvae.evaluation import labels
+from tfvae.evaluation.measurement import Settings, measurements
+from tfvae.evaluation.rivals import contest
+
+# Rows that any measurement found to give a number that is not finite; the largest count is told.
+_INVALID = "invalid_rows"
 
 
-def evaluate(model, data, rows=None, num_samples=1, iw_samples=100, rows_limit=0, baselines=False, seed=0, decoding=""):
+def evaluate(model, data, rows=None, num_samples=1, iw_samples=100, rows_limit=0, rivals=False, seed=0, decoding=""):
     """Measures a model on test rows.
 
     Args:
         model, data: the model and `tfvae.data.load.Data`.
         rows: `Examples`, by default `data.test`.
-        num_samples: S, draws of the auxiliary variable or the code behind `error_s<S>` and captions; 1 for the
-            deterministic `error` and the captions of the mean code.
-        iw_samples: k of the importance-weighted bound; 0 for none.
-        rows_limit: the bounds are taken on a seeded random subset of that many rows, because they cost k times what
-            the error does; 0 for all rows.
-        baselines: whether scikit-learn's rivals are trained on the same labels.
-        seed: of every draw.
-        decoding: how captions are chosen, by default as in the model's config.
+        num_samples, iw_samples, rows_limit, seed, decoding: as in `tfvae.evaluation.measurement.Settings`.
+        rivals: whether rivals are trained on the same labels.
 
     Returns:
-        plain keys (see `classification`, `captioning`, `likelihood`, `posterior`, `representation`, `words` and
-        `baselines`): JSON values, None where a number is not finite. `bound_seconds` is what the bounds took,
-        compilation included; `log_normaliser` is the exact value that the bound of a potential stays below.
+        What the measurements that apply and the rivals return, as JSON values, None where a number is not finite.
+
+    Raises:
+        ValueError: if two measurements give one number.
     """
     rows = data.test if rows is None else rows
+    settings = Settings(num_samples, iw_samples, rows_limit, seed, decoding)
     results = {}
-    if model.can(Capability.BOUND) and len(rows):
-        began = time.monotonic()
-        results |= likelihood.evaluate(model, data, rows, iw_samples, rows_limit, seed)
-        results["bound_seconds"] = round(time.monotonic() - began, 2)
-    if model.can(Capability.POSTERIOR) and len(rows):
-        results |= posterior.evaluate(model, data, rows, seed=seed)
-    if model.can(Capability.STEIN_DISCREPANCY) and len(rows):
-        results |= posterior.discrepancy(model, data, rows, seed=seed)
-    if found := words.topics(model, data.words):
-        results["topics"] = found
-    if model.can(Capability.LOG_NORMALISER):
-        results["log_normaliser"] = model.log_normaliser()
-    if model.can(Capability.CAPTION) and len(rows.captioned()):
-        results |= captioning.evaluate(model, data, rows, num_samples, seed, decoding=decoding)
-    elif model.can(Capability.CAPTION):
-        logging.warning("No test row has a caption, so captions are not measured: give some images the split `test`.")
-    if can_compare_labels(data, rows):
-        if model.can(Capability.CLASSIFY):
-            results |= classification.evaluate(model, data, rows, num_samples, seed)
-        elif model.can(Capability.ENCODE):
-            results |= representation.evaluate(model, data, rows, seed=seed)
-        if baselines:
-            results |= rivals.evaluate(data, rows, model.supervised_network(), seed=seed)
+    for name, measurement in measurements().items():
+        if measurement.applies(model, data, rows):
+            results = _joined(results, measurement.measure(model, data, rows, settings), name)
+    if not results:
+        logging.warning("%s was asked nothing: no measurement applies to it and these rows.", type(model).__name__)
+    if rivals and labels.can_compare(data, rows):
+        results |= contest.measure(data, rows, model.supervised_network(), seed=seed)
     return plain(results)
 
 
-def can_compare_labels(data, rows):
-    """Whether there are labels to learn from, of two classes at least, and labelled rows to be measured on."""
-    return len(np.unique(data.labelled.label)) > 1 and bool((rows.label != NO_LABEL).any())
+def _joined(results, found, name):
+    """Both, where they give no number twice."""
+    twice = (results.keys() & found.keys()) - {_INVALID}
+    if twice:
+        raise ValueError(f"The measurement {name!r} gives {sorted(twice)} anew: name what it measures otherwise.")
+    invalid = [numbers[_INVALID] for numbers in (results, found) if _INVALID in numbers]
+    return {**results, **found, **({_INVALID: max(invalid)} if invalid else {})}
 
 
 def scalars(metrics):
@@ -71,7 +56,7 @@ def scalars(metrics):
 
 
 def plain(value):
-    """JSON values: NumPy scalars and arrays become Python's, and what is not finite becomes None."""
+    """JSON values: NumPy scalars and arrays become Python's, and a number that is not finite becomes None."""
     if isinstance(value, dict):
         return {str(name): plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple | np.ndarray):

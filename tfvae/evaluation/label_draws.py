@@ -4,6 +4,7 @@ import dataclasses
 import statistics
 
 from tfvae import metrics
+from tfvae.evaluation.measurement import measurements
 
 
 def experiment_of(experiment, number):
@@ -22,12 +23,14 @@ def spread(results):
         results: one dict of `evaluate` for each draw.
 
     Returns:
-        metric -> {"mean", "std" (None for one draw), "values": one a draw}, for errors, bounds, calibration and scores
-        of captions that every draw has.
+        metric -> {"mean", "std" (None for one draw), "values": one a draw}, of what `tfvae.metrics` or a
+        measurement lists and every draw has.
     """
     if not results:
         return {}
-    names = [name for name in results[0] if metrics.find(name) and all(_number(r.get(name)) for r in results)]
+    named = {metric.name for measurement in measurements().values() for metric in measurement.metrics}
+    names = [name for name in results[0] if name in named or metrics.find(name)]
+    names = [name for name in names if all(_number(result.get(name)) for result in results)]
     return {name: _summary([result[name] for result in results]) for name in names}
 
 

@@ -1,10 +1,15 @@
 """How probable are the images, in nats and, where it means something, in bits a dimension?"""
 
+import time
+
 import numpy as np
 
+from tfvae.capabilities import Capability
 from tfvae.evaluation import words
 from tfvae.evaluation.batched import at_once, chunk_sizes, map_rows, subset
 from tfvae.evaluation.compiled import compiled
+from tfvae.evaluation.measurement import Headline, Measurement
+from tfvae.metrics import METRICS
 from tfvae.probability import noise
 
 # Rows times classes times draws in one call: with hidden layers of 500 units 40 MB an activation.
@@ -76,32 +81,38 @@ def bits_per_dim(model, data, bound):
     return None
 
 
-def evaluate(model, data, rows=None, iw_samples=100, rows_limit=0, seed=0, batch_size=100):
+def applies(model, data, rows):
+    """Whether the model has a bound, and there are rows."""
+    del data
+    return model.can(Capability.BOUND) and len(rows) > 0
+
+
+def measure(model, data, rows, settings):
     """Bounds on the mean log-likelihood of rows.
 
     Args:
         model, data: the model and `tfvae.data.load.Data`.
-        rows: `Examples`, by default the test rows.
-        iw_samples: k of the importance-weighted bound; 0 for the one-draw bound alone.
-        rows_limit: evaluates a seeded random subset of that many rows; 0 for all.
-        seed: of the noise and the subset.
-        batch_size: rows in one call.
+        rows: `Examples`.
+        settings: k of the importance-weighted bound, 0 for the one-draw bound alone; the number of rows, a seeded
+            random subset; the seed of noise and subset.
 
     Returns:
         {"bound" (one draw, nats), "bound_rows", "iw_bound" (nats), "iw_samples", "iw_bound_stderr" (of the mean over
         rows), "bits_per_dim" where it exists, of word counts those of `words.perplexities` from the tightest bound and
-        "word_perplexity_elbo" from one draw, "invalid_rows" where a bound was not finite}. A latent class is summed out
-        exactly in both, so `bound` is at least the −U(x) of training.
+        "word_perplexity_elbo" from one draw, "log_normaliser", the exact value that the bound of a potential stays
+        below, "invalid_rows" where a bound was not finite, "bound_seconds" that all of this took, compilation
+        included}. A latent class is summed out exactly in both bounds, so `bound` is at least the −U(x) of training.
     """
-    rows = subset(data.test if rows is None else rows, rows_limit, seed)
-    one = log_prob_bounds(model, data, rows, 1, seed, batch_size)
+    began = time.monotonic()
+    rows = subset(rows, settings.rows_limit, settings.seed)
+    one = log_prob_bounds(model, data, rows, 1, settings.seed)
     result = {"bound": float(np.mean(one)), "bound_rows": len(rows)}
     tightest = one
-    if iw_samples:
-        tightest = log_prob_bounds(model, data, rows, iw_samples, seed, batch_size)
+    if settings.iw_samples:
+        tightest = log_prob_bounds(model, data, rows, settings.iw_samples, settings.seed)
         result |= {
             "iw_bound": float(np.mean(tightest)),
-            "iw_samples": iw_samples,
+            "iw_samples": settings.iw_samples,
             "iw_bound_stderr": float(np.std(tightest) / np.sqrt(len(rows))),
         }
     bits = bits_per_dim(model, data, float(np.mean(tightest)))
@@ -110,6 +121,58 @@ def evaluate(model, data, rows=None, iw_samples=100, rows_limit=0, seed=0, batch
     if model.likelihood == "poisson":
         result |= words.perplexities(tightest, rows.image)
         result["word_perplexity_elbo"] = words.perplexities(one, rows.image)["word_perplexity"]
+    if model.can(Capability.LOG_NORMALISER):
+        result["log_normaliser"] = model.log_normaliser()
     if not np.isfinite(tightest).all():
         result["invalid_rows"] = int((~np.isfinite(tightest)).sum())
-    return result
+    return {**result, "bound_seconds": round(time.monotonic() - began, 2)}
+
+
+def headlines(metrics, data):
+    """The tightest bound; of a potential how far the fit is from its target."""
+    del data
+    name = "iw_bound" if metrics.get("iw_bound") is not None else "bound"
+    if metrics.get(name) is None:
+        return []
+    if metrics.get("log_normaliser") is not None:
+        return [_fit_headline(metrics)]
+    return [Headline(METRICS["bound"].title, METRICS["bound"].shown(metrics[name]), _meaning(metrics, name), rank=60)]
+
+
+def caveats(metrics, data):
+    """That not all rows were asked."""
+    rows = metrics.get("bound_rows", len(data.test))
+    if rows >= len(data.test):
+        return []
+    return [f"The bounds were taken on a random {rows:,} of {len(data.test):,} test rows; --rows=0 takes all."]
+
+
+def _fit_headline(metrics):
+    # Not the importance-weighted bound: with many draws that is tight for any fit, so it would tell nothing of it.
+    nats, gap = METRICS["bound"].shown, metrics["log_normaliser"] - metrics["bound"]
+    return Headline(
+        "Bound on log Z",
+        nats(metrics["bound"], 3),
+        f"The exact value is {nats(metrics['log_normaliser'], 3)}. The fit diverges from the target by the gap of "
+        f"{nats(gap, 3)} at most, up to the noise of {metrics['bound_rows']:,} draws.",
+        rank=60,
+    )
+
+
+def _meaning(metrics, name):
+    """What a bound says: how it was taken, how sure it is, in bits."""
+    how = f"{metrics['iw_samples']} importance-weighted draws" if name == "iw_bound" else "one draw"
+    error = metrics.get("iw_bound_stderr")
+    spread = f" ±\N{NO-BREAK SPACE}{error:.2f} (standard error)" if error is not None else ""
+    bits = METRICS["bits_per_dim"]
+    in_bits = f" {bits.shown(metrics[bits.name], 3)}." if metrics.get(bits.name) is not None else ""
+    # The density of an encoder z = f(x, ξ) is not known.
+    implicit = metrics.get("stein_discrepancy") is not None
+    caveat = " It holds as far as the encoder's map z = f(x, ξ) is one-to-one in ξ." if implicit else ""
+    return (
+        f"The mean log-likelihood of a test image is at least this{spread}: {how}, {metrics['bound_rows']:,} rows. "
+        f"Higher is better; comparable only between models of the same observations.{in_bits}{caveat}"
+    )
+
+
+MEASUREMENT = Measurement(applies, measure, headlines, caveats)

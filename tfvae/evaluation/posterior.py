@@ -2,11 +2,15 @@
 
 import numpy as np
 
-from tfvae.evaluation.batched import at_once, map_rows, subset
+from tfvae.capabilities import Capability
+from tfvae.evaluation.batched import subset
 from tfvae.evaluation.compiled import compiled
+from tfvae.evaluation.measurement import Headline, Measurement
+from tfvae.metrics import shown
 from tfvae.probability import noise
 
 _CELLS = 12  # Along every axis: enough to tell two modes apart, few enough to be filled by some thousand draws.
+_ROWS = 10
 
 
 def draws(model, data, rows, num, seed=0):
@@ -24,15 +28,20 @@ def draws(model, data, rows, num, seed=0):
     return true, np.asarray(network.compared(fitted))
 
 
-def evaluate(model, data, rows, num=0, rows_limit=10, seed=0):
+def applies(model, data, rows):
+    """Whether the posterior is known or can be sampled, and there are rows."""
+    del data
+    return model.can(Capability.POSTERIOR) and len(rows) > 0
+
+
+def measure(model, data, rows, settings, num=0):
     """The distance of q(z | x) from the posterior.
 
     Args:
         model, data: a model whose posterior is known, and its data.
-        rows: `Examples`.
+        rows: `Examples`, of which a few are chosen by the seed.
+        settings: the seed of choice and draws.
         num: draws of both a row; 0 for as many as the network proposes.
-        rows_limit: rows, a seeded choice.
-        seed: of choice and draws.
 
     Returns:
         {"posterior_distance": the total variation between histograms of the posterior's and of q's draws (of both
@@ -41,8 +50,8 @@ def evaluate(model, data, rows, num=0, rows_limit=10, seed=0):
         "posterior_sd_ratio": the median over rows and dimensions of q's standard deviation over the posterior's;
         "posterior_rows"}.
     """
-    rows = subset(rows, rows_limit, seed)
-    true, fitted = draws(model, data, rows, num or model.config.network.posterior_draw_count(), seed)
+    rows = subset(rows, _ROWS, settings.seed)
+    true, fitted = draws(model, data, rows, num or model.config.network.posterior_draw_count(), settings.seed)
     first, second = np.split(true[: 2 * (len(true) // 2)], 2)
     ratios = fitted.std(axis=0) / np.maximum(true.std(axis=0), 1e-12)
     return {
@@ -74,19 +83,17 @@ def _pairs(true, other):
             yield from ((true[:, row, [v]], other[:, row, [v]]) for v in range(true.shape[2]))
 
 
-def discrepancy(model, data, rows, num=100, rows_limit=100, seed=0):
-    """{"stein_discrepancy": the mean over rows of the squared kernelised Stein discrepancy of q's draws from the
-    posterior}, about 0 for draws of it; in the units of a squared score, so comparable between fits of one model alone.
+def headlines(metrics, data):
+    """The distance beside that of counting, and the width of q."""
+    del data
+    if metrics.get("posterior_distance") is None:
+        return []
+    meaning = (
+        "The share of draws that would have to move for q(z | x) to be the true posterior, from histograms of both; "
+        f"between two halves of the posterior's own draws it is {shown(metrics['posterior_distance_floor'], '%')}. "
+        f"q's standard deviations are {metrics['posterior_sd_ratio']:.2f} of the posterior's (median)."
+    )
+    return [Headline("Distance from the posterior", shown(metrics["posterior_distance"], "%"), meaning, rank=80)]
 
-    Args:
-        model, data: a model with `stein_discrepancy`, and its data.
-        rows: `Examples`.
-        num: draws a row.
-        rows_limit: rows, a seeded choice.
-        seed: of choice and draws.
-    """
-    rows = subset(rows, rows_limit, seed)
-    measure = compiled(model, "stein_discrepancy")
-    size = max(1, at_once(model, 1000) // num)
-    found = map_rows(lambda image, _: measure(image, num_samples=num, seed=noise.seed(seed)), data, rows, size, seed)
-    return {"stein_discrepancy": float(found.mean())}
+
+MEASUREMENT = Measurement(applies, measure, headlines)

@@ -2,7 +2,10 @@
 
 import dataclasses
 import functools
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import keras
 import tensorflow as tf
 from absl import logging
 
@@ -36,7 +39,7 @@ class Config:
     word_vectors: str = ""
     decoding: decodings.Config = dataclasses.field(default_factory=decodings.Config)
 
-    def validate(self):
+    def validate(self) -> None:
         """Checks the sizes, and how captions are chosen.
 
         Raises:
@@ -59,7 +62,7 @@ class Caption(Head):
     Pu et al. 2016, section 3.2 and appendix B (initialisation).
     """
 
-    def __init__(self, latent_dim, vocabulary, length, config, **kwargs):
+    def __init__(self, latent_dim: int, vocabulary: Sequence[str], length: int, config: Config, **kwargs: Any) -> None:
         super().__init__(**kwargs, dtype="float32")
         config.validate()
         self.vocabulary = tuple(vocabulary)
@@ -74,7 +77,7 @@ class Caption(Head):
         self.cell = recurrent.cell(config.cell, config.embedding, units, name=f"{self.name}_cell")
         self.built = True
 
-    def log_prob(self, z, caption):
+    def log_prob(self, z: tf.Tensor, caption: tf.Tensor) -> tf.Tensor:
         """log p(Y | s): [B], nats, its end included, for z [B, Z] and int32 [B, T].
 
         Hidden states behind the end are never multiplied with V, the largest matrix, so nothing is masked after the
@@ -88,11 +91,13 @@ class Caption(Head):
         log_p = -tf.nn.sparse_softmax_cross_entropy_with_logits(tf.gather_nd(caption, within), logits)
         return tf.math.unsorted_segment_sum(log_p, within[:, 0], tf.shape(caption)[0])
 
-    def num_outcomes(self, target):
+    def num_outcomes(self, target: tf.Tensor) -> tf.Tensor:
         """T, words of each caption, its end counted: [B]."""
         return tf.cast(num_words(target), tf.float32)
 
-    def predict(self, z, config=None, seed=None):
+    def predict(
+        self, z: tf.Tensor, config: decodings.Config | None = None, seed: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Captions by p(Y | x) ≈ mean over S codes of p(Y | s): z [S, B, Z] -> (int32 [B, T], log p [B] in nats).
 
         Args:
@@ -104,18 +109,20 @@ class Caption(Head):
         """
         return decodings.decode(self._words(z), self.length, config or self.config.decoding, seed)
 
-    def answers(self, model):
+    def answers(self, model: Any) -> dict[str, Callable]:
         return {
             Capability.CAPTION: functools.partial(self.caption, model),
             "caption_of_codes": self.caption_of_codes,
             "caption_log_prob": self.caption_log_prob,
         }
 
-    def endpoints(self, model):
+    def endpoints(self, model: Any) -> dict[str, Endpoint]:
         image = tf.TensorSpec([None, *model.image_shape], tf.float32, name=IMAGE)
         return {"caption": Endpoint(functools.partial(self._serve, model), [image])}
 
-    def caption(self, model, image, num_samples=1, seed=None, decoding=""):
+    def caption(
+        self, model: Any, image: tf.Tensor, num_samples: int = 1, seed: tf.Tensor | None = None, decoding: str = ""
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Captions of images and their log probabilities: int32 [B, T], [B] in nats.
 
         Args:
@@ -128,32 +135,34 @@ class Caption(Head):
         of_words = None if seed is None else noise.fold_in(seed, CAPTION_NOISE)
         return self.caption_of_codes(model.codes(image, num_samples, seed), of_words, decoding)
 
-    def caption_of_codes(self, s, seed=None, decoding=""):
+    def caption_of_codes(
+        self, s: tf.Tensor, seed: tf.Tensor | None = None, decoding: str = ""
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """As `caption`, for codes [S, B, Z] that are averaged over."""
         config = self.config.decoding
         return self.predict(s, dataclasses.replace(config, method=decoding or config.method), seed)
 
-    def caption_log_prob(self, s, words):
+    def caption_log_prob(self, s: tf.Tensor, words: tf.Tensor) -> tf.Tensor:
         """log p(Y | x) ≈ log of the mean over S codes of p(Y | s): [S, B, Z], int32 [B, T] -> [B], nats."""
         num = tf.shape(s)[0]
         each = self.log_prob(tf.reshape(s, [-1, s.shape[-1]]), tf.tile(words, [num, 1]))
         return tf.reduce_logsumexp(tf.reshape(each, [num, -1]), axis=0) - tf.math.log(tf.cast(num, tf.float32))
 
-    def initialise(self):
+    def initialise(self) -> int:
         """Reads the word vectors; how many words they have.
 
         Raises:
-            ValueError: for a file that cannot be read, or vectors of another dimension.
+            ValueError: if the file cannot be read, or its vectors have another dimension.
         """
         return load_word_vectors(self.config.word_vectors, self.vocabulary, self.w_e) if self.config.word_vectors else 0
 
-    def _serve(self, model, image):
+    def _serve(self, model: Any, image: tf.Tensor) -> dict[str, tf.Tensor]:
         # A served caption is the same every time, so it is not drawn.
         method = self.config.decoding.method
         words, log_p = self.caption(model, image, decoding="beam" if method == "sample" else method)
         return {CAPTION: words, "log_prob": log_p}
 
-    def _words(self, z):
+    def _words(self, z: tf.Tensor) -> decodings.Words:
         """`decodings.Words` whose state has, for every code, the cell's state and log p(words so far | s)."""
         num, batch = tf.shape(z)[0], tf.shape(z)[1]
         start = self._start(tf.reshape(tf.transpose(z, [1, 0, 2]), [-1, z.shape[-1]]))
@@ -162,7 +171,7 @@ class Caption(Head):
             self.cell.matrices(), *(tf.convert_to_tensor(w) for w in (self.w_e, tf.transpose(self.v), self.b_v))
         )  # fmt: skip
 
-        def next_word(cell, log_so_far):
+        def next_word(cell: tuple[tf.Tensor, ...], log_so_far: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             """log p(next word) of the mixture [N, V], and the log normalisers [N, S] of the codes' logits."""
             logits = self._logits(cell[0])
             normaliser = tf.reduce_logsumexp(logits, axis=-1)
@@ -171,7 +180,7 @@ class Caption(Head):
             weight = log_so_far - tf.reduce_logsumexp(log_so_far, axis=-1, keepdims=True)
             return tf.reduce_logsumexp(logits + (weight - normaliser)[..., None], axis=1), normaliser
 
-        def advance(word, state):
+        def advance(word: tf.Tensor, state: tuple) -> tuple[tf.Tensor, tuple]:
             cell, log_so_far, normaliser = state
             logit = tf.einsum("nsh,nh->ns", cell[0], tf.gather(v, word)) + tf.gather(b_v, word)[:, None]
             log_so_far += logit - normaliser
@@ -187,28 +196,28 @@ class Caption(Head):
         first, normaliser = next_word(cell, nothing_yet)
         return decodings.Words(first, (cell, nothing_yet, normaliser), advance)
 
-    def _start(self, z):
+    def _start(self, z: tf.Tensor) -> tuple[tf.Tensor, ...]:
         return self.cell.start(tf.tanh(tf.linalg.matmul(z, tf.convert_to_tensor(self.c)) + self.b_c))
 
-    def _logits(self, hidden):
+    def _logits(self, hidden: tf.Tensor) -> tf.Tensor:
         return tf.linalg.matmul(hidden, tf.convert_to_tensor(self.v)) + self.b_v
 
-    def _matrix(self, name, *shape):
+    def _matrix(self, name: str, *shape: int) -> keras.Variable:
         return self.add_weight(shape=shape, initializer=recurrent.narrow_uniform(), name=name)
 
 
-def num_words(caption):
+def num_words(caption: tf.Tensor) -> tf.Tensor:
     """Words of captions, the end counted as one: int32 [B, T] -> [B]."""
     return tf.reduce_sum(tf.cast(_within(caption), tf.int32), axis=-1)
 
 
-def _within(caption):
+def _within(caption: tf.Tensor) -> tf.Tensor:
     """Whether a place is a word of its caption, or its end: [B, T] -> bool [B, T]."""
     goes_on = tf.cast(caption[:, :-1] != END, tf.int32)
     return tf.pad(tf.math.cumprod(goes_on, axis=1), [[0, 0], [1, 0]], constant_values=1) > 0
 
 
-def load_word_vectors(path, vocabulary, variable):
+def load_word_vectors(path: str, vocabulary: Sequence[str], variable: keras.Variable) -> int:
     """Puts vectors of a word2vec or GloVe text file into the rows of their words; how many words it has.
 
     Args:
@@ -217,7 +226,7 @@ def load_word_vectors(path, vocabulary, variable):
         variable: Keras variable [V, M].
 
     Raises:
-        ValueError: for a file that cannot be read, that has none of the words, or a line that has not M numbers.
+        ValueError: if the file cannot be read, has none of the words, or has a line without M numbers.
     """
     row_of = {word: row for row, word in enumerate(vocabulary)}
     vectors, dimensions = variable.numpy().copy(), variable.shape[1]
@@ -248,7 +257,7 @@ def load_word_vectors(path, vocabulary, variable):
     return found
 
 
-def _floats(texts, path, line):
+def _floats(texts: Sequence[str], path: str, line: int) -> list[float]:
     try:
         return [float(text) for text in texts]
     except ValueError as error:

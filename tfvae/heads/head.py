@@ -34,14 +34,14 @@ class Head(keras.layers.Layer, abc.ABC):
         """n in the target's weight ξ = w N_x / (n ρ): of how many a target is one, or is made of; an int, or [B]."""
 
     @abc.abstractmethod
-    def predict(self, z: tf.Tensor, *args, **kwargs) -> Any:
+    def predict(self, z: tf.Tensor, *args: Any, **kwargs: Any) -> Any:
         """The target by draws of the code, z [S, B, Z], averaged over."""
 
     @abc.abstractmethod
-    def answers(self, model) -> dict[str, Callable]:
+    def answers(self, model: Any) -> dict[str, Callable]:
         """As `Part.answers`; the model has `codes(image, num_samples, seed)`, draws [S, B, Z]."""
 
-    def endpoints(self, model) -> dict[str, Endpoint]:
+    def endpoints(self, model: Any) -> dict[str, Endpoint]:
         """As `Part.endpoints`; none beside those that every model has for its capabilities."""
         del model
         return {}
@@ -57,7 +57,7 @@ class LabelHead(Head):
         num_classes: K.
     """
 
-    def __init__(self, num_classes, **kwargs):
+    def __init__(self, num_classes: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.num_classes = num_classes
 
@@ -70,9 +70,9 @@ class LabelHead(Head):
         del target
         return self.num_classes
 
-    def answers(self, model) -> dict[str, Callable]:
+    def answers(self, model: Any) -> dict[str, Callable]:
         return {Capability.CLASSIFY: functools.partial(self.classify, model)}
 
-    def classify(self, model, image, num_samples=1, seed=None):
+    def classify(self, model: Any, image: tf.Tensor, num_samples: int = 1, seed: tf.Tensor | None = None) -> tf.Tensor:
         """p(y | x) [B, K], averaged over draws of the code, or over what stands for them without a seed."""
         return self.predict(model.codes(image, num_samples, seed))

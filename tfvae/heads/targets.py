@@ -8,12 +8,12 @@ Pu et al. 2016, section 4.1; Pu 2017, sections 3.4.3 and 4.4.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfvae.batch import IMAGE, Batch
+from tfvae.batch import IMAGE, Batch, Stream
 from tfvae.heads.head import Head
 
 # How N_x is read. Pu et al. 2016 and Pu 2017, section 3.4.3, print "the number of pixels in each image", of images that
@@ -56,7 +56,7 @@ def check_classes(label_weight: float, num_classes: int) -> None:
     """Checks that there is something to tell apart.
 
     Raises:
-        ValueError: for a head for labels of data without two classes.
+        ValueError: if the data of a head for labels have fewer than two classes.
     """
     if label_weight and num_classes < 2:
         raise ValueError(
@@ -69,7 +69,7 @@ def size_of_image(image_shape: tuple[int, ...], target_scale: str) -> int:
     """N_x of observations [..., C]: their dimensions, or of images [H, W, C] their pixels.
 
     Raises:
-        ValueError: for another `target_scale` than those of `TARGET_SCALES`.
+        ValueError: if `target_scale` is not in `TARGET_SCALES`.
     """
     if target_scale not in TARGET_SCALES:
         raise ValueError(f"`model.target_scale` must be one of {TARGET_SCALES}, got {target_scale!r}.")
@@ -82,7 +82,7 @@ def num_images(batch: Batch) -> int | tf.Tensor:
     return sum(_rows(entries) for entries in batch.values())
 
 
-def targets(names, batch: Batch) -> Iterator[Target]:
+def targets(names: Iterable[str], batch: Batch) -> Iterator[Target]:
     """The targets of these names that a batch has."""
     first = 0
     for stream, entries in batch.items():
@@ -93,12 +93,12 @@ def targets(names, batch: Batch) -> Iterator[Target]:
         first = end
 
 
-def _rows(entries):
+def _rows(entries: Stream) -> tf.Tensor | int:
     image = entries[IMAGE]
     return tf.shape(image)[0] if image.shape[0] is None else image.shape[0]
 
 
-def _share(part, whole):
+def _share(part: tf.Tensor | int, whole: tf.Tensor | int) -> tf.Tensor | float:
     return tf.cast(part, tf.float32) / tf.cast(whole, tf.float32) if tf.is_tensor(whole) else part / whole
 
 

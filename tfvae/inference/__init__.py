@@ -4,14 +4,24 @@ A bound is a function of log weights [S, ...] -> [...]. Where a label is summed 
 [S, B, K] and log q(y | ·) [S, B, K] (or [1, B, K]) -> [B] says how the bound goes with the sum over classes.
 """
 
+from collections.abc import Callable
+
+import tensorflow as tf
+
 from tfvae.inference.elbo import elbo, elbo_over_classes
 from tfvae.inference.importance import importance_over_classes, importance_weighted
 
-BOUNDS = {"elbo": elbo, "importance": importance_weighted}
-OVER_CLASSES = {"elbo": elbo_over_classes, "importance": importance_over_classes}
+OfWeights = Callable[[tf.Tensor], tf.Tensor]
+OverClasses = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+BOUNDS: dict[str, OfWeights] = {"elbo": elbo, "importance": importance_weighted}
+OVER_CLASSES: dict[str, OverClasses] = {
+    "elbo": elbo_over_classes,
+    "importance": importance_over_classes,
+}
 
 
-def bound_named(name):
+def bound_named(name: str) -> OfWeights:
     """The bound by its name in a config.
 
     Raises:
@@ -22,7 +32,7 @@ def bound_named(name):
     return BOUNDS[name]
 
 
-def bound_over_classes(name):
+def bound_over_classes(name: str) -> OverClasses:
     """The bound on log p(x) with the label summed out, by the bound's name in a config.
 
     Raises:

@@ -4,9 +4,12 @@ The log weight of a draw (a, z, ...) ~ q is  log p(x, z, ...) − log q(z, ... |
 temperature scales only one of them.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
 
 import tensorflow as tf
+
+Weight: TypeAlias = tf.Tensor | float  # Of a term, a temperature.
 
 
 class Bound(NamedTuple):
@@ -30,12 +33,17 @@ class LogWeights(NamedTuple):
     log_likelihood: tf.Tensor
     divergence: tf.Tensor
 
-    def value(self, kl_weight=1.0, likelihood_weight=1.0):
+    def value(self, kl_weight: Weight = 1.0, likelihood_weight: Weight = 1.0) -> tf.Tensor:
         """[S, ...], nats; the log weight itself where both weights are 1."""
         return likelihood_weight * self.log_likelihood - kl_weight * self.divergence
 
 
-def bound(of_weights, log_weights, kl_weight=1.0, likelihood_weight=1.0):
+def bound(
+    of_weights: Callable[[tf.Tensor], tf.Tensor],
+    log_weights: LogWeights,
+    kl_weight: Weight = 1.0,
+    likelihood_weight: Weight = 1.0,
+) -> Bound:
     """A bound of log weights, given as a function of them: `value` at temperature 1, `surrogate` at the two weights."""
     value = of_weights(log_weights.value())
     if all(isinstance(weight, float) and weight == 1.0 for weight in (kl_weight, likelihood_weight)):

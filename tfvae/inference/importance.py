@@ -5,7 +5,7 @@ import tensorflow as tf
 from tfvae.inference.label import log_mean_probs, sum_over_classes
 
 
-def importance_weighted(log_weights):
+def importance_weighted(log_weights: tf.Tensor) -> tf.Tensor:
     """log (1/S) Σ_s w_s: [S, ...] -> [...], nats; tighter than the ELBO for S > 1 and equal to it for S = 1.
 
     Burda et al. 2016, eq. (8).
@@ -14,7 +14,7 @@ def importance_weighted(log_weights):
     return tf.reduce_logsumexp(log_weights, axis=0) - tf.math.log(num_samples)
 
 
-def importance_over_classes(log_weights, log_q_y):
+def importance_over_classes(log_weights: tf.Tensor, log_q_y: tf.Tensor) -> tf.Tensor:
     """Σ_y q(y | x) [ log (1/S) Σ_s w_sy − log q(y | x) ]: every class has its own S-draw bound, q(y | x) its mean.
 
     Args:

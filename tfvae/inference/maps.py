@@ -53,7 +53,7 @@ class MapLikelihood(NamedTuple):
     pooled: tf.Tensor
     precision: tf.Tensor
 
-    def total(self):
+    def total(self) -> tf.Tensor:
         """[N], the bound without the maps' own divergence."""
         return tf.reduce_sum(self.log_pixels, axis=[1, 2]) + (-self.kl_weight * self.kl_s + self.targets)
 
@@ -78,41 +78,41 @@ class MapGradient(Protocol):
 class NoMaps:
     """Of deterministic unpooling: where nothing is drawn the bound is its own surrogate."""
 
-    def draw(self, logits, block, seed):
+    def draw(self, logits: tf.Tensor, block: int, seed: tf.Tensor) -> MapDraw:
         return hard_draw(logits, block, seed)
 
-    def surrogate(self, draws, likelihood, training=False):
+    def surrogate(self, draws: Sequence[MapDraw], likelihood: MapLikelihood, training: bool = False) -> Surrogate:
         return Surrogate(likelihood.total(), 0.0)
 
 
 class FrozenMaps:
     """Of an image model that is not trained: only the targets have a gradient, the bound is a constant."""
 
-    def draw(self, logits, block, seed):
+    def draw(self, logits: tf.Tensor, block: int, seed: tf.Tensor) -> MapDraw:
         return hard_draw(logits, block, seed)
 
-    def surrogate(self, draws, likelihood, training=False):
+    def surrogate(self, draws: Sequence[MapDraw], likelihood: MapLikelihood, training: bool = False) -> Surrogate:
         return Surrogate(likelihood.targets, 0.0)
 
 
-def hard_draw(logits, block, seed):
+def hard_draw(logits: tf.Tensor, block: int, seed: tf.Tensor) -> MapDraw:
     """A `MapDraw` without any gradient through the outcome."""
     return observed(logits, unpooling.draw_position(tf.stop_gradient(logits), seed), block)
 
 
-def most_probable(logits, block, seed=None):
+def most_probable(logits: tf.Tensor, block: int, seed: tf.Tensor | None = None) -> MapDraw:
     """A `MapDraw` of the most probable outcomes."""
     del seed
     return observed(logits, tf.argmax(logits, axis=-1, output_type=tf.int32), block)
 
 
-def expected(logits, block, seed=None):
+def expected(logits: tf.Tensor, block: int, seed: tf.Tensor | None = None) -> MapDraw:
     """A `MapDraw` whose masks hold the probabilities of the cells, so that a pooled value is its expectation."""
     cells = unpooling.from_blocks(tf.nn.softmax(logits)[..., : block**2], block)
     return most_probable(logits, block, seed)._replace(up=cells, down=cells)
 
 
-def observed(logits, position, block):
+def observed(logits: tf.Tensor, position: tf.Tensor, block: int) -> MapDraw:
     """A `MapDraw` of given outcomes [N, h, w, K]."""
     log_q, num_outcomes = tf.math.log_softmax(logits), logits.shape[-1]
     log_ratio = tf.reduce_sum(tf.one_hot(position, num_outcomes) * log_q, axis=-1) + float(np.log(num_outcomes))
@@ -121,6 +121,6 @@ def observed(logits, position, block):
     return MapDraw(logits, position, mask, mask, log_ratio, divergence)
 
 
-def total_divergence(draws):
+def total_divergence(draws: Sequence[MapDraw]) -> tf.Tensor | float:
     """Σ_l Σ_blocks KL(q(u_l) ‖ uniform): [N], nats; 0 without maps."""
     return sum((tf.reduce_sum(draw.divergence, axis=[1, 2, 3]) for draw in draws), start=0.0)

@@ -6,11 +6,15 @@ at the image and by a running mean, then divided by max(1, its running standard 
 Mnih & Gregor 2014, sections 2.3 and 2.4 (their algorithm 1); Pu et al. 2016, eqs. (22) to (24).
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import tensorflow as tf
 
 from tfvae.inference import maps
-from tfvae.inference.maps import Surrogate
+from tfvae.inference.maps import MapDraw, MapLikelihood, Surrogate
+from tfvae.networks.dgdn import Deconvnet
 
 # The baseline looks at an image of at most so many pixels a side: it need not see details.
 _BASELINE_SIDE = 32
@@ -30,7 +34,15 @@ class Nvil(keras.layers.Layer):
         scale: whether the signal is divided by its running standard deviation.
     """
 
-    def __init__(self, deconvnet, image_shape, decay=0.8, hidden=100, scale=True, **kwargs):
+    def __init__(
+        self,
+        deconvnet: Deconvnet,
+        image_shape: tuple[int, ...],
+        decay: float = 0.8,
+        hidden: int = 100,
+        scale: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.decay, self.scale = decay, scale
         self.cells = [self._signal_shape(deconvnet, layer) for layer in range(deconvnet.num_pooled)]
@@ -45,10 +57,10 @@ class Nvil(keras.layers.Layer):
             baseline.build([None, hidden])
         self.built = True
 
-    def draw(self, logits, block, seed):
+    def draw(self, logits: tf.Tensor, block: int, seed: tf.Tensor) -> MapDraw:
         return maps.hard_draw(logits, block, seed)
 
-    def surrogate(self, draws, likelihood, training=False):
+    def surrogate(self, draws: Sequence[MapDraw], likelihood: MapLikelihood, training: bool = False) -> Surrogate:
         hidden = self.baseline_hidden(self._seen(likelihood.image))
         value, loss = likelihood.total(), 0.0
         for layer, draw in enumerate(draws):
@@ -60,12 +72,12 @@ class Nvil(keras.layers.Layer):
             loss += tf.reduce_mean(centred**2)
         return Surrogate(value, loss)
 
-    def signal(self, draws, likelihood, layer):
+    def signal(self, draws: Sequence[MapDraw], likelihood: MapLikelihood, layer: int) -> tf.Tensor:
         """f for the maps of a layer: [N, 1, 1, 1], nats."""
         above = sum(tf.reduce_sum(draw.log_ratio, axis=[1, 2, 3]) for draw in draws[layer:])
         return (likelihood.total() - above)[:, None, None, None]
 
-    def _centred(self, layer, signal, baseline, training):
+    def _centred(self, layer: int, signal: tf.Tensor, baseline: tf.Tensor, training: bool) -> tf.Tensor:
         """(f − mean − baseline) / max(1, sd): [N, h, w, K]. The baseline is in units of sd: it learns at any scale."""
         mean, variance = self.means[layer], self.variances[layer]
         deviation = tf.maximum(1.0, tf.sqrt(variance)) if self.scale else tf.constant(1.0)
@@ -77,16 +89,16 @@ class Nvil(keras.layers.Layer):
             self._follow(variance, tf.reduce_mean(centred**2, axis=[0, 3]))
         return centred / deviation - baseline
 
-    def _follow(self, average, now):
+    def _follow(self, average: keras.Variable, now: tf.Tensor) -> None:
         average.assign(self.decay * average + (1.0 - self.decay) * now)
 
-    def _signal_shape(self, deconvnet, layer):
+    def _signal_shape(self, deconvnet: Deconvnet, layer: int) -> tuple[int, int]:
         return (1, 1)
 
-    def _statistic(self, name, shape, initializer):
+    def _statistic(self, name: str, shape: tuple[int, int], initializer: str) -> keras.Variable:
         return self.add_weight(shape=shape, initializer=initializer, trainable=False, aggregation="mean", name=name)
 
-    def _seen(self, image):
+    def _seen(self, image: tf.Tensor) -> tf.Tensor:
         if self.shrink > 1:
             image = tf.nn.avg_pool2d(image, self.shrink, self.shrink, "SAME")
         return tf.reshape(image, [-1, self.baseline_hidden.kernel.shape[0]])
@@ -99,15 +111,15 @@ class LocalNvil(Nvil):
     bias. Not in the source.
     """
 
-    def __init__(self, deconvnet, image_shape, **kwargs):
+    def __init__(self, deconvnet: Deconvnet, image_shape: tuple[int, ...], **kwargs: Any) -> None:
         self.reach = [deconvnet.reach(layer) for layer in range(deconvnet.num_pooled)]
         super().__init__(deconvnet, image_shape, **kwargs)
 
-    def signal(self, draws, likelihood, layer):
+    def signal(self, draws: Sequence[MapDraw], likelihood: MapLikelihood, layer: int) -> tf.Tensor:
         """[N, h, w, K], nats."""
         rows, columns = self.reach[layer]
         reached = tf.einsum("iy,nyx,jx->nij", rows, likelihood.log_pixels, columns)
         return reached[..., None] - draws[layer].log_ratio
 
-    def _signal_shape(self, deconvnet, layer):
+    def _signal_shape(self, deconvnet: Deconvnet, layer: int) -> tuple[int, int]:
         return deconvnet.map_shape(layer)[:2]

@@ -1,14 +1,15 @@
 """Stein variational gradient descent on the codes of every data point, and on the parameters of decoders."""
 
 import functools
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from tfvae.probability import kernels, svgd
 
 
-def directions(log_joint, z, kernel, bandwidth, log_q=None, compiled=False):
+def directions(log_joint, z, kernel, bandwidth, log_q=None, compiled=False, own="out"):
     """φ(z) of the particles of every data point.
 
     Args:
@@ -17,6 +18,7 @@ def directions(log_joint, z, kernel, bandwidth, log_q=None, compiled=False):
         kernel, bandwidth: as in `tfvae.probability.svgd.direction`.
         log_q: [S, B], log q(z | x) of the particles for the importance-weighted direction; None for equal weights.
         compiled: whether XLA compiles kernel and direction (measured by `tools/benchmarks/svgd.py`).
+        own: as in `tfvae.probability.svgd.direction`; out by default, because an encoder draws its particles anew.
 
     Returns:
         (φ [S, B, Z], log p(x, z) [S, B]), both without gradient.
@@ -25,42 +27,46 @@ def directions(log_joint, z, kernel, bandwidth, log_q=None, compiled=False):
     """
     log_p, by_point = _scores(log_joint, z)
     log_weights = None if log_q is None else tf.transpose(log_p - log_q)
-    direction = functools.partial(svgd.direction, kernel=kernel, bandwidth=bandwidth, log_weights=log_weights)
+    direction = functools.partial(svgd.direction, kernel=kernel, bandwidth=bandwidth, log_weights=log_weights, own=own)
     moved = (tf.function(direction, jit_compile=True) if compiled else direction)(*by_point)
     return tf.stop_gradient(tf.transpose(moved, [1, 0, 2])), tf.stop_gradient(log_p)
 
 
-def discrepancy(log_joint, z, kernel, bandwidth):
+def discrepancy(
+    log_joint: Callable[[tf.Tensor], tf.Tensor], z: tf.Tensor, kernel: kernels.Kernel, bandwidth: str | float
+) -> tf.Tensor:
     """The squared kernelised Stein discrepancy of draws z [S, B, Z] from p(z | x): [B].
 
     The arguments are those of `directions`.
     """
-    _, by_point = _scores(log_joint, z)
-    return svgd.kernelised_stein_discrepancy(*by_point, kernel, bandwidth)
+    _, (particles, scores) = _scores(log_joint, z)
+    return svgd.kernelised_stein_discrepancy(particles, scores, kernel, bandwidth)
 
 
-def _scores(log_joint, z):
+def _scores(log_joint: Callable[[tf.Tensor], tf.Tensor], z: tf.Tensor) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
     """log p(x, z) [S, B], and of every data point its particles and their scores, [B, S, Z] both."""
     z = tf.stop_gradient(z)
     with tf.GradientTape() as tape:
         tape.watch(z)
         log_p = log_joint(z)
     scores = tape.gradient(log_p, z)
-    return log_p, [tf.transpose(tensor, [1, 0, 2]) for tensor in (z, scores)]
+    return log_p, (tf.transpose(z, [1, 0, 2]), tf.transpose(scores, [1, 0, 2]))
 
 
 class Parameters(NamedTuple):
     """Parameters with a posterior of their own.
 
     variables: those of the decoder; with J > 1 particles each [J, ...].
-    count: observations that a batch's mean stands for, N.
+    num_observations: observations that a batch's mean stands for, N.
     """
 
     variables: list
-    count: float
+    num_observations: float
 
 
-def parameter_objective(value, tape, groups, config):
+def parameter_objective(
+    value: tf.Tensor, tape: tf.GradientTape, groups: Sequence[Parameters], config: Any
+) -> tf.Tensor:
     """A batch's mean log likelihood as what trains the parameters of decoders.
 
     Args:
@@ -77,7 +83,9 @@ def parameter_objective(value, tape, groups, config):
     Pu 2017, eqs. (4.11), (4.48) and (4.51).
     """
     if config.parameter_particles == 1:
-        return value + sum(log_prior(group.variables, config.prior_variance) / group.count for group in groups)
+        return value + sum(
+            log_prior(group.variables, config.prior_variance) / group.num_observations for group in groups
+        )
     gradients = tape.gradient(value, [group.variables for group in groups])
     towards = 0.0
     for group, of_group in zip(groups, gradients):
@@ -86,21 +94,21 @@ def parameter_objective(value, tape, groups, config):
                 "No image of the batch has what one of the decoders explains: set `data.labelled_batch`, or "
                 "`model.label_weight=0`."
             )
-        theta, scores = _flat(group.variables), group.count * config.parameter_particles * _flat(of_group)
+        theta, scores = _flat(group.variables), group.num_observations * config.parameter_particles * _flat(of_group)
         if config.prior_variance:
             scores -= theta / config.prior_variance
         phi = svgd.direction(theta, scores, kernels.KERNELS[config.kernel], config.bandwidth)
-        towards += tf.reduce_sum(tf.stop_gradient(phi) * theta) / group.count
+        towards += tf.reduce_sum(tf.stop_gradient(phi) * theta) / group.num_observations
     return tf.stop_gradient(value - towards) + towards
 
 
-def log_prior(variables, variance):
+def log_prior(variables: Sequence[tf.Variable], variance: float) -> tf.Tensor | float:
     """log N(θ; 0, v I) up to a constant, 0 for a variance of 0."""
     if not variance:
         return 0.0
     return -0.5 / variance * tf.add_n([tf.reduce_sum(tf.convert_to_tensor(theta) ** 2) for theta in variables])
 
 
-def _flat(variables):
+def _flat(variables: Sequence[tf.Variable]) -> tf.Tensor:
     """Tensors [J, ...] side by side: [J, P]."""
     return tf.concat([tf.reshape(tf.convert_to_tensor(v), [v.shape[0], -1]) for v in variables], axis=1)

@@ -1,11 +1,15 @@
 """Gradients that pass a hard draw as if it were soft: Gumbel-softmax, and expectations block by block."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import tensorflow as tf
 
 from tfvae.inference import maps
-from tfvae.inference.maps import Surrogate
+from tfvae.inference.maps import MapDraw, MapLikelihood, Surrogate
 from tfvae.layers import unpooling
+from tfvae.networks.dgdn import Deconvnet
 from tfvae.probability import noise
 
 
@@ -18,12 +22,12 @@ class GumbelSoftmax(keras.layers.Layer):
     Jang et al. 2017; Maddison et al. 2017.
     """
 
-    def __init__(self, temperature=1.0, **kwargs):
+    def __init__(self, temperature: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.temperature = temperature
         self.built = True
 
-    def draw(self, logits, block, seed):
+    def draw(self, logits: tf.Tensor, block: int, seed: tf.Tensor) -> MapDraw:
         u = noise.uniform(tf.shape(logits), seed)
         gumbel = -tf.math.log(-tf.math.log(tf.clip_by_value(u, 1e-20, 1.0 - 2.0**-24)))
         relaxed = tf.nn.softmax((logits + gumbel) / self.temperature)
@@ -32,7 +36,7 @@ class GumbelSoftmax(keras.layers.Layer):
         mask = hard.up + _gradient_only(relaxed, block)
         return hard._replace(up=mask, down=mask)
 
-    def surrogate(self, draws, likelihood, training=False):
+    def surrogate(self, draws: Sequence[MapDraw], likelihood: MapLikelihood, training: bool = False) -> Surrogate:
         return Surrogate(likelihood.total() - maps.total_divergence(draws), 0.0)
 
 
@@ -51,22 +55,22 @@ class LocalExpectation(keras.layers.Layer):
         deconvnet: `tfvae.networks.dgdn.Deconvnet`.
     """
 
-    def __init__(self, deconvnet, **kwargs):
+    def __init__(self, deconvnet: Deconvnet, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.overlap = deconvnet.overlap
         self.built = True
 
-    def draw(self, logits, block, seed):
+    def draw(self, logits: tf.Tensor, block: int, seed: tf.Tensor) -> MapDraw:
         hard = maps.hard_draw(logits, block, seed)
         return hard._replace(down=hard.down + _gradient_only(tf.nn.softmax(logits), block))
 
-    def surrogate(self, draws, likelihood, training=False):
+    def surrogate(self, draws: Sequence[MapDraw], likelihood: MapLikelihood, training: bool = False) -> Surrogate:
         value = likelihood.total() - maps.total_divergence(draws)
         if draws:
             value -= self._curvature(draws[0], likelihood)
         return Surrogate(value, 0.0)
 
-    def _curvature(self, draw, likelihood):
+    def _curvature(self, draw: MapDraw, likelihood: MapLikelihood) -> tf.Tensor:
         """Σ_blocks Σ_b q(b) ½ α₀ v² ‖D_b − D_a‖²: [N]; only q has a gradient."""
         overlap = self.overlap()
         energy = tf.linalg.diag_part(overlap)  # [K, P], ‖D_b‖².
@@ -76,7 +80,7 @@ class LocalExpectation(keras.layers.Layer):
         return tf.reduce_sum(tf.nn.softmax(draw.logits) * tf.stop_gradient(cost), axis=[1, 2, 3, 4])
 
 
-def _gradient_only(probs, block):
+def _gradient_only(probs: tf.Tensor, block: int) -> tf.Tensor:
     """A mask of zeros whose gradient is that of the probabilities of the cells: [N, h, w, K, P] -> [N, H, W, K]."""
     cells = unpooling.from_blocks(probs[..., : block**2], block)
     return cells - tf.stop_gradient(cells)

@@ -43,7 +43,11 @@ class Config:
     unknown: bool = False
 
     def validate(self):
-        """Raises ValueError for what chooses no words."""
+        """Checks the fields.
+
+        Raises:
+            ValueError: if the configuration is invalid.
+        """
         if self.method not in METHODS:
             raise ValueError(f"`method` of decoding must be one of {METHODS}, got {self.method!r}.")
         if self.beams < 1 or self.top_k < 0 or self.length_penalty < 0:
@@ -186,7 +190,7 @@ def _allowed(log_probs, step, length, unknown):
 
 
 def _shaped(left, entered, step):
-    """What leaves a turn of a loop, in the static shapes of what entered it, behind the number of the next turn."""
+    """The values that leave a turn of a loop, in the static shapes of those that entered it, after its number."""
     return step + 1, *tf.nest.map_structure(lambda x, like: tf.ensure_shape(x, like.shape), left, entered)
 
 

@@ -27,7 +27,7 @@ class Conditional(keras.layers.Layer):
         return self.family.distribution(self.params(*parents, training=training))
 
     def params(self, *parents, training=False):
-        """What the network puts out: [..., P]."""
+        """The parameters that the network puts out: [..., P]."""
         return batch_apply(self.trunk, self.merge(*parents), training=training)
 
 

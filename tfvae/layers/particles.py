@@ -13,7 +13,7 @@ class Particles(keras.layers.Layer):
             first one is run.
 
     Raises:
-        ValueError: for networks without weights, or with a state besides them, such as batch normalisation's averages.
+        ValueError: if the networks have no weights, or a state besides them, such as batch normalisation's averages.
     """
 
     def __init__(self, copies, **kwargs):

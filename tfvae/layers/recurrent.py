@@ -20,7 +20,7 @@ def narrow_uniform():
 
 
 class Cell(keras.layers.Layer):
-    """What both cells have: U gates over M inputs and over H units.
+    """The parts that both cells share: U gates over M inputs and over H units.
 
     Args:
         inputs: M.
@@ -119,7 +119,7 @@ def cell(kind, inputs, units, **kwargs):
     """A cell by its name.
 
     Raises:
-        ValueError: for a name that is none of `CELLS`.
+        ValueError: if the name is not in `CELLS`.
     """
     if kind not in CELLS:
         raise ValueError(f"A recurrent cell is one of {CELLS}, got {kind!r}.")

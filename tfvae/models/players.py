@@ -4,12 +4,13 @@ Most models have one player: one objective, one optimiser, all variables. Two ne
 that follow one another, are several.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 
+from tfvae.batch import Batch
 from tfvae.probability import noise
 from tfvae.samplers.learner import Learner
 
@@ -25,16 +26,16 @@ class Player(NamedTuple):
     """
 
     objective: Callable
-    variables: list
+    variables: Sequence[keras.Variable]
     steps: int = 1
     begins: int = 0
     ends: int | None = None
 
-    def plays(self, step):
+    def plays(self, step: int) -> bool:
         """Whether it plays in round `step`."""
         return self.begins <= step and (self.ends is None or step < self.ends)
 
-    def rounds(self, step):
+    def rounds(self, step: int) -> int:
         """In how many of the first `step` rounds it plays."""
         return max(0, (step if self.ends is None else min(step, self.ends)) - self.begins)
 
@@ -46,7 +47,7 @@ class Clock:
         variable: rounds done.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.variable = keras.Variable(0, dtype="int32", trainable=False, aggregation="only_first_replica", name="step")
 
 
@@ -58,13 +59,16 @@ class Trainable(keras.Model):
         compile_step: whether XLA compiles loss and gradients (the optimiser stays outside, where it is faster).
     """
 
-    def __init__(self, *, seed=0, compile_step=False, **kwargs):
+    train_function: Any  # Keras' own name of what `fit` calls.
+
+    def __init__(self, *, seed: int = 0, compile_step: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.seed = seed
         self.compile_step = compile_step
         self._clock, self._begins = Clock(), 0
-        self._optimisers, self._playing = {}, None
-        self._trackers = {}
+        self._optimisers: dict[str, keras.optimizers.Optimizer] = {}
+        self._playing: tuple[str, ...] | None = None
+        self._trackers: dict[str, keras.metrics.Mean] = {}
 
     # What a family states.
 
@@ -74,7 +78,7 @@ class Trainable(keras.Model):
             "model": Player(lambda batch, seed: self.objective(batch, seed, training=True), self.trainable_variables)
         }
 
-    def begin_round(self, batch, seed) -> Any:
+    def begin_round(self, batch: Batch, seed: tf.Tensor) -> Any:
         """What the players of a round share, made before the first of them steps: by default the batch.
 
         Args:
@@ -91,22 +95,22 @@ class Trainable(keras.Model):
     # Time.
 
     @property
-    def step(self):
+    def step(self) -> keras.Variable:
         """Rounds done, by which all goes that changes in training: noise, warm-ups, stages."""
         return self._clock.variable
 
-    def follow(self, whole, begins=0):
+    def follow(self, whole: "Trainable", begins: int = 0) -> None:
         """Makes this model a part of another, whose clock it reads: its own training begins at round `begins`."""
         self._clock, self._begins = whole._clock, begins
 
-    def warmed_up(self, num_steps, training, start=0.0):
+    def warmed_up(self, num_steps: int, training: bool, start: float = 0.0) -> tf.Tensor | float:
         """min(1, start + t / num_steps) at training step t; 1 out of training and for `num_steps` 0."""
         if not (training and num_steps):
             return 1.0
         step = tf.maximum(tf.convert_to_tensor(self.step) - self._begins, 0)
         return tf.minimum(1.0, start + tf.cast(step, tf.float32) / num_steps)
 
-    def step_seed(self):
+    def step_seed(self) -> tf.Tensor:
         """Noise of this round on this replica; a function of its number alone, so a resumed run repeats it."""
         context = tf.distribute.get_replica_context()
         replica = context.replica_id_in_sync_group if context else 0
@@ -115,16 +119,18 @@ class Trainable(keras.Model):
     # The step.
 
     @property
-    def optimisers(self):
+    def optimisers(self) -> dict[str, keras.optimizers.Optimizer]:
         """player -> its optimiser."""
         return dict(self._optimisers)
 
-    def compile(self, optimizer, **kwargs):
+    def compile(
+        self, optimizer: keras.optimizers.Optimizer | Mapping[str, keras.optimizers.Optimizer] | None, **kwargs: Any
+    ) -> None:
         """Keras' `compile`; of several players `optimizer` is a dict with that of each, of a chain it is None.
 
         Raises:
-            ValueError: for players without an optimiser, optimisers of nobody, and calls of several steps that a stage
-                would begin or end within.
+            ValueError: if a player has no optimiser, an optimiser no player, or a stage would begin or end within a
+                call of several steps.
         """
         if optimizer is None:
             super().compile(optimizer=None, **kwargs)
@@ -144,7 +150,7 @@ class Trainable(keras.Model):
                         f"{self.steps_per_execution} steps: set `training.steps_per_execution` to a divisor, or 1."
                     )
 
-    def names_at(self, step):
+    def names_at(self, step: int) -> tuple[str, ...]:
         """Names of the players of round `step`.
 
         Raises:
@@ -152,16 +158,16 @@ class Trainable(keras.Model):
         """
         return _names_at(step, self.players())
 
-    def make_train_function(self, force=False):
+    def make_train_function(self, force: bool = False) -> None:
         """A compiled function for everyone who plays at a time, so that a stage pays for itself alone."""
         if not self._has_stages():
             super().make_train_function(force)
             return
         if self.train_function is not None and not force:
             return
-        functions, players = {}, self.players()
+        players, functions = self.players(), dict[tuple[str, ...], Callable]()
 
-        def train_function(iterator):
+        def train_function(iterator: Any) -> dict[str, tf.Tensor]:
             names = _names_at(self._rounds_done(), players)
             if names not in functions:
                 super(Trainable, self).make_train_function(force=True)
@@ -174,10 +180,12 @@ class Trainable(keras.Model):
 
         self.train_function = train_function
 
-    def train_step(self, batch):
+    def train_step(self, batch: Batch) -> dict[str, tf.Tensor]:
         return self.round(batch, self._playing)
 
-    def round(self, batch, names=None, watch=None):
+    def round(
+        self, batch: Batch, names: Sequence[str] | None = None, watch: Callable | None = None
+    ) -> dict[str, tf.Tensor]:
         """One training step: the players step in turn, and the clock advances; returns the metrics.
 
         Args:
@@ -187,9 +195,10 @@ class Trainable(keras.Model):
                 seedless objective.
 
         Raises:
-            ValueError: where a graph is made of a model with stages and nobody said of which.
+            ValueError: if a graph is made of a model with stages and nobody said of which.
         """
-        seed, number, report = self.step_seed(), 0, {}
+        seed, number = self.step_seed(), 0
+        report: dict[str, tf.Tensor] = {}
         players = self.players()
         shared = self.begin_round(batch, seed)
         for name in names or self._names_now():
@@ -206,10 +215,10 @@ class Trainable(keras.Model):
         self.step.assign_add(1)
         return report
 
-    def _loss_and_gradients(self, name, player, shared):
+    def _loss_and_gradients(self, name: str, player: Player, shared: Any) -> Callable:
         """seed -> (`Objective`, gradients of the scaled loss) of one player."""
 
-        def loss_and_gradients(seed):
+        def loss_and_gradients(seed: tf.Tensor) -> tuple[Any, list[tf.Tensor]]:
             with tf.GradientTape() as tape:
                 objective = player.objective(shared, seed)
                 # Replicas sum their gradients, so each contributes its share of the mean.
@@ -219,13 +228,13 @@ class Trainable(keras.Model):
 
         return tf.function(loss_and_gradients, jit_compile=True) if self.compile_step else loss_and_gradients
 
-    def _rounds_done(self):
+    def _rounds_done(self) -> int:
         return int(keras.ops.convert_to_numpy(self.step))
 
-    def _has_stages(self):
+    def _has_stages(self) -> bool:
         return any(player.begins or player.ends is not None for player in self.players().values())
 
-    def _names_now(self):
+    def _names_now(self) -> tuple[str, ...]:
         if not self._has_stages():
             return tuple(self.players())
         if not tf.executing_eagerly():
@@ -237,18 +246,18 @@ class Trainable(keras.Model):
 
     # Metrics.
 
-    def track(self, names):
+    def track(self, names: Iterable[str]) -> None:
         """Makes a running mean of every name that has none yet."""
         self._trackers = {
             **self._trackers, **{name: keras.metrics.Mean(name) for name in names if name not in self._trackers}
         }  # fmt: skip
 
-    def names_of_terms(self, batch):
-        """What rounds report: losses and terms of all players, found without a step."""
+    def names_of_terms(self, batch: Batch) -> list[str]:
+        """Names that rounds report: losses and terms of all players, found without a step."""
         players, seed = self.players(), noise.seed(self.seed)
 
         @tf.function(autograph=False)  # As in `fit`.
-        def terms():
+        def terms() -> dict[str, dict[str, tf.Tensor]]:
             shared = self.begin_round(batch, seed)
             return {name: player.objective(shared, seed).terms for name, player in players.items()}
 
@@ -256,13 +265,13 @@ class Trainable(keras.Model):
         return [*map(self._loss_name, players), *(term for of_player in found.values() for term in of_player)]
 
     @property
-    def metrics(self):
+    def metrics(self) -> list[keras.metrics.Metric]:
         return list(self._trackers.values())
 
-    def _loss_name(self, player):
+    def _loss_name(self, player: str) -> str:
         return "loss" if len(self.players()) == 1 else f"loss_{player}"
 
-    def report(self, values):
+    def report(self, values: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Takes the values of a step into their running means; returns those of this step's names.
 
         A term that these streams do not have has no mean, rather than a mean of 0.
@@ -272,7 +281,7 @@ class Trainable(keras.Model):
         return {name: self._trackers[name].result() for name in values}
 
 
-def _names_at(step, players):
+def _names_at(step: int, players: Mapping[str, Player]) -> tuple[str, ...]:
     names = tuple(name for name, player in players.items() if player.plays(step))
     if not names:
         raise ValueError(f"None of the players {list(players)} plays in round {step}.")

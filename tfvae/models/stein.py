@@ -6,6 +6,7 @@ Pu 2017, chapter 4: Stein VAE and, with importance weights, Stein VIWAE.
 import dataclasses
 from typing import Any, ClassVar
 
+import numpy as np
 import tensorflow as tf
 
 from tfvae import inference
@@ -20,9 +21,11 @@ from tfvae.models.players import Player
 from tfvae.models.vae import gaussian_kl_per_unit, initialise
 from tfvae.models.with_heads import ModelWithHeads
 from tfvae.networks import mlp
+from tfvae.networks.implicit import Skip
 from tfvae.probability import families, kernels, noise
 
 INFERENCES = ("stein", "stein_importance")
+OWN = ("in", "out")
 
 # The draws of ξ behind what is asked of the model without a seed: the same every time.
 _FIXED_DRAWS = 7
@@ -39,8 +42,14 @@ class Config:
         likelihood: `bernoulli`, `gaussian`, `discretised_logistic` or, of counts, `poisson`.
         inference: `stein`, or `stein_importance`, whose particles weigh by p(x, z) / q(z); the source has M sets of k
             particles and averages their weights (eq. 4.43), here is one set of M.
-        num_samples: M, particles of a code. With the median as bandwidth the variance of M particles of Z dimensions
-            comes to 0.58 M / Z of the posterior's where M is small, and to 0.8 of it at M = 2 Z: take no fewer.
+        own: whether a particle's own score is in its direction: `in`, as eq. (4.12) prints it, or `out`. The encoder
+            draws its particles anew, so its own score narrows it (`tfvae.probability.svgd`): `in` is for comparison.
+        antithetic: half of the draws of ξ are the mirror images of the others; with `own="out"` a particle's mirror
+            image is left out of its direction too. Not in the source.
+        skip: z = f(x, ξ) + softplus(a(x)) ξ, by which noise reaches every unit from the first step on. Not in the
+            source.
+        encoder_apart: the encoder and the decoders are clipped by norms of their own, as two players.
+        num_samples: M, particles of a code; two at least, four where they are antithetic, one with `own="in"`.
         kernel: `rbf` or `imq`.
         bandwidth: a rule of `tfvae.probability.kernels.bandwidth`: `median`, as the source's "median of pairwise
             distances" is read, of squared ones, or `median/log`.
@@ -58,6 +67,10 @@ class Config:
     network: Any = dataclasses.field(default_factory=lambda: mlp.Config(hidden=(200, 200), activation="tanh"))
     likelihood: str = "bernoulli"
     inference: str = "stein"
+    own: str = "out"
+    antithetic: bool = False
+    skip: bool = False
+    encoder_apart: bool = False
     num_samples: int = 100
     kernel: str = "rbf"
     bandwidth: str = "median"
@@ -96,6 +109,8 @@ class SteinVAE(ModelWithHeads):
         self.p_z, self.p_xi = net.prior(z), families.standard_normal(z)
         self.p_x_given_z = self._decoder(z, shape, config.likelihood)
         self.encoder = net.implicit("q_z_implicit", shape, z)
+        if config.skip:
+            self.encoder = Skip(self.encoder, int(np.prod(shape)), name="q_z_skip")
         self.widest_layer = max(self.encoder.widest, config.num_samples * self.encoder.units)
         if config.label_weight:
             classes = info.num_classes
@@ -133,7 +148,7 @@ class SteinVAE(ModelWithHeads):
 
     def players(self):
         """One for both losses; where the encoder takes K steps a round towards the same moved particles, one each."""
-        if self.config.encoder_steps == 1:
+        if not self._two_players:
             return super().players()
         decoders = [variable for group in self._groups() for variable in group.variables]
         encoder = self.encoder.trainable_variables
@@ -144,8 +159,12 @@ class SteinVAE(ModelWithHeads):
             "decoders": Player(lambda shared, _: self._decoder_objective(shared[0], shared[2]), decoders),
         }
 
+    @property
+    def _two_players(self):
+        return self.config.encoder_steps > 1 or self.config.encoder_apart
+
     def begin_round(self, batch, seed):
-        if self.config.encoder_steps == 1:
+        if not self._two_players:
             return batch
         return batch, seed, self._svgd_step(batch, seed)
 
@@ -164,19 +183,27 @@ class SteinVAE(ModelWithHeads):
             log_p = self._log_p_image(z, image) + self.p_z.log_prob(z)
             return log_p + tf.reshape(self._log_p_targets(z, batch).value, tf.shape(log_p))
 
-        xi = self.p_xi.sample(config.num_samples, seed=seed)
+        xi = self._xi(seed)
         z, log_q = self.encoder(image, xi, training=True), None
         if config.inference == "stein_importance":
             log_q = self._with_density(image, xi)[1]
             # Weights are p(x, z) / q(z) (eq. 4.43): with ζ log p(y | z) in them, one particle would have them all.
             log_q += tf.reshape(self._log_p_targets(tf.stop_gradient(z), batch).value, tf.shape(log_q))
         kernel = kernels.KERNELS[config.kernel]
-        phi, _ = stein.directions(log_joint, z, kernel, config.bandwidth, log_q, compiled=True)
+        own = "pair_out" if config.antithetic and config.own == "out" else config.own
+        phi, _ = stein.directions(log_joint, z, kernel, config.bandwidth, log_q, compiled=True, own=own)
         return tf.stop_gradient(z) + config.step_size * phi
+
+    def _xi(self, seed):
+        """The draws of ξ of a training step, [M, Z]: the second half the mirror image of the first where antithetic."""
+        if not self.config.antithetic:
+            return self.p_xi.sample(self.config.num_samples, seed=seed)
+        xi = self.p_xi.sample(self.config.num_samples // 2, seed=seed)
+        return tf.concat([xi, -xi], axis=0)
 
     def _distance(self, batch, seed, moved):
         """½ mean_x (1/M) Σ_m ‖f(x, ξ_m) − z'_m‖² (eq. 4.13)."""
-        z = self.codes(all_images(batch), self.config.num_samples, seed, training=True)
+        z = self.encoder(all_images(batch), self._xi(seed), training=True)
         return 0.5 * tf.reduce_mean(tf.reduce_sum((z - moved) ** 2, axis=-1))
 
     def _losses_at(self, batch, seed, moved):
@@ -293,7 +320,8 @@ class SteinVAE(ModelWithHeads):
 
 def _check(config, info):
     """Raises ValueError if the configuration is invalid."""
-    for name, known in (("inference", INFERENCES), ("kernel", kernels.KERNELS), ("bandwidth", kernels.BANDWIDTHS)):
+    choices = ("inference", INFERENCES), ("kernel", kernels.KERNELS), ("bandwidth", kernels.BANDWIDTHS), ("own", OWN)
+    for name, known in choices:
         if getattr(config, name) not in known:
             raise ValueError(f"`model.{name}` must be one of {tuple(known)}, got {getattr(config, name)!r}.")
     counts = ("num_samples", "encoder_steps", "parameter_particles")
@@ -302,6 +330,12 @@ def _check(config, info):
         raise ValueError(
             "`model.num_samples`, `model.encoder_steps` and `model.parameter_particles` are at least 1, "
             f"`model.step_size` is positive and `model.prior_variance` not negative, got {got}."
+        )
+    least = (4 if config.antithetic else 2) if config.own == "out" else (2 if config.antithetic else 1)
+    if config.num_samples < least or (config.antithetic and config.num_samples % 2):
+        raise ValueError(
+            f"`model.num_samples` must be at least {least} with own={config.own!r} and antithetic={config.antithetic}, "
+            f"and even for antithetic draws, got {config.num_samples}."
         )
     if config.parameter_particles > 1 and config.inference == "stein_importance":
         raise ValueError(

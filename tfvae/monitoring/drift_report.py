@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tfvae.evaluation import figures, pages
 from tfvae.monitoring import drift
+from tfvae.reports import figures, pages
 
 _UNITS = {
     "brightness": "mean gray level of an image",

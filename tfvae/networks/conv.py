@@ -30,7 +30,11 @@ class Config:
     activation: str = "leaky_relu"
 
     def check(self, image_shape):
-        """Raises ValueError for observations that are no images, and for layers that are none."""
+        """Checks that the network fits the data.
+
+        Raises:
+            ValueError: if the observations are not images, or a layer's size is invalid.
+        """
         check_images(image_shape)
         if not self.filters or min(*self.filters, self.kernel, self.stride) < 1:
             raise ValueError(
@@ -39,7 +43,7 @@ class Config:
             )
 
     def capabilities(self):
-        """What a model can be asked for because of this network."""
+        """Capabilities that a model has because of this network."""
         return frozenset()
 
     def prior(self, latent_dim):
@@ -99,7 +103,11 @@ class Config:
 
 
 def check_images(image_shape):
-    """Raises ValueError for observations that are no images."""
+    """Checks that observations are images.
+
+    Raises:
+        ValueError: if they are of another shape than [H, W, C].
+    """
     if len(image_shape) != 3:
         raise ValueError(
             f"Convolutional networks read images [H, W, C], got observations of shape {tuple(image_shape)}: set "

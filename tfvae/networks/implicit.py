@@ -15,6 +15,9 @@ from tfvae.probability.determinant import log_abs_det
 # Columns of a Jacobian that are formed at once.
 _COLUMNS_AT_ONCE = 8
 
+# softplus of it is 0.51: about half of the prior's deviation.
+_SCALE_BIAS = -0.41
+
 
 class ImplicitEncoder(keras.layers.Layer, abc.ABC):
     """A network of an image and noise, ξ of as many dimensions as the code.
@@ -29,12 +32,8 @@ class ImplicitEncoder(keras.layers.Layer, abc.ABC):
     def call(self, image, xi, training=False):
         """[B, ...], [S, Z] or [S, B, Z] -> float32 [S, B, Z]; draws ξ of [S, Z] are shared by all images."""
 
-    def log_volume(self, image, xi):
-        """z and log |det ∂z/∂ξ|, by which its density is q(z) = q₀(ξ) / |det ∂z/∂ξ|: [S, B, Z], [S, B].
-
-        That is the density where f(x, ·) takes a value once, which nothing forces it to; where it folds, the density is
-        larger, and a bound that takes it so may be too high. It costs as many passes backwards as the code has
-        dimensions: for evaluation, and for few draws.
+    def jacobian(self, image, xi):
+        """z [S, B, Z] and ∂z/∂ξ, [S, B, Z, Z], or its transpose.
 
         Args:
             image: [B, ...].
@@ -47,8 +46,22 @@ class ImplicitEncoder(keras.layers.Layer, abc.ABC):
             tape.watch(flat)
             z = self(image, tf.reshape(flat, [num, -1, self.latent_dim]))
             codes = tf.reshape(z, [-1, self.latent_dim])
-        jacobian = tape.batch_jacobian(codes, flat, parallel_iterations=_columns_at_once(self.latent_dim))
-        return z, tf.reshape(log_abs_det(jacobian), tf.shape(z)[:2])
+        columns = tape.batch_jacobian(codes, flat, parallel_iterations=_columns_at_once(self.latent_dim))
+        return z, tf.reshape(columns, [num, -1, self.latent_dim, self.latent_dim])
+
+    def log_volume(self, image, xi):
+        """z and log |det ∂z/∂ξ|, by which its density is q(z) = q₀(ξ) / |det ∂z/∂ξ|: [S, B, Z], [S, B].
+
+        That is the density where f(x, ·) takes a value once, which nothing forces it to; where it folds, the density is
+        larger, and a bound that takes it so may be too high. It costs as many passes backwards as the code has
+        dimensions: for evaluation, and for few draws.
+
+        Args:
+            image: [B, ...].
+            xi: [S, Z] or [S, B, Z].
+        """
+        z, jacobian = self.jacobian(image, xi)
+        return z, log_abs_det(jacobian)
 
 
 def _columns_at_once(latent_dim):
@@ -105,8 +118,8 @@ class ImplicitMLP(ImplicitEncoder):
             h = self.activation(batch_apply(layer, h))
         return batch_apply(last, h)
 
-    def log_volume(self, image, xi):
-        """The Jacobian is pushed forward through the layers, [S, B, Z, units] at a time."""
+    def jacobian(self, image, xi):
+        """It is pushed forward through the layers, [S, B, Z, units] at a time."""
         noise_weights = tf.convert_to_tensor(self.merge.maps[1].kernel)
         h, slope = self._activated(self._merged(image, xi))
         jacobian = noise_weights * slope[..., None, :]
@@ -114,8 +127,7 @@ class ImplicitMLP(ImplicitEncoder):
         for layer in hidden:
             h, slope = self._activated(batch_apply(layer, h))
             jacobian = batch_apply(_times(layer.kernel), jacobian) * slope[..., None, :]
-        jacobian = batch_apply(_times(last.kernel), jacobian)
-        return batch_apply(last, h), log_abs_det(jacobian)
+        return batch_apply(last, h), batch_apply(_times(last.kernel), jacobian)
 
     def _merged(self, image, xi):
         return self.merge(self._observed(image), xi[:, None] if xi.shape.rank == 2 else xi)
@@ -159,6 +171,42 @@ class ImplicitConvolutional(ImplicitEncoder):
         merged = self.of_image(image) + tf.reshape(flat, [_draws(xi), rows, *maps])
         codes = self.trunk(tf.reshape(merged, [-1, *maps]), training=training)
         return tf.reshape(codes, [_draws(xi), -1, self.latent_dim])
+
+
+class Skip(ImplicitEncoder):
+    """z = f(x, ξ) + softplus(a(x)) ξ: noise reaches every unit of the code from the first step on.
+
+    Without it an encoder has to learn its spread through all its layers; not in the source.
+
+    Args:
+        encoder: f, an `ImplicitEncoder`.
+        inputs: numbers in an image, of which a is linear, and 0 at first.
+    """
+
+    def __init__(self, encoder, inputs, **kwargs):
+        super().__init__(**kwargs)
+        self.encoder = encoder
+        self.latent_dim, self.units, self.widest = encoder.latent_dim, encoder.units, encoder.widest
+        self.scale = keras.layers.Dense(
+            self.latent_dim, activation="softplus", kernel_initializer="zeros",
+            bias_initializer=keras.initializers.Constant(_SCALE_BIAS), dtype="float32", name=f"{self.name}_scale",
+        )  # fmt: skip
+        self.scale.build([None, inputs])
+        self.built = True
+
+    def call(self, image, xi, training=False):
+        own = xi[:, None] if xi.shape.rank == 2 else xi
+        return self.encoder(image, xi, training=training) + self._scale(image) * own
+
+    def jacobian(self, image, xi):
+        z, jacobian = self.encoder.jacobian(image, xi)
+        scale = self._scale(image)
+        own = xi[:, None] if xi.shape.rank == 2 else xi
+        return z + scale * own, jacobian + tf.linalg.diag(scale)
+
+    def _scale(self, image):
+        """[B, Z]."""
+        return self.scale(tf.reshape(image, [-1, self.scale.kernel.shape[0]]))
 
 
 def _times(kernel):

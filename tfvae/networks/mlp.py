@@ -32,7 +32,11 @@ class Config:
     # What a model of x and one code z asks of its networks (see `tfvae.networks`).
 
     def check(self, image_shape):
-        """Raises ValueError for observations that are no vectors."""
+        """Checks that the network fits the data.
+
+        Raises:
+            ValueError: if the observations are not vectors.
+        """
         if len(image_shape) != 1:
             raise ValueError(
                 f"Fully connected networks read vectors, got observations of shape {tuple(image_shape)}: set "
@@ -40,7 +44,7 @@ class Config:
             )
 
     def capabilities(self):
-        """What a model can be asked for because of this network."""
+        """Capabilities that a model has because of this network."""
         return frozenset()
 
     def prior(self, latent_dim):
@@ -82,7 +86,7 @@ def conditional(name, parents, family, dim, config):
         config: `Config`.
 
     Raises:
-        ValueError: for a network without hidden layers or an unknown `output_init`.
+        ValueError: if there is no hidden layer, or `output_init` is unknown.
     """
     if not config.hidden:
         raise ValueError("`network.hidden` needs at least one hidden layer, got ().")

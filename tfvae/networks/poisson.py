@@ -42,7 +42,11 @@ class Config(mlp.Config):
     loadings: str = ""
 
     def check(self, image_shape):
-        """Raises ValueError for observations that are no vectors, and for parameters of no Gamma."""
+        """Checks that the network fits the data.
+
+        Raises:
+            ValueError: if the observations are not vectors, or the Gamma's parameters not positive.
+        """
         super().check(image_shape)
         if not (self.gamma_shape > 0 and self.gamma_rate > 0):
             raise ValueError(
@@ -117,7 +121,7 @@ class TopicDecoder(Conditional):
             counts: [N, P].
 
         Raises:
-            ValueError: for a file that is not there, that holds no topics, or topics of another shape.
+            ValueError: if the file does not exist, or does not hold topics of this shape.
         """
         if not self._path:
             self.loadings.tilt(counts.sum(axis=0))

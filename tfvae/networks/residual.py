@@ -38,7 +38,11 @@ class Config:
     momentum: float = 0.9
 
     def check(self, image_shape):
-        """Raises ValueError for images whose sides the strides do not divide, and for widths that are none."""
+        """Checks that the network fits the data.
+
+        Raises:
+            ValueError: if the strides do not divide the sides of the images, or a width is invalid.
+        """
         conv.check_images(image_shape)
         if math.isqrt(self.code_channels) ** 2 != self.code_channels or not self.code_channels:
             raise ValueError(f"`network.code_channels` must be a square number, got {self.code_channels}.")
@@ -57,7 +61,7 @@ class Config:
             )
 
     def capabilities(self):
-        """What a model can be asked for because of this network."""
+        """Capabilities that a model has because of this network."""
         return frozenset()
 
     def prior(self, latent_dim):
@@ -128,7 +132,7 @@ class Config:
         """The code's (h, w).
 
         Raises:
-            ValueError: for another number of latents.
+            ValueError: if the number of latents is another one.
         """
         side = tuple(n // self._patch() for n in image_shape[:2])
         needed = side[0] * side[1] * self.code_channels

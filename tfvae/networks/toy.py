@@ -24,7 +24,11 @@ class Config(mlp.Config):
     noise: float = 0.1
 
     def check(self, image_shape):
-        """Raises ValueError for observations that are not of two dimensions."""
+        """Checks that the network fits the data.
+
+        Raises:
+            ValueError: if the observations do not have two dimensions.
+        """
         if tuple(image_shape) != (2,):
             raise ValueError(f"The mixture has x of two dimensions, got {tuple(image_shape)}: `data.source=toy`.")
 

@@ -20,7 +20,7 @@ def log_abs_det(matrix):
 
 @contextlib.contextmanager
 def compiled():
-    """What is traced inside can be compiled by XLA."""
+    """A context: XLA can compile what is traced inside."""
     global _compiled
     before, _compiled = _compiled, True
     try:

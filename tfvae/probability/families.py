@@ -173,7 +173,7 @@ def likelihood(name):
     """The family of p(x | ...) by its name in a config.
 
     Raises:
-        ValueError: for a name that is none.
+        ValueError: if there is no likelihood of that name.
     """
     if name not in LIKELIHOODS:
         raise ValueError(f"`likelihood` must be one of {sorted(LIKELIHOODS)}, got {name!r}.")

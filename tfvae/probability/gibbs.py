@@ -26,7 +26,7 @@ class Words(NamedTuple):
         """From counts [N, P].
 
         Raises:
-            ValueError: for what are no counts.
+            ValueError: if the entries are not counts.
         """
         counts = np.asarray(counts)
         if (counts < 0).any() or (counts != np.round(counts)).any():

@@ -64,7 +64,7 @@ def bandwidth(distances, rule):
             log(S + 1), by which Σ_j k(x_i, x_j) is about 1 (Liu & Wang 2016); or a number, h itself.
 
     Raises:
-        ValueError: for a rule that is none.
+        ValueError: if the rule is unknown.
     """
     if isinstance(rule, int | float) and not isinstance(rule, bool):
         if not rule > 0:

@@ -1,4 +1,4 @@
-"""What follows from measured numbers."""
+"""Numbers that follow from measured ones."""
 
 import math
 

@@ -4,10 +4,13 @@ import dataclasses
 
 import numpy as np
 
-from tfvae.evaluation import captioning, figures, generation, posterior, posterior_figures
+from tfvae.evaluation import posterior
 from tfvae.evaluation.representation import auxiliary_codes
+from tfvae.metrics import METRICS
 from tfvae.models.auxiliary_vae import AuxiliaryVAE
 from tfvae.probability import gaussian_mixture, noise
+from tfvae.reports import captions as caption_pictures
+from tfvae.reports import figures, generation, posterior_figures
 from tfvae.reproduction import derived
 from tfvae.run.opening import open_run
 
@@ -123,7 +126,7 @@ def captions(done):
     for run in done:
         if run.planned.draw == 0 and len(drawn) < 2:
             opened = open_run(run.planned.workdir)
-            drawn = captioning.examples(opened.model, opened.data, num=8) | drawn
+            drawn = caption_pictures.examples(opened.model, opened.data, num=8) | drawn
     return drawn
 
 
@@ -141,7 +144,7 @@ def convergence(done):
         length = min(len(one["epoch"]) for one in drawn)
         mean = np.mean([one["val_error"][:length] for one in drawn], axis=0)
         curves[name] = (drawn[0]["epoch"][:length], mean.tolist())
-    return {"convergence": figures.curves(curves, "validation error", percent=True, title="Error against epochs")}
+    return {"convergence": figures.curves(curves, METRICS["error"], "Validation error against epochs")}
 
 
 def _longest(done):

@@ -1,4 +1,4 @@
-"""What is known of a made problem before anything is trained."""
+"""Facts about a synthetic problem that are known before anything is trained."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What the runs of a table need before the first of them begins; a table names its function here."""
+"""Preparations that the runs of a table need before the first of them begins; a table names its function here."""
 
 import dataclasses
 import io

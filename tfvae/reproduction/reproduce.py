@@ -26,7 +26,7 @@ def reproduce(name, table, budget, workdir, output, num_draws=3, data_dir=""):
         The content of the JSON.
 
     Raises:
-        ValueError: for data that is not there (before anything is trained), or a run directory of another experiment.
+        ValueError: if the data do not exist (before anything is trained), or a run directory is of another experiment.
     """
     if table.prepare:
         table = getattr(preparations, table.prepare)(table, budget, Path(workdir), data_dir)

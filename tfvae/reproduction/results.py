@@ -1,4 +1,4 @@
-"""What is written of a table: the numbers of every run, the printed table made from them, and where they were made."""
+"""The JSON of a table: the numbers of every run, the printed table made from them, and where they were made."""
 
 import datetime
 import os
@@ -70,7 +70,7 @@ def rendered(table, records):
 
 
 def cell(measure, records):
-    """What a measured column shows of the draws of one row."""
+    """The cell of a measured column: the draws of one row."""
     if measure.show == "best":
         records = [derived.best(records)]
     values = [value for record in records if (value := _value(measure, record)) is not None]

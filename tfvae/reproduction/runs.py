@@ -71,7 +71,7 @@ def experiment_of(entry, budget, data_dir=""):
     """The experiment of a row.
 
     Raises:
-        ValueError: for an override of a field that the experiment does not have.
+        ValueError: if an override names a field that the experiment does not have.
     """
     preset = importlib.import_module(f"tfvae.configs.{entry.preset}")
     experiment = preset.get_config(entry.size or budget)
@@ -90,7 +90,7 @@ def check_data(planned):
     """Loads every data set once, so that a missing one is told before anything is trained.
 
     Raises:
-        ValueError: for data that is not there.
+        ValueError: if the data do not exist.
     """
     checked = []
     for run in planned:

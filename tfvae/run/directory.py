@@ -16,10 +16,14 @@ import json
 import os
 import platform
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from tfvae import experiment as experiments
 from tfvae.data import load
+from tfvae.data.load import Data
+from tfvae.experiment import Experiment
 from tfvae.storage import atomic
 
 _STACK = ("tfvae", "tensorflow", "keras", "tensorflow-probability", "tf-keras", "tensorflow-datasets", "numpy", "h5py")
@@ -32,7 +36,7 @@ class RunDirectory:
         workdir: the directory.
     """
 
-    def __init__(self, workdir):
+    def __init__(self, workdir: atomic.PathLike) -> None:
         self.path = Path(workdir)
         self.config = self.path / "config.json"
         self.split = self.path / "split.json"
@@ -46,11 +50,11 @@ class RunDirectory:
         self.nan_dump = self.path / "nan_dump"
 
     @contextlib.contextmanager
-    def lock(self):
+    def lock(self) -> Iterator[None]:
         """Makes the directory and keeps it for this process; where no run began, what was made is removed again.
 
         Raises:
-            ValueError: where another process has it, or the path is a file.
+            ValueError: if another process has it, or the path is a file.
         """
         if self.path.exists() and not self.path.is_dir():
             raise ValueError(f"`workdir` {self.path} is a file; name a directory, or a path where one can be made.")
@@ -76,18 +80,18 @@ class RunDirectory:
                 if made and not self.config.exists():
                     self._remove(made)
 
-    def _remove(self, made):
+    def _remove(self, made: list[Path]) -> None:
         """Removes the lock and the directories that were made for it, as far as they are empty."""
         (self.path / "lock").unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             for folder in made:
                 folder.rmdir()
 
-    def load_data(self, experiment):
+    def load_data(self, experiment: Experiment) -> Data:
         """The data of the run: split as it was when the run began, or anew.
 
         Raises:
-            ValueError: for a run directory of another experiment, other data or another split.
+            ValueError: if the directory is that of another experiment, of other data or another split.
         """
         if not self.config.exists():
             if self.checkpoints.exists() or self.best_weights.exists():
@@ -102,7 +106,7 @@ class RunDirectory:
         _refuse_another_split(self.split, split, _plain(data.split))
         return data
 
-    def record(self, experiment, data):
+    def record(self, experiment: Experiment, data: Data) -> None:
         """Writes down what the run is of, once it is known that it can be trained."""
         fields = _plain(experiments.to_dict(experiment))
         if self.config.exists():
@@ -115,16 +119,16 @@ class RunDirectory:
         atomic.write_json(self.split, split, indent=None)
         atomic.write_json(self.config, _description(experiment, split))
 
-    def read(self):
+    def read(self) -> tuple[Experiment, dict[str, Any]]:
         """The experiment and the split of the run.
 
         Raises:
-            ValueError: where there is no run, or its files were changed.
+            ValueError: if there is no run, or its files were changed.
         """
         config, split = self._read()
         return experiments.from_dict(config["experiment"]), split
 
-    def _read(self):
+    def _read(self) -> tuple[dict[str, Any], dict[str, Any]]:
         for path in (self.config, self.split):
             if not path.exists():
                 raise ValueError(f"{self.path} is no run directory: it has no {path.name}. Train a run there first.")
@@ -136,14 +140,14 @@ class RunDirectory:
             )
         return config, split
 
-    def _refuse_another(self, experiment, config):
+    def _refuse_another(self, experiment: Experiment, config: dict[str, Any]) -> None:
         # Through the dataclasses, so that a field that is newer than the run has its default.
         began_with = _plain(experiments.to_dict(experiments.from_dict(config["experiment"])))
         asked_for = _plain(experiments.to_dict(experiment))
         differing = differences(began_with, asked_for)
         more_epochs = asked_for["training"]["epochs"] >= began_with["training"]["epochs"]
         more_epochs = more_epochs and not experiment.training.depends_on_epochs()
-        differing = [told for told in differing if not (told.startswith("training.epochs ") and more_epochs)]
+        differing = [line for line in differing if not (line.startswith("training.epochs ") and more_epochs)]
         if differing:
             raise ValueError(
                 f"{self.path} is a run of another experiment: {'; '.join(differing)}. Only `training.epochs` may "
@@ -152,26 +156,26 @@ class RunDirectory:
             )
 
 
-def differences(there, here, prefix=""):
-    """What differs between two nested dicts, one line a field."""
-    told = []
+def differences(there: dict[str, Any], here: dict[str, Any], prefix: str = "") -> list[str]:
+    """The differences between two nested dicts, one line a field."""
+    found: list[str] = []
     for name in sorted(set(there) | set(here)):
         path = f"{prefix}{name}"
         old, new = there.get(name), here.get(name)
         if isinstance(old, dict) and isinstance(new, dict):
-            told.extend(differences(old, new, f"{path}."))
+            found.extend(differences(old, new, f"{path}."))
         elif old != new:
-            told.append(f"{path} is {_short(old)} there, {_short(new)} here")
-    return told
+            found.append(f"{path} is {_short(old)} there, {_short(new)} here")
+    return found
 
 
-def _refuse_another_split(path, there, here):
+def _refuse_another_split(path: Path, there: dict[str, Any], here: dict[str, Any]) -> None:
     differing = differences(there, here)
     if differing:
         raise ValueError(f"The data is not split as in {path}: {'; '.join(differing)}. Name another `workdir`.")
 
 
-def _description(experiment, split):
+def _description(experiment: Experiment, split: dict[str, Any]) -> dict[str, Any]:
     return {
         "experiment": experiments.to_dict(experiment),
         "versions": _versions(),
@@ -181,7 +185,7 @@ def _description(experiment, split):
     }
 
 
-def _versions():
+def _versions() -> dict[str, str]:
     found = {"python": platform.python_version(), "platform": platform.platform()}
     for name in _STACK:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
@@ -189,7 +193,7 @@ def _versions():
     return found
 
 
-def _git_revision():
+def _git_revision() -> str | None:
     """The revision of the source tree, with `-dirty` for uncommitted changes; None outside a repository."""
     command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"]
     try:
@@ -199,15 +203,15 @@ def _git_revision():
     return asked.stdout.strip() or None
 
 
-def _digest(split):
+def _digest(split: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(split, sort_keys=True).encode()).hexdigest()
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     """A value as JSON gives it back: tuples become lists."""
     return json.loads(json.dumps(value))
 
 
-def _short(value, limit=60):
+def _short(value: Any, limit: int = 60) -> str:
     text = json.dumps(value)
     return text if len(text) <= limit else f"{text[:limit]}..."

@@ -1,6 +1,7 @@
 """How a run that was trained is opened again: its experiment, its data, and the model with its best weights."""
 
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from tfvae.experiment import Experiment
 from tfvae.models.base import GenerativeModel
 from tfvae.run.directory import RunDirectory
 from tfvae.storage import checkpoints
+from tfvae.storage.atomic import PathLike
 
 
 class Run(NamedTuple):
@@ -24,7 +26,7 @@ class Run(NamedTuple):
     workdir: Path
 
 
-def build_model(experiment, data):
+def build_model(experiment: Experiment, data: Data) -> GenerativeModel:
     """The model of an experiment, built, prepared and with the initialisation of its seed."""
     settings = experiment.training
     with precision(settings.precision):
@@ -33,7 +35,7 @@ def build_model(experiment, data):
         return model.prepare(next(iter(data.training_batches(settings.seed))))
 
 
-def open_run(workdir):
+def open_run(workdir: PathLike) -> Run:
     """Opens a run that was trained, with its best weights.
 
     Args:
@@ -43,17 +45,17 @@ def open_run(workdir):
         `Run`. Where the run was stopped before it had best weights, the model has those of the newest good checkpoint.
 
     Raises:
-        ValueError: where there is no run, nothing was trained yet, or the weights are damaged.
+        ValueError: if there is no run, nothing was trained yet, or the weights are damaged.
     """
     directory = RunDirectory(workdir)
     experiment, split = directory.read()
     has_best = directory.best_weights.exists()
     checkpoint = None if has_best else checkpoints.Checkpoints(directory.checkpoints).newest()
-    if not has_best and (checkpoint is None or not checkpoint.step):
+    if not has_best and not (checkpoint and checkpoint.step):
         raise ValueError(f"{directory.path} has no weights: nothing was trained yet. Run tfvae-train on it first.")
     data = load.load(experiment.data, split)
     model = build_model(experiment, data)
-    if has_best:
+    if checkpoint is None:
         checkpoints.load_weights(directory.best_weights, model)
     else:
         logging.warning(
@@ -64,22 +66,22 @@ def open_run(workdir):
     return Run(experiment, data, model, directory.path)
 
 
-def kept_draws(workdir):
+def kept_draws(workdir: PathLike) -> Iterator[tuple[int, checkpoints.Arrays]]:
     """The draws of the global parameters that a chain kept, in their order: yields (step, {name: array}).
 
     Raises:
-        DamagedFileError: for a file that is not what was written.
+        DamagedFileError: if a file is not what was written.
     """
     draws = checkpoints.Checkpoints(RunDirectory(workdir).draws)
     for step in draws.steps():
         yield step, draws.read(step).values["draw"]
 
 
-def start_from(workdir, model):
+def start_from(workdir: PathLike, model: GenerativeModel) -> None:
     """Gives a new model the best weights of a run, as far as they are of use on other data.
 
     Raises:
-        ValueError: where the run has no weights, or some of another shape than the model's.
+        ValueError: if the run has no weights, or some of another shape than the model's.
     """
     directory = RunDirectory(workdir)
     if not directory.best_weights.exists():
@@ -90,7 +92,7 @@ def start_from(workdir, model):
 
 
 @contextlib.contextmanager
-def precision(name):
+def precision(name: str) -> Iterator[None]:
     """Layers made inside compute in that dtype policy; the policy of the process is put back."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(name)

@@ -7,6 +7,10 @@ TensorBoard, best weights and the guard against numbers that are not finite are 
 import abc
 from typing import Any
 
+import tensorflow as tf
+
+from tfvae.batch import Batch
+
 
 class Learner(abc.ABC):
     """A chain: state, batch, seed -> state.
@@ -21,7 +25,7 @@ class Learner(abc.ABC):
         compile_step: whether XLA compiles a step.
     """
 
-    def __init__(self, burn_in=0, thinning=1, num_draws=0, compile_step=False):
+    def __init__(self, burn_in: int = 0, thinning: int = 1, num_draws: int = 0, compile_step: bool = False) -> None:
         if burn_in < 0 or thinning < 1 or num_draws < 0:
             raise ValueError(
                 "`burn_in` and `num_draws` are at least 0 and `thinning` at least 1, got "
@@ -33,11 +37,11 @@ class Learner(abc.ABC):
         self.compile_step = compile_step
 
     @abc.abstractmethod
-    def init(self, seed) -> Any:
+    def init(self, seed: tf.Tensor) -> Any:
         """The first state; `seed` is an int32 [2] tensor. The model has its first weights then."""
 
     @abc.abstractmethod
-    def step(self, state, batch, seed) -> Any:
+    def step(self, state: Any, batch: Batch, seed: tf.Tensor) -> Any:
         """The next state: a pure function, which reads no variable and changes none.
 
         Args:
@@ -48,20 +52,20 @@ class Learner(abc.ABC):
         """
 
     @abc.abstractmethod
-    def report(self, state) -> dict:
-        """What a step tells: name -> scalar, or one value a row of the batch; their means make the metrics line."""
+    def report(self, state: Any) -> dict[str, tf.Tensor]:
+        """The numbers of a step: name -> scalar, or one value a row of the batch; their means make the metrics line."""
 
     @abc.abstractmethod
-    def write(self, state):
+    def write(self, state: Any) -> None:
         """Gives the model's variables the values that it is validated, saved, evaluated and served with.
 
         Usually posterior means, or the last state where there are none yet. Called after every epoch.
         """
 
-    def draw(self, state) -> dict:
+    def draw(self, state: Any) -> dict[str, tf.Tensor]:
         """The global parameters of a draw that is kept: name -> tensor."""
         raise NotImplementedError(f"{type(self).__name__} keeps {self.num_draws} draws and does not say of what.")
 
-    def keeps(self, step):
+    def keeps(self, step: int) -> bool:
         """Whether the state after `step` steps is a draw to keep."""
         return self.num_draws > 0 and step > self.burn_in and (step - self.burn_in) % self.thinning == 0

@@ -5,6 +5,7 @@ shapes that the graph was made for. Some then answer with other rows than were s
 """
 
 import re
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -12,7 +13,7 @@ import tensorflow as tf
 FROM, TO = -0.5, 1.5
 
 
-def arguments(values, signature):
+def arguments(values: Sequence[tf.Tensor], signature: Sequence[tf.TensorSpec]) -> list[tf.Tensor]:
     """The arguments of a request, of the ranks and shapes of a signature and all of the same number of rows.
 
     Args:
@@ -31,7 +32,7 @@ def arguments(values, signature):
     )
 
 
-def intensities(image, name):
+def intensities(image: tf.Tensor, name: str) -> tf.Tensor:
     """Images of [B, H, W, C] from 0 to 1.
 
     Raises:
@@ -45,7 +46,7 @@ def intensities(image, name):
     return tf.clip_by_value(after([none(fault, ~right)], [image])[0], 0.0, 1.0)
 
 
-def finite(points, name):
+def finite(points: tf.Tensor, name: str) -> tf.Tensor:
     """Points [B, D] as they are.
 
     Raises:
@@ -55,13 +56,13 @@ def finite(points, name):
     return after([none(f"of `{name}` hold NaN or infinity", ~right)], [points])[0]
 
 
-def none(fault, rows):
+def none(fault: str, rows: tf.Tensor) -> tf.Operation | None:
     """Asserts that none of the rows, bool [B], has a fault; the error names those that have."""
     named = tf.where(rows)[:, 0]
     return tf.debugging.Assert(~tf.reduce_any(rows), [f"These rows of the batch {fault}:", named], summarize=16)
 
 
-def after(checks, values):
+def after(checks: Sequence[tf.Operation | None], values: Sequence[tf.Tensor]) -> list[tf.Tensor]:
     """The values, once the checks were made."""
     # In eager mode a check has been made when it returns, and returns nothing.
     with tf.control_dependencies([check for check in checks if check is not None]):

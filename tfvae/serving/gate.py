@@ -8,25 +8,30 @@
 5. model_server  `tensorflow_model_server` answers as the model does, where it is on the PATH.
 """
 
-import importlib.util
 import json
 import os
 import pathlib
 import subprocess
 import sys
 import tempfile
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import kernel_def_pb2
 
+from tfvae.models.base import Endpoint
 from tfvae.serving import model_server, requests
 from tfvae.serving.graph import MetaGraph
 from tfvae.serving.isolated import wire
+from tfvae.serving.requests import Request
+from tfvae.storage.atomic import PathLike
 
 PASSED = "passed"
 TIMEOUT_SECONDS = 600
+
+Answer: TypeAlias = dict[str, np.ndarray]  # By the names of outputs.
 
 # The list of ops is asked of TensorFlow itself: those with a CPU kernel in its C++ library, which is what a server
 # links. Python's own ops and those of add-ons such as tensorflow-text have none there. Some that have one still do not
@@ -39,7 +44,7 @@ _ISOLATED = pathlib.Path(__file__).parent / "isolated"
 
 
 class Report(NamedTuple):
-    """What became of each point: "passed" or "not verified: <why>"."""
+    """The outcome of each point: "passed" or "not verified: <why>"."""
 
     ops: str
     cpp_loader: str
@@ -56,12 +61,14 @@ class GateError(ValueError):
         reason: why.
     """
 
-    def __init__(self, point, reason):
+    def __init__(self, point: str, reason: str) -> None:
         super().__init__(f"The export failed the gate at point `{point}`: {reason}")
         self.point, self.reason = point, reason
 
 
-def check(directory, questions, expected, model_name="model"):
+def check(
+    directory: pathlib.Path, questions: Sequence[Request], expected: Sequence[Answer], model_name: str = "model"
+) -> Report:
     """Checks a SavedModel.
 
     Args:
@@ -93,7 +100,7 @@ def check(directory, questions, expected, model_name="model"):
     return Report(ops=ops, cpp_loader=cpp_loader, reload=PASSED, warmup=replay, model_server=server)
 
 
-def check_again(version, model_name="model"):
+def check_again(version: PathLike, model_name: str = "model") -> Report:
     """The gate for a version that was exported before, against the answers that it brings; see `check`.
 
     Raises:
@@ -106,7 +113,13 @@ def check_again(version, model_name="model"):
     return check(pathlib.Path(version), questions, expected, model_name)
 
 
-def through_cpp(directory, graph, questions, expected, replayed):
+def through_cpp(
+    directory: pathlib.Path,
+    graph: MetaGraph,
+    questions: Sequence[Request],
+    expected: Sequence[Answer],
+    replayed: Sequence[Request],
+) -> tuple[str, str, str]:
     """Points 2 to 4 in one process of TensorFlow's C++ library."""
     libraries = _libraries()
     if not libraries:
@@ -130,7 +143,7 @@ def through_cpp(directory, graph, questions, expected, replayed):
     return PASSED, PASSED, PASSED
 
 
-def reloaded(directory, questions):
+def reloaded(directory: pathlib.Path, questions: Sequence[Request]) -> list[Answer]:
     """The answers of Python's TensorFlow in a process that cannot import tfvae: {name: array} for each question.
 
     Raises:
@@ -146,8 +159,12 @@ def reloaded(directory, questions):
     return [{name: _unpack(tensor) for name, tensor in answer["outputs"].items()} for answer in answers["answers"]]
 
 
-def check_compilation(graph):
-    """Raises GateError if a part of the graph must be compiled by XLA."""
+def check_compilation(graph: MetaGraph) -> None:
+    """Checks that a plain server can run the graph.
+
+    Raises:
+        GateError: if a part of it must be compiled by XLA.
+    """
     compiled = graph.compiled()
     if compiled:
         raise GateError(
@@ -157,8 +174,12 @@ def check_compilation(graph):
         )
 
 
-def check_batch_axes(graph):
-    """Raises GateError if a tensor that goes in or out has no open batch axis."""
+def check_batch_axes(graph: MetaGraph) -> None:
+    """Checks that the server can batch requests.
+
+    Raises:
+        GateError: if a tensor that goes in or out has no open batch axis.
+    """
     for name, kind, argument, info in graph.tensors():
         shape = info.tensor_shape
         if shape.unknown_rank or not shape.dim or shape.dim[0].size != -1:
@@ -169,7 +190,7 @@ def check_batch_axes(graph):
             )
 
 
-def _check_ops(ops, kernels):
+def _check_ops(ops: set[str], kernels: Mapping[str, str]) -> None:
     """Only ops with a CPU kernel in TensorFlow's own C++ library: that is what a server links."""
     for op in sorted(ops):
         found = kernel_def_pb2.KernelList.FromString(wire.payload({"dtype": 0, "data": kernels[op]})).kernel
@@ -179,7 +200,7 @@ def _check_ops(ops, kernels):
             raise GateError("ops", f"the op {op!r} is not one of core TensorFlow, so a plain server cannot run it.")
 
 
-def _compare(point, questions, expected, answers):
+def _compare(point: str, questions: Sequence[Request], expected: Sequence[Answer], answers: Mapping[str, Any]) -> None:
     if answers["error"]:
         raise GateError(point, _short(answers["error"]))
     for question, wanted, answer in zip(questions, expected, answers["answers"], strict=True):
@@ -191,7 +212,7 @@ def _compare(point, questions, expected, answers):
             raise GateError(point, f"the signature {question.signature!r} answers otherwise than the model: {reason}")
 
 
-def differs(got, wanted):
+def differs(got: Answer, wanted: Answer) -> str:
     """Why two answers are not the same, or an empty string."""
     if sorted(got) != sorted(wanted):
         return f"outputs {sorted(got)} instead of {sorted(wanted)}."
@@ -212,15 +233,15 @@ def differs(got, wanted):
     return ""
 
 
-def _pixels(encoded):
+def _pixels(encoded: np.ndarray) -> np.ndarray:
     return np.stack([tf.io.decode_png(image).numpy().astype(np.int32) for image in encoded.reshape(-1)])
 
 
-def _first(array):
+def _first(array: np.ndarray) -> str:
     return np.array2string(np.asarray(array).reshape(-1)[:4], precision=5, separator=", ")
 
 
-def in_memory(served, questions):
+def in_memory(served: Mapping[str, Endpoint], questions: Sequence[Request]) -> list[Answer]:
     """The answers of the model itself, on the CPU: {name: array} for each question."""
     with tf.device("CPU:0"):
         answers = [
@@ -232,7 +253,7 @@ def in_memory(served, questions):
     return [{name: value.numpy() for name, value in answer.items()} for answer in answers]
 
 
-def _by_tensor(graph, request):
+def _by_tensor(graph: MetaGraph, request: Request) -> dict[str, Any]:
     """A request as the C++ session takes it: by the names of tensors instead of arguments."""
     signature = graph.signatures[request.signature]
     return {
@@ -241,28 +262,28 @@ def _by_tensor(graph, request):
     }
 
 
-def _by_name(request):
+def _by_name(request: Request) -> dict[str, Any]:
     return {
         "signature": request.signature,
         "inputs": {name: _pack(array) for name, array in request.inputs.items()},
     }
 
 
-def _pack(array):
+def _pack(array: np.ndarray) -> dict[str, Any]:
     dtype = tf.string if array.dtype == object else tf.as_dtype(array.dtype)
     return wire.pack(array, dtype.as_datatype_enum)
 
 
-def _unpack(tensor):
+def _unpack(tensor: Mapping[str, Any]) -> np.ndarray:
     data, shape = wire.payload(tensor), tensor["shape"]
     if tensor["dtype"] == wire.STRING:
         return np.array(data, object).reshape(shape)
     return np.frombuffer(data, tf.as_dtype(tensor["dtype"]).as_numpy_dtype).reshape(shape)
 
 
-def _libraries():
+def _libraries() -> list[str]:
     """TensorFlow's C++ libraries in the order in which they are loaded, empty where the wheel has none."""
-    directory = pathlib.Path(importlib.util.find_spec("tensorflow").submodule_search_locations[0])
+    directory = pathlib.Path(tf.__file__).parent
     for names in (
         ("libtensorflow_framework.so.2", "libtensorflow_cc.so.2"),
         ("libtensorflow_framework.2.dylib", "libtensorflow_cc.2.dylib"),
@@ -272,7 +293,7 @@ def _libraries():
     return []
 
 
-def _run_isolated(program, job):
+def _run_isolated(program: str, job: Mapping[str, Any]) -> dict[str, Any]:
     """Runs one of the isolated programs on a job and returns its answers; on the CPU, beside whoever holds the GPU."""
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
     environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
@@ -293,6 +314,6 @@ def _run_isolated(program, job):
         return json.loads(answers_path.read_text())
 
 
-def _short(message, length=400):
+def _short(message: str, length: int = 400) -> str:
     message = " ".join(message.split())
     return message if len(message) <= length else message[:length] + " ..."

@@ -38,7 +38,9 @@ def decode_images(rows, shape, max_pixels=MAX_PIXELS):
     return _whole(*_by_row(lambda row: _image(row, shape, max_pixels), rows, shape, max_pixels), max_pixels)
 
 
-def decode_each(rows, shape, max_pixels=MAX_PIXELS):
+def decode_each(
+    rows: tf.Tensor, shape: tuple[int, int, int], max_pixels: int = MAX_PIXELS
+) -> tuple[tf.Tensor, tf.Tensor]:
     """As `decode_images`, but a bad row harms no other.
 
     Returns:

@@ -11,22 +11,34 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TextIO, TypeAlias
 
 import grpc
 import numpy as np
 
 from tfvae.serving import requests
+from tfvae.serving.requests import Request
 
 BINARY = "tensorflow_model_server"
 START_SECONDS = 120
 _PREDICT = "/tensorflow.serving.PredictionService/Predict"
 
 
+Answer: TypeAlias = dict[str, np.ndarray]  # By the names of outputs.
+
+
 class ServerError(ValueError):
     """The server did not load the version, or answers otherwise."""
 
 
-def verify(directory, model_name, questions, expected, differs):
+def verify(
+    directory: pathlib.Path,
+    model_name: str,
+    questions: Sequence[Request],
+    expected: Sequence[Answer],
+    differs: Callable[[Answer, Answer], str],
+) -> str:
     """Serves a version and asks it every question both ways.
 
     Args:
@@ -54,7 +66,7 @@ def verify(directory, model_name, questions, expected, differs):
 
 
 @contextlib.contextmanager
-def _serving(binary, directory, model_name):
+def _serving(binary: str, directory: pathlib.Path, model_name: str) -> Iterator[tuple[int, int]]:
     """A running server that has loaded the version; yields its two ports."""
     grpc_port, rest_port = _free_port(), _free_port()
     with tempfile.TemporaryDirectory() as base, open(pathlib.Path(base, "log"), "w+") as log:
@@ -80,13 +92,13 @@ def _serving(binary, directory, model_name):
                 server.wait()
 
 
-def _free_port():
+def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
-def _wait(server, port, model_name, log):
+def _wait(server: subprocess.Popen, port: int, model_name: str, log: TextIO) -> None:
     """Until the version is available."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
@@ -104,7 +116,7 @@ def _wait(server, port, model_name, log):
     raise ServerError(f"the server did not load the version: {' '.join(log.read()[-600:].split())}")
 
 
-def _ask_rest(port, model_name, question, wanted):
+def _ask_rest(port: int, model_name: str, question: Request, wanted: Answer) -> Answer:
     payload = {"signature_name": question.signature, "inputs": {n: _to_json(a) for n, a in question.inputs.items()}}
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}/v1/models/{model_name}:predict", json.dumps(payload).encode()
@@ -119,20 +131,20 @@ def _ask_rest(port, model_name, question, wanted):
     return {name: _from_json(value, wanted.get(name)) for name, value in outputs.items()}
 
 
-def _to_json(array):
+def _to_json(array: np.ndarray) -> list:
     if array.dtype == object:
         return [{"b64": base64.b64encode(item).decode("ascii")} for item in array]
     return array.tolist()
 
 
-def _from_json(value, wanted):
+def _from_json(value: Any, wanted: np.ndarray | None) -> np.ndarray:
     """Strings come as text, or as {"b64": ...} where the output's name ends in `_bytes`."""
     if wanted is None or wanted.dtype != object:
         return np.asarray(value, None if wanted is None else wanted.dtype)
     return np.array([base64.b64decode(s["b64"]) if isinstance(s, dict) else s.encode() for s in value], object)
 
 
-def _ask_grpc(port, model_name, question, wanted):
+def _ask_grpc(port: int, model_name: str, question: Request, wanted: Answer) -> Answer:
     del wanted
     with grpc.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.max_receive_message_length", -1)]) as channel:
         predict = channel.unary_unary(

@@ -16,7 +16,7 @@ _MODEL = """\
 """
 
 
-def update(directory, base_path="/models"):
+def update(directory: atomic.PathLike, base_path: str = "/models") -> pathlib.Path:
     """Adds the models that `models.config` does not list yet; what it lists, with its policies and labels, stays.
 
     Args:
@@ -27,7 +27,7 @@ def update(directory, base_path="/models"):
         pathlib.Path of the file.
 
     Raises:
-        ValueError: for a file that does not end with the list of models.
+        ValueError: if the file does not end with the list of models.
     """
     directory = pathlib.Path(directory)
     path = directory / FILE_NAME
@@ -45,7 +45,7 @@ def update(directory, base_path="/models"):
     return path
 
 
-def _models(directory):
+def _models(directory: pathlib.Path) -> list[str]:
     return sorted(
         model.name
         for model in directory.iterdir()

@@ -1,13 +1,15 @@
-"""What a model can be asked for, as a server offers it: intensities or encoded images in, pictures and names out."""
+"""Endpoints as a server offers them: intensities or encoded images in, pictures and names out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
 
 from tfvae.batch import IMAGE, is_image
 from tfvae.capabilities import Endpoint
-from tfvae.models.base import by_row
+from tfvae.data.entry import Entry, Served
+from tfvae.data.transforms import Transform
+from tfvae.models.base import GenerativeModel, by_row
 from tfvae.probability import noise
 from tfvae.serving import checks, image_decoding
 
@@ -38,7 +40,13 @@ class _Source(NamedTuple):
     levels: Callable
 
 
-def served_endpoints(model, transforms, class_names=(), max_pixels=image_decoding.MAX_PIXELS, forms=None):
+def served_endpoints(
+    model: GenerativeModel,
+    transforms: Mapping[str, Transform],
+    class_names: Sequence[str] = (),
+    max_pixels: int = image_decoding.MAX_PIXELS,
+    forms: Mapping[str, Served] | None = None,
+) -> dict[str, Endpoint]:
     """Served functions of a model; the first one becomes `serving_default`.
 
     Every endpoint that takes observations takes intensities in [0, 1] of the stored shape here (points as they are),
@@ -62,7 +70,7 @@ def served_endpoints(model, transforms, class_names=(), max_pixels=image_decodin
         {name: Endpoint}.
 
     Raises:
-        ValueError: for a number of class names that is not the model's number of classes, or a model without endpoints.
+        ValueError: if the number of class names is not the model's number of classes, or the model has no endpoints.
     """
     own = model.endpoints()
     if not own:
@@ -79,10 +87,10 @@ def served_endpoints(model, transforms, class_names=(), max_pixels=image_decodin
             continue  # A server cannot cut new text into word pieces.
         answers = _Answers(transforms, names, forms)
         served[name] = _adapt(endpoint, {image: way.intensities for image, way in ways.items()}, answers)
-        encoded = {image: way.encoded for image, way in ways.items()}
-        if None not in encoded.values() and (takes & set(ways) or name in _INVENTS):
+        encoded = {image: way.encoded for image, way in ways.items() if way.encoded}
+        if len(encoded) == len(ways) and (takes & set(ways) or name in _INVENTS):
             served[f"{name}{ENCODED}"] = _adapt(endpoint, encoded, answers._replace(as_png=True))
-        if name in _DEFAULTS and takes == {IMAGE} and encoded[IMAGE] is not None:
+        if name in _DEFAULTS and takes == {IMAGE} and IMAGE in encoded:
             served[f"{name}{ENCODED}{CHECKED}"] = _by_status(
                 endpoint, encoded[IMAGE].spec, transforms[IMAGE], max_pixels, answers
             )
@@ -93,14 +101,14 @@ def served_endpoints(model, transforms, class_names=(), max_pixels=image_decodin
     return {name: _checked(endpoint) for name, endpoint in served.items()}
 
 
-def _checked(endpoint):
+def _checked(endpoint: Endpoint) -> Endpoint:
     """The same, which first looks whether its arguments are what its signature says."""
     return Endpoint(
         lambda *arguments: endpoint.function(*checks.arguments(arguments, endpoint.signature)), endpoint.signature
     )
 
 
-def forms_of(entries):
+def forms_of(entries: Mapping[str, Entry]) -> dict[str, Served]:
     """Entry -> what stands for it in a served graph; images have their transforms.
 
     Args:
@@ -109,12 +117,12 @@ def forms_of(entries):
     return {name: entry.served() for name, entry in entries.items() if not is_image(name)}
 
 
-def _evaluation(own, source, transform):
+def _evaluation(own: Mapping[str, Endpoint], source: _Source, transform: Transform) -> Endpoint:
     """All that labelled examples are judged by, in one pass: a bound, with a draw of each row's own noise, and, of a
     model that classifies, probabilities. The noise follows from the bytes of the example, so it is the same every time.
     """
 
-    def function(examples):
+    def function(examples: tf.Tensor) -> dict[str, tf.Tensor]:
         levels = source.levels(examples)
         seeds = tf.strings.to_hash_bucket_fast(examples, 1 << 62)
         answer = {"bound": _float32(own["score"].function(_observed(levels, transform, seeds), seeds)["bound"])}
@@ -125,25 +133,25 @@ def _evaluation(own, source, transform):
     return Endpoint(function, [source.spec])
 
 
-def _traced_once(endpoint):
+def _traced_once(endpoint: Endpoint) -> Endpoint:
     """The same, traced once for all signatures that need it."""
     function = tf.function(endpoint.function, input_signature=endpoint.signature, autograph=False)
     return Endpoint(function, endpoint.signature)
 
 
-def _rank(name):
+def _rank(name: str) -> int:
     return _DEFAULTS.index(name) if name in _DEFAULTS else len(_DEFAULTS)
 
 
 class _Ways(NamedTuple):
-    """How one image may reach a server; `encoded` is None for rows that are no images."""
+    """How one image may reach a server; `encoded` is None for rows that are not images."""
 
     intensities: _Source
     encoded: _Source | None
     example: _Source
 
 
-def _ways(name, transform, max_pixels):
+def _ways(name: str, transform: Transform, max_pixels: int) -> _Ways:
     """Intensities, encoded images and tf.Examples."""
     shape = transform.raw_shape
     spec = tf.TensorSpec([None, *shape], tf.float32, name=name)
@@ -167,13 +175,13 @@ def _ways(name, transform, max_pixels):
     )
 
 
-def _adapt(endpoint, sources, answers):
+def _adapt(endpoint: Endpoint, sources: Mapping[str, _Source], answers: "_Answers") -> Endpoint:
     """The endpoint with its observations taken from `sources`, other entries in their served forms, and its answers as
     people read them.
     """
     kinds = [spec.name for spec in endpoint.signature]
 
-    def function(*arguments):
+    def function(*arguments: tf.Tensor) -> dict[str, tf.Tensor]:
         given = dict(zip(kinds, arguments, strict=True))
         named = {
             name: answers.forms[name].taken(value) if name in answers.forms else value for name, value in given.items()
@@ -182,7 +190,7 @@ def _adapt(endpoint, sources, answers):
             named[name] = _observed(sources[name].levels(given[name]), answers.transforms[name], named.get(SEED))
         return answers(endpoint.function(*named.values()))
 
-    def served(spec):
+    def served(spec: tf.TensorSpec) -> tf.TensorSpec:
         if spec.name in sources:
             return sources[spec.name].spec
         return answers.forms[spec.name].spec(spec) if spec.name in answers.forms else spec
@@ -190,7 +198,9 @@ def _adapt(endpoint, sources, answers):
     return Endpoint(function, [served(spec) for spec in endpoint.signature])
 
 
-def _by_status(endpoint, spec, transform, max_pixels, answers):
+def _by_status(
+    endpoint: Endpoint, spec: tf.TensorSpec, transform: Transform, max_pixels: int, answers: "_Answers"
+) -> Endpoint:
     """The endpoint asked about encoded images, each of which is answered by itself."""
 
     def function(image_bytes):
@@ -201,14 +211,14 @@ def _by_status(endpoint, spec, transform, max_pixels, answers):
     return Endpoint(function, [spec])
 
 
-def _where(right, value):
+def _where(right: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
     """The value of rows that are right; NaN, -1 or nothing of the others."""
     missing = {tf.string: "", tf.float32: float("nan")}.get(value.dtype, -1)
     right = tf.reshape(right, [-1, *[1] * (value.shape.rank - 1)])
     return tf.where(right, value, tf.cast(missing, value.dtype) if value.dtype != tf.string else missing)
 
 
-def _observed(levels, transform, seeds):
+def _observed(levels: tf.Tensor, transform: Transform, seeds: tf.Tensor | None) -> tf.Tensor:
     """Expected observations; with seeds, each row's own draw: a bound on log p(x) holds for x that p can draw."""
     if seeds is None:
         return transform.observe(levels)
@@ -218,12 +228,12 @@ def _observed(levels, transform, seeds):
 class _Answers(NamedTuple):
     """Pictures for observations, float32 for any precision, names beside probabilities, other entries as served."""
 
-    transforms: dict
+    transforms: Mapping[str, Transform]
     class_names: tuple[str, ...]
-    forms: dict
+    forms: Mapping[str, Served]
     as_png: bool = False
 
-    def __call__(self, outputs):
+    def __call__(self, outputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         answers = {name: _float32(value) for name, value in outputs.items()}
         for name in self.transforms.keys() & outputs.keys():
             answers[name] = self.transforms[name].picture(answers[name])
@@ -236,6 +246,6 @@ class _Answers(NamedTuple):
         return answers | {name: self.forms[name].given(answers[name]) for name in self.forms.keys() & outputs.keys()}
 
 
-def _float32(value):
+def _float32(value: tf.Tensor) -> tf.Tensor:
     value = tf.convert_to_tensor(value)
     return tf.cast(value, tf.float32) if value.dtype.is_floating else value

@@ -4,6 +4,10 @@ import hashlib
 import json
 import os
 from pathlib import Path
+from typing import Any
+
+# What a path may be given as.
+PathLike = str | os.PathLike[str]
 
 _TEMPORARY = ".{name}.{pid}.tmp"
 
@@ -12,11 +16,11 @@ class DamagedFileError(ValueError):
     """A file is not what was written: its checksum is missing or another."""
 
 
-def write_bytes(path, data):
+def write_bytes(path: PathLike, data: bytes) -> None:
     """Writes a file in one step: a temporary file in the same folder, flushed to the disk, then renamed.
 
     Raises:
-        OSError: where the file cannot be written, such as on a full disk; the previous file is then untouched.
+        OSError: if the file cannot be written, such as on a full disk; the previous file is then untouched.
     """
     path = Path(path)
     temporary = path.with_name(_TEMPORARY.format(name=path.name, pid=os.getpid()))
@@ -36,7 +40,7 @@ def write_bytes(path, data):
         ) from error
 
 
-def sync(path):
+def sync(path: PathLike) -> None:
     """Waits until a file or a folder lies on the disk; a rename does once its folder does."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -45,22 +49,22 @@ def sync(path):
         os.close(descriptor)
 
 
-def sync_tree(folder):
+def sync_tree(folder: PathLike) -> None:
     """Waits until a folder and everything in it lies on the disk."""
     for path in (*Path(folder).rglob("*"), folder):
         sync(path)
 
 
-def write_json(path, value, indent=2):
+def write_json(path: PathLike, value: Any, indent: int | None = 2) -> None:
     """Writes a JSON value in one step; `indent` None for long lists that nobody reads."""
     write_bytes(path, (json.dumps(value, indent=indent, allow_nan=False) + "\n").encode())
 
 
-def read_json(path):
+def read_json(path: PathLike) -> Any:
     """The JSON value in a file.
 
     Raises:
-        DamagedFileError: for a file that is no JSON.
+        DamagedFileError: if the file is not JSON.
     """
     try:
         return json.loads(Path(path).read_text())
@@ -68,7 +72,7 @@ def read_json(path):
         raise DamagedFileError(f"{path} is not readable JSON ({error}); restore it from a copy.") from error
 
 
-def write_checked(path, data):
+def write_checked(path: PathLike, data: bytes) -> None:
     """Writes a file and its sha256 beside it, in the format of `sha256sum -c`.
 
     There are two files to rename, so the checksum file names the new and the old digest while the data changes:
@@ -81,12 +85,12 @@ def write_checked(path, data):
     _write_digests(path, [new])
 
 
-def read_checked(path):
+def read_checked(path: PathLike) -> bytes:
     """The bytes of a file that was written by `write_checked`.
 
     Raises:
-        FileNotFoundError: where there is no such file.
-        DamagedFileError: for a file without a checksum, or with another one.
+        FileNotFoundError: if there is no such file.
+        DamagedFileError: if the file has no checksum, or another one.
     """
     path = Path(path)
     data = path.read_bytes()
@@ -99,22 +103,22 @@ def read_checked(path):
     return data
 
 
-def sidecar(path):
+def sidecar(path: Path) -> Path:
     """Where the sha256 of a file stands."""
     return path.with_name(path.name + ".sha256")
 
 
-def remove_temporaries(folder):
+def remove_temporaries(folder: PathLike) -> None:
     """Removes what a killed process left half written in a folder."""
     for left in Path(folder).glob(_TEMPORARY.format(name="*", pid="*")):
         left.unlink(missing_ok=True)
 
 
-def _write_digests(path, digests):
+def _write_digests(path: Path, digests: list[str]) -> None:
     write_bytes(sidecar(path), "".join(f"{digest}  {path.name}\n" for digest in digests).encode())
 
 
-def _digests(path):
+def _digests(path: Path) -> list[str]:
     if not sidecar(path).exists():
         return []
     return [line.split()[0] for line in sidecar(path).read_text(errors="replace").splitlines() if line.strip()]

@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,28 +15,31 @@ from tfvae.storage import atomic
 
 _NAME = "step-{step:09d}.h5"
 _PATTERN = re.compile(r"step-(\d{9})\.h5")
-_AUTOMATIC = re.compile(r"(.*?)(_\d+)?")
+_NUMBER = re.compile(r"_\d+$")
+
+Variables = dict[str, keras.Variable]  # By their paths.
+Arrays = dict[str, np.ndarray]  # By the paths of their variables.
 
 
 class Checkpoint(NamedTuple):
-    """What was saved after `step` training steps.
+    """The state after `step` training steps.
 
     step: batches that were consumed.
     values: group -> path of the variable -> array.
     """
 
     step: int
-    values: dict[str, dict[str, np.ndarray]]
+    values: dict[str, Arrays]
 
 
-def by_path(variables):
+def by_path(variables: Iterable[keras.Variable]) -> Variables:
     """The variables in a dict by their path.
 
     Raises:
-        ValueError: for two variables with one path, and for a path with a name that Keras numbered itself: such a name
-            counts the layers that this process made before, so another process would not find the variable again.
+        ValueError: if two variables have one path, or a path has a name that Keras numbered itself: such a name counts
+            the layers that this process made before, so another process would not find the variable again.
     """
-    found = {}
+    found: Variables = {}
     for variable in variables:
         if variable.path in found:
             raise ValueError(
@@ -45,7 +49,7 @@ def by_path(variables):
     automatic = _automatic_names()
     for path in found:
         for part in path.split("/")[:-1]:
-            if _AUTOMATIC.fullmatch(part).group(1) in automatic:
+            if _NUMBER.sub("", part) in automatic:
                 raise ValueError(
                     f"The variable {path!r} lies in {part!r}, a name that Keras made up and that depends on what the "
                     "process built before; give that layer a `name` of its own."
@@ -53,7 +57,7 @@ def by_path(variables):
     return found
 
 
-def _automatic_names():
+def _automatic_names() -> set[str]:
     """Every name that Keras gives to a layer without one: the name of its class, in snake case."""
     names, classes = set(), [keras.Layer]
     while classes:
@@ -63,12 +67,12 @@ def _automatic_names():
     return names | {"seed_generator"}
 
 
-def values(variables):
+def values(variables: Variables) -> Arrays:
     """path -> array of a dict of variables."""
     return {path: np.asarray(keras.ops.convert_to_numpy(variable)) for path, variable in variables.items()}
 
 
-def assign(variables, arrays, source):
+def assign(variables: Variables, arrays: Mapping[str, np.ndarray], source: atomic.PathLike) -> None:
     """Assigns arrays to the variables of the same path.
 
     Args:
@@ -77,7 +81,7 @@ def assign(variables, arrays, source):
         source: what is loaded, for the error.
 
     Raises:
-        ValueError: for variables without an array, arrays without a variable, and another shape.
+        ValueError: if a variable has no array, an array no variable, or one another shape.
     """
     missing = sorted(set(variables) - set(arrays))
     unexpected = sorted(set(arrays) - set(variables))
@@ -94,7 +98,7 @@ def assign(variables, arrays, source):
         variable.assign(arrays[path])
 
 
-def to_bytes(groups, **attributes):
+def to_bytes(groups: Mapping[str, Arrays], **attributes: int) -> bytes:
     """An HDF5 file image of {group: {path: array}}, made in memory: HDF5 itself never touches the disk."""
     with h5py.File("image", "w", driver="core", backing_store=False) as file:
         for group, arrays in groups.items():
@@ -106,10 +110,10 @@ def to_bytes(groups, **attributes):
         return file.id.get_file_image()
 
 
-def from_bytes(image):
+def from_bytes(image: bytes) -> tuple[dict[str, Arrays], dict[str, int]]:
     """The groups and attributes of `to_bytes`."""
     with h5py.File(io.BytesIO(image), "r") as file:
-        groups = {}
+        groups: dict[str, Arrays] = {}
         for group, holder in file.items():
             arrays = groups[group] = {}
             holder.visititems(
@@ -120,28 +124,28 @@ def from_bytes(image):
         return groups, dict(file.attrs)
 
 
-def save_weights(path, model):
+def save_weights(path: atomic.PathLike, model: keras.Model) -> None:
     """Writes the model's variables by their path, with a checksum beside them."""
     atomic.write_checked(path, to_bytes({"model": values(by_path(model.variables))}))
 
 
-def load_weights(path, model):
+def load_weights(path: atomic.PathLike, model: keras.Model) -> None:
     """Reads what `save_weights` wrote, strictly.
 
     Raises:
-        DamagedFileError: for a file that is not what was written.
-        ValueError: for weights of another model.
+        DamagedFileError: if the file is not what was written.
+        ValueError: if the weights are those of another model.
     """
     groups, _ = from_bytes(atomic.read_checked(path))
     assign(by_path(model.variables), groups["model"], source=path)
 
 
-def load_some_weights(path, variables):
+def load_some_weights(path: atomic.PathLike, variables: Variables) -> int:
     """Reads those of {path: variable} from what `save_weights` wrote of another model; how many there were.
 
     Raises:
-        DamagedFileError: for a file that is not what was written.
-        ValueError: where it lacks one of them, or has it in another shape.
+        DamagedFileError: if the file is not what was written.
+        ValueError: if it lacks one of them, or has it in another shape.
     """
     groups, _ = from_bytes(atomic.read_checked(path))
     assign(variables, {name: value for name, value in groups["model"].items() if name in variables}, source=path)
@@ -156,50 +160,50 @@ class Checkpoints:
         keep: how many are kept.
     """
 
-    def __init__(self, folder, keep=3):
+    def __init__(self, folder: atomic.PathLike, keep: int = 3) -> None:
         self.folder = Path(folder)
         self.keep = keep
 
-    def steps(self):
+    def steps(self) -> list[int]:
         """The steps after which there is a checkpoint, good or not, in order."""
         if not self.folder.is_dir():
             return []
         matches = (_PATTERN.fullmatch(path.name) for path in self.folder.iterdir())
         return sorted(int(match.group(1)) for match in matches if match)
 
-    def path(self, step):
+    def path(self, step: int) -> Path:
         return self.folder / _NAME.format(step=step)
 
-    def save(self, step, groups):
+    def save(self, step: int, groups: Mapping[str, Arrays]) -> None:
         """Saves {group: {path: array}} and removes the oldest."""
         self.folder.mkdir(exist_ok=True)
         atomic.write_checked(self.path(step), to_bytes(groups, step=step))
         for old in self.steps()[: -self.keep]:
             self._remove(old)
 
-    def read(self, step):
+    def read(self, step: int) -> Checkpoint:
         """The checkpoint of a step.
 
         Raises:
-            DamagedFileError: for a file that is not what was written.
+            DamagedFileError: if the file is not what was written.
         """
         groups, attributes = from_bytes(atomic.read_checked(self.path(step)))
         return Checkpoint(int(attributes["step"]), groups)
 
-    def remove_after(self, step):
+    def remove_after(self, step: int) -> None:
         """Removes what was saved after later steps, which a run that goes on from this one will save again."""
         for later in self.steps():
             if later > step:
                 self._remove(later)
 
-    def newest(self, set_aside=False):
+    def newest(self, set_aside: bool = False) -> Checkpoint | None:
         """The newest checkpoint that is good; None where there is none at all.
 
         Args:
             set_aside: rename damaged ones, so that a run that goes on from an older one does not meet them again.
 
         Raises:
-            DamagedFileError: where there are checkpoints and none of them is good.
+            DamagedFileError: if there are checkpoints and none of them is good.
         """
         damages = []
         for step in reversed(self.steps()):
@@ -217,7 +221,7 @@ class Checkpoints:
             )
         return None
 
-    def _remove(self, step):
+    def _remove(self, step: int) -> None:
         path = self.path(step)
         path.unlink()
         atomic.sidecar(path).unlink(missing_ok=True)

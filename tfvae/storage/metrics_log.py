@@ -1,9 +1,13 @@
 """`metrics.jsonl`: what was measured after each epoch, or each stretch of a chain."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from tfvae.storage import atomic
+
+Record = dict[str, Any]
 
 # Validation comes before training: curves are there to see whether a model generalises.
 _PREFIXES = ("val_", "validation_", "")
@@ -16,10 +20,10 @@ class MetricsLog:
         path: of the file.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: atomic.PathLike) -> None:
         self.path = Path(path)
 
-    def lines(self):
+    def lines(self) -> list[Record]:
         """The records, in the order of epochs; [] where there is no file.
 
         A line that a killed process left unfinished is passed over, and of two records of one epoch (a run that was
@@ -27,18 +31,18 @@ class MetricsLog:
         """
         if not self.path.exists():
             return []
-        records = {}
+        records: dict[int, Record] = {}
         for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
             record = _record(line)
             if record is not None:
                 records[record["epoch"]] = record
         return [records[epoch] for epoch in sorted(records)]
 
-    def append(self, line):
+    def append(self, line: Record) -> None:
         """Adds a line; all lines are written anew in one step, so a full disk cannot leave half of one."""
         self._write([*self.lines(), line])
 
-    def truncate(self, epochs):
+    def truncate(self, epochs: int) -> list[Record]:
         """Keeps the lines of the first epochs and returns them.
 
         Raises:
@@ -54,12 +58,12 @@ class MetricsLog:
             self._write(kept)
         return kept
 
-    def _write(self, lines):
+    def _write(self, lines: Iterable[Record]) -> None:
         text = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines)
         atomic.write_bytes(self.path, text.encode())
 
 
-def series(records, metric):
+def series(records: Iterable[Record], metric: str) -> tuple[list[int], list[float]]:
     """(epochs, values) of a metric on validation rows, or on training rows where nothing was validated.
 
     ([], []) if it was never recorded.
@@ -71,8 +75,8 @@ def series(records, metric):
     return [], []
 
 
-def _record(line):
-    """The record of a whole line, None for any other: an object that was cut is no JSON."""
+def _record(line: str) -> Record | None:
+    """The record of a whole line, None for any other: an object that was cut is not JSON."""
     try:
         record = json.loads(line)
     except ValueError:

@@ -3,6 +3,7 @@
 import errno
 import os
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 
 import tensorflow as tf
@@ -10,7 +11,7 @@ import tensorflow as tf
 from tfvae.storage import atomic, tfrecord_format
 
 
-def write(path, serialised):
+def write(path: atomic.PathLike, serialised: Iterable[bytes]) -> int:
     """Writes a stream of records.
 
     Args:
@@ -21,7 +22,7 @@ def write(path, serialised):
         How many they were.
 
     Raises:
-        OSError: where they cannot be written; TensorFlow's writer has errors of its own, and none for a full disk.
+        OSError: if they cannot be written; TensorFlow's writer has errors of its own, and none for a full disk.
     """
     path = Path(path)
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")

@@ -5,7 +5,10 @@ little endian. TensorFlow's own reader stops at the first damaged record without
 """
 
 import struct
+from collections.abc import Iterator
 from typing import NamedTuple
+
+from tfvae.storage.atomic import PathLike
 
 HEADER = 12
 _FOOTER = 4
@@ -25,7 +28,7 @@ class Frame(NamedTuple):
     problem: str = ""
 
 
-def frames(path):
+def frames(path: PathLike) -> Iterator[Frame]:
     """Every record of a file in order, damaged ones too; after a damaged length it goes on at the next intact one.
 
     Returns:
@@ -55,7 +58,7 @@ def frames(path):
         offset = end
 
 
-def count(path):
+def count(path: PathLike) -> int:
     """How many records an intact file holds, without reading their payloads."""
     records = 0
     with open(path, "rb") as file:
@@ -65,12 +68,12 @@ def count(path):
     return records
 
 
-def size(payload):
+def size(payload: bytes) -> int:
     """Bytes that a payload takes in a file."""
     return HEADER + len(payload) + _FOOTER
 
 
-def masked_crc(data):
+def masked_crc(data: bytes) -> int:
     """CRC-32C as TFRecord files store it."""
     crc = 0xFFFFFFFF
     for byte in data:
@@ -79,13 +82,13 @@ def masked_crc(data):
     return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
 
 
-def _length(content, offset):
+def _length(content: bytes, offset: int) -> int | None:
     """The length written at `offset`, None where its checksum does not match."""
     length, crc = struct.unpack_from("<QI", content, offset)
     return length if masked_crc(content[offset : offset + 8]) == crc else None
 
 
-def _next_intact(content, offset):
+def _next_intact(content: bytes, offset: int) -> int:
     """The first offset from `offset` on where a whole record can begin; the end of the file if there is none."""
     for start in range(offset, len(content) - HEADER - _FOOTER + 1):
         length = _length(content, start)
@@ -94,7 +97,7 @@ def _next_intact(content, offset):
     return len(content)
 
 
-def _make_table():
+def _make_table() -> list[int]:
     table = []
     for value in range(256):
         for _ in range(8):

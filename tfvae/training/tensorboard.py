@@ -14,10 +14,11 @@ from tensorboard.plugins.hparams import api as hparams
 from tfvae import experiment as experiments
 from tfvae.capabilities import Capability
 from tfvae.data.entries.label import NO_LABEL
-from tfvae.evaluation import captioning, generation, representation
+from tfvae.evaluation import representation
 from tfvae.evaluation.batched import at_once, subset
 from tfvae.evaluation.compiled import compiled
 from tfvae.probability import noise
+from tfvae.reports import captions, generation
 from tfvae.storage import atomic
 from tfvae.training import optimiser
 
@@ -86,7 +87,7 @@ class Pictures(keras.callbacks.Callback):
     def _drawn(self):
         """Images and histograms of this moment, by tag."""
         images, histograms = generation.pictures(self.model, self.data, self.seed), {}
-        for name, png in captioning.examples(self.model, self.data, seed=self.seed).items():
+        for name, png in captions.examples(self.model, self.data, seed=self.seed).items():
             images[name] = _pixels(png)
         if self.model.can(Capability.KL_PER_UNIT):
             rows = self._kl_rows.take(np.arange(at_once(self.model, len(self._kl_rows))))

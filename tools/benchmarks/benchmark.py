@@ -1,4 +1,4 @@
-"""What all benchmarks share: their flags, their workers, what they print and what they write down."""
+"""The frame of all benchmarks: their flags, their workers, what they print and what they write down."""
 
 import argparse
 import contextlib

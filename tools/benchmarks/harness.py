@@ -124,7 +124,7 @@ class Case(NamedTuple):
 
 
 class Timings(NamedTuple):
-    """What was timed.
+    """The timings of one case.
 
     seconds: case -> seconds a call, one a round.
     noisy: how many of these stayed noisy.

@@ -1,4 +1,4 @@
-"""What a measurement has to say about the machine it was made on, and who used its processor meanwhile."""
+"""The machine of a measurement, and who used its processor meanwhile."""
 
 import os
 import platform

@@ -9,7 +9,11 @@ INSTALL = "pip install torch==2.13.0 onnx onnxruntime pillow numpy blackjax"
 
 
 def check(python, modules):
-    """Raises ValueError where an interpreter is none, or cannot import these modules."""
+    """Checks the interpreter of the peers.
+
+    Raises:
+        ValueError: if it is not an interpreter, or cannot import these modules.
+    """
     command = [python, "-c", f"import {', '.join(modules)}"]
     try:
         asked = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)

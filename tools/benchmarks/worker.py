@@ -16,7 +16,7 @@ _LEAST_SHARE = 0.25  # of a slice that has to be seen before its number of calls
 
 
 def repeated(function):
-    """What `serve` times, made from a function without arguments: `run(calls)`."""
+    """A case that `serve` times, made from a function without arguments: `run(calls)`."""
 
     def run(calls):
         for _ in range(calls):
@@ -26,7 +26,7 @@ def repeated(function):
 
 
 def memory_mib(make):
-    """What the calls of a case take at their peak beyond what the process held before it was made, in MiB (Linux).
+    """The peak memory of a case's calls beyond what the process held before it was made, in MiB (Linux).
 
     Compilation is part of it, and so is what the allocator keeps for the next call.
     """

@@ -27,7 +27,11 @@ from tfvae.training import trainer
 
 
 def _check(training, data, model):
-    """Raises ValueError for what the program would do otherwise than tfvae-train."""
+    """Checks the experiment.
+
+    Raises:
+        ValueError: if the program would do something else than tfvae-train.
+    """
     if model.learner() is not None:
         raise ValueError(f"{type(model).__name__} is learned by a chain, which has no step of an optimiser.")
     if any(player.begins or player.ends is not None for player in model.players().values()):

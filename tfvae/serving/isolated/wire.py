@@ -16,7 +16,7 @@ def pack(array, dtype):
         {"dtype", "shape", "data"}; `data` is base64, a list of it for strings.
     """
     if dtype == STRING:
-        data = [base64.b64encode(item).decode("ascii") for item in array.reshape(-1).tolist()]
+        data: str | list[str] = [base64.b64encode(item).decode("ascii") for item in array.reshape(-1).tolist()]
     else:
         data = base64.b64encode(array.tobytes()).decode("ascii")
     return {"dtype": int(dtype), "shape": [int(n) for n in array.shape], "data": data}

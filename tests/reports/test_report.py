@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfvae.evaluation import headlines, report
 from tfvae.evaluation.evaluate import evaluate
+from tfvae.reports import report
 
 
 class Page(html.parser.HTMLParser):
@@ -108,38 +108,3 @@ def test_a_browser_shows_it(rendered, tmp_path, width):
     assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 200
     # Something is drawn in every sixth of the page, not only its head.
     assert all(part.std() > 5 for part in np.array_split(pixels.astype(float), 6))
-
-
-def test_the_interval_of_no_errors_does_not_end_at_zero():
-    low, high = headlines.wilson_interval(0, 100)
-    assert low == 0.0
-    assert high == pytest.approx(0.037, abs=0.001)
-    low, high = headlines.wilson_interval(50, 100)
-    assert (low, high) == (pytest.approx(0.404, abs=0.001), pytest.approx(0.596, abs=0.001))
-
-
-def _rivals(ours, theirs, std=None):
-    metrics = {"error": ours, "baseline_svm_error": theirs}
-    if std is not None:
-        metrics["draws"] = {name: {"mean": value, "std": std, "values": [value] * 3} for name, value in metrics.items()}
-    return metrics
-
-
-@pytest.mark.parametrize(
-    ("ours", "theirs", "std", "expected"),
-    [
-        (0.05, 0.10, 0.001, "SDGM makes fewer errors than the best rival"),
-        (0.10, 0.05, 0.001, "SVM makes fewer errors than SDGM"),
-        (0.10, 0.09, 0.05, "about equal"),
-        (0.05, 0.10, None, "One draw of labels only"),
-    ],
-)
-def test_the_verdict_is_honest(digits, ours, theirs, std, expected):
-    rivals = headlines.comparison(_rivals(ours, theirs, std), "SDGM", digits)
-    assert expected in headlines.verdict(rivals, 1 if std is None else 3)
-
-
-def test_numbers_that_are_missing_are_warned_about(digits):
-    told = headlines.warnings({"invalid_rows": 3, "bound_rows": 10, "classified_rows": 40, "ece": 0.3}, digits)
-    assert len(told) == 4
-    assert headlines.warnings({"bound_rows": len(digits.test), "classified_rows": 500, "ece": 0.01}, digits) == []

@@ -182,23 +182,22 @@ def kl_per_unit(units):
         return png(figure)
 
 
-def curves(runs, metric, label=None, percent=False, title=None):
+def curves(runs, metric, title):
     """A metric against epochs, a line for every run (figure 5).
 
     Args:
         runs: name -> (epochs, values), equally long.
-        metric: its name, for the title.
-        label: of the vertical axis; the metric by default.
-        percent: values are fractions, shown times 100.
+        metric: `tfvae.metrics.Metric`; its values are shown in its unit.
         title: above the axes.
     """
     with matplotlib.rc_context(STYLE):
-        figure, axes = _axes(6.4, 3.4, title or metric)
+        figure, axes = _axes(6.4, 3.4, title)
+        percent = metric.unit == "%"
         for index, (name, (epochs, values)) in enumerate(runs.items()):
             shown = np.asarray(values, np.float64) * (100.0 if percent else 1.0)
             marker = "o" if len(shown) < 4 else None
             axes.plot(epochs, shown, color=colour(index), label=name, marker=marker, markersize=4)
-        axes.set(xlabel="epoch", ylabel=label or (f"{metric} [%]" if percent else metric))
+        axes.set(xlabel="epoch", ylabel=f"{metric.name} [{metric.unit}]")
         if percent:
             axes.set_ylim(bottom=0.0)
         axes.xaxis.get_major_locator().set_params(integer=True)

@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfvae.evaluation import classification, figures
+from tfvae.evaluation import classification
+from tfvae.metrics import METRICS
 from tfvae.probability.potentials import Potential
+from tfvae.reports import figures
 
 
 def _pixels(png):
@@ -38,7 +40,7 @@ def drawn(rng):
         "potential": lambda: figures.potential(Potential("u1").log_prob, codes[:, :2], title="U1"),
         "kl_per_unit": lambda: figures.kl_per_unit({"z": rng.random(20), "a": rng.random(5)}),
         "curves": lambda: figures.curves(
-            {"adgm": ([1, 2, 3], [0.5, 0.2, 0.1]), "m2": ([1], [0.4])}, "error", percent=True
+            {"adgm": ([1, 2, 3], [0.5, 0.2, 0.1]), "m2": ([1], [0.4])}, METRICS["error"], "Error"
         ),
         "reliability": lambda: figures.reliability(classification.calibration(probs, label)),
         "confusion": lambda: figures.confusion(classification.confusion(probs, label), names),
@@ -91,3 +93,8 @@ def test_ours_stands_out_among_rivals():
     errors = {"a": (0.1, None), "b": (0.1, None)}
     assert _share(figures.errors(errors, ["a"]), figures.colour(0)) > 0.02
     assert _share(figures.errors(errors, []), figures.colour(0)) == 0.0
+
+
+def test_dollars_in_captions_are_no_mathematics():
+    png = figures.captioned(np.zeros([1, 4, 4, 3]), [("costs $_$ and $5", "$x")])
+    assert png.startswith(b"\x89PNG")

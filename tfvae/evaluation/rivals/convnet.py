@@ -1,7 +1,10 @@
-"""A supervised convolutional network of a DGDN's size, on the labelled rows alone."""
+"""A convolutional network of a DGDN's size on the labelled rows alone."""
 
 import keras
 import numpy as np
+
+from tfvae.evaluation.rivals.contest import Rival
+from tfvae.networks import dgdn
 
 _EPOCHS, _PATIENCE, _BATCH = 200, 20, 64
 
@@ -39,3 +42,17 @@ def _network(info, config):
             h = keras.layers.MaxPooling2D(block, padding="same", name=f"maxima{i}")(h)
     classes = keras.layers.Dense(info.num_classes, activation="softmax", dtype="float32", name="classes")
     return keras.Model(inputs, classes(keras.layers.Flatten()(h)), name="convnet")
+
+
+def applies(contest):
+    """Whether the model has convolutions to take the sizes from."""
+    return isinstance(contest.network, dgdn.Config)
+
+
+def fit_and_score(contest):
+    """The test error."""
+    predict = train(contest.data, contest.labelled, contest.validation, contest.network, contest.seed)
+    return float(np.mean(predict(contest.data.observe(contest.test)) != contest.test.label))
+
+
+RIVAL = Rival("supervised convolutional network", fit_and_score, applies=applies)

@@ -4,7 +4,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from tfvae.evaluation import figures
+from tfvae.reports import figures
 
 
 def planes(points):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfvae.evaluation import generation
+from tfvae.reports import generation
 
 
 def test_every_image_lies_in_its_cell_and_gaps_are_white():

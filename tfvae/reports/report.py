@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from tfvae.capabilities import Capability
-from tfvae.evaluation import figures, headlines, pages, panels
+from tfvae.evaluation import measurement
+from tfvae.reports import comparison, curves, figures, mistakes, next_steps, pages, panel
 from tfvae.storage.metrics_log import MetricsLog
 
 _TEMPLATE = "report.html.j2"
@@ -27,24 +28,22 @@ def render(model, data, metrics, workdir, description=None, others=(), command="
     """
     workdir, description = Path(workdir), description or {}
     name = model.title
-    rivals = headlines.comparison(metrics, name, data)
+    entrants = comparison.comparison(metrics, name, data)
     num_draws = _num_draws(metrics)
     runs = {path.name: MetricsLog(path / "metrics.jsonl").lines() for path in (workdir, *map(Path, others))}
     return pages.environment(Path(__file__).parent).get_template(_TEMPLATE).render(
         title=f"{name} on {_data_name(model, description, data)}",
         summary=_summary(data, runs[workdir.name]),
-        warnings=headlines.warnings(metrics, data),
-        headlines=headlines.headlines(metrics, data),
-        rivals=rivals,
-        rivals_figure=_rivals_figure(rivals),
-        verdict=headlines.verdict(rivals, num_draws),
+        warnings=measurement.caveats(metrics, data),
+        headlines=measurement.headlines(metrics, data),
+        entrants=entrants,
+        errors_figure=_errors_figure(entrants),
+        verdict=comparison.verdict(entrants, num_draws),
         num_draws=num_draws,
-        learning=panels.curves(runs),
-        pictures=panels.pictures(model, data, seed),
-        predictions=panels.predictions(metrics, data),
-        mistakes=panels.mistakes(model, data),
-        inside=panels.inside(model, data, seed),
-        steps=headlines.next_steps(workdir, metrics, data, model.can(Capability.CLASSIFY)),
+        learning=curves.curves(runs),
+        **panel.drawn(model, data, metrics, seed),
+        mistakes=mistakes.mistakes(model, data),
+        steps=next_steps.next_steps(workdir, metrics, data, model.can(Capability.CLASSIFY)),
         numbers=[(key, value) for key, value in metrics.items() if not isinstance(value, list | dict)],
         configuration=list(flatten(description.get("experiment", {}))),
         versions=sorted(description.get("versions", {}).items()),
@@ -62,12 +61,12 @@ def flatten(fields, prefix=""):
             yield f"{prefix}{name}", value
 
 
-def _rivals_figure(rivals):
+def _errors_figure(entrants):
     """Bars of the errors, where there is somebody to compare with."""
-    if len(rivals) < 2:
+    if len(entrants) < 2:
         return None
-    ours = [rival.name for rival in rivals if rival.ours]
-    return figures.errors({rival.name: (rival.error, rival.std) for rival in rivals}, ours)
+    ours = [entrant.name for entrant in entrants if entrant.ours]
+    return figures.errors({entrant.name: (entrant.error, entrant.std) for entrant in entrants}, ours)
 
 
 def _num_draws(metrics):

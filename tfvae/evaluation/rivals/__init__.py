@@ -1,0 +1,1 @@
+"""Others on the same labels, without the model: one file a rival."""

@@ -1,0 +1,1 @@
+"""Pictures of a model, and the page about a run."""
