@@ -214,19 +214,19 @@ def _centre(image, shape):
     size = tf.cast(tf.shape(image)[:2], tf.float32)
     scale = tf.reduce_max(tf.constant(shape[:2], tf.float32) / size)
     begins = (size - tf.constant(shape[:2], tf.float32) / scale) / 2.0
-    image = image[None]
-    for axis in (1, 0):
-        of_axis = tf.range(2) == axis
-        resized = tf.raw_ops.ScaleAndTranslate(
-            images=image,
-            size=tf.where(of_axis, shape[:2], tf.shape(image)[1:3]),
-            scale=tf.where(of_axis, scale, 1.0),
-            translation=tf.where(of_axis, -begins * scale, 0.0),
-            kernel_type="lanczos3",
-            antialias=True,
-        )
-        image = tf.clip_by_value(tf.round(resized), 0.0, 255.0)
-    return tf.ensure_shape(image[0], shape)
+    (height, width), (top, left), channels = shape[:2], tf.unstack(begins), shape[-1]
+    # Every row is an image of one row, and then all of a row are channels of one column: the other axis costs nothing.
+    image = _resized(image[:, None], [1, width], [1.0, scale], [0.0, -left * scale])
+    image = tf.reshape(image, [1, -1, 1, width * channels])
+    image = _resized(image, [height, 1], [scale, 1.0], [-top * scale, 0.0])
+    return tf.reshape(image, shape)
+
+
+def _resized(images, size, scale, translation):
+    resized = tf.raw_ops.ScaleAndTranslate(
+        images=images, size=size, scale=scale, translation=translation, kernel_type="lanczos3", antialias=True
+    )
+    return tf.clip_by_value(tf.round(resized), 0.0, 255.0)
 
 
 def _starts_with(image_bytes, signature):
