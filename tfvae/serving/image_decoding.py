@@ -35,7 +35,8 @@ def decode_images(rows, shape, max_pixels=MAX_PIXELS):
     Raises:
         tf.errors.InvalidArgumentError: names the rows that hold no readable PNG or JPEG, or one with too many pixels.
     """
-    return _whole(*_by_row(lambda row: _image(row, shape, max_pixels), rows, shape, max_pixels), max_pixels)
+    decoded = _by_row(lambda row: _image(row, shape, max_pixels), rows, shape, max_pixels)
+    return _whole(decoded, max_pixels)
 
 
 def decode_each(
@@ -74,10 +75,12 @@ def decode_examples(rows, shape, max_pixels=MAX_PIXELS):
             encoded,
         )
 
-    return _whole(*_by_row(image_of, rows, shape, max_pixels), max_pixels)
+    return _whole(_by_row(image_of, rows, shape, max_pixels), max_pixels)
 
 
-def _whole(image, readable, too_large, max_pixels):
+def _whole(decoded, max_pixels):
+    """The images of `_by_row`, once every row holds one."""
+    image, readable, too_large = decoded
     faults = [checks.none(f"hold {_UNREADABLE}", ~readable), checks.none(f"hold {_too_large(max_pixels)}", too_large)]
     return checks.after(faults, [image])[0]
 

@@ -203,8 +203,9 @@ def _by_status(
 ) -> Endpoint:
     """The endpoint asked about encoded images, each of which is answered by itself."""
 
-    def function(image_bytes):
-        levels, status = image_decoding.decode_each(image_bytes, transform.raw_shape, max_pixels)
+    def function(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        height, width, channels = transform.raw_shape
+        levels, status = image_decoding.decode_each(image_bytes, (height, width, channels), max_pixels)
         given = answers(endpoint.function(transform.observe(levels)))
         return {name: _where(status == "", value) for name, value in given.items()} | {STATUS: status}
 
