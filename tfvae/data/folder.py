@@ -552,6 +552,8 @@ def _summary(folder):
         lines.append(f"with all of their images: {whole}; the others are for training alone")
     for name in entries.kinds():
         lines += _said(folder, name)
+    kinds = tuple(entries.kinds())
+    lines += [f"{what}: {num}" for what, num in sorted(folder.repairs.items()) if not what.startswith(kinds)]
     lines.append(f"rejected: {len(folder.rejects)}")
     lines += [f"  {reject.file}: {reject.reason}" for reject in folder.rejects[:20]]
     if len(folder.rejects) > 20:
@@ -567,7 +569,8 @@ def _said(folder, name):
     """The line about one kind of entry, with what was done to its values; none where there is nothing to say."""
     line = entries.named(name).summary([item.values[name] for item in folder.items if name in item.values])
     repairs = [f"{what}: {num}" for what, num in sorted(folder.repairs.items()) if what.startswith(name)]
-    return [", ".join([line or f"{name}: 0", *repairs])] if line or repairs else []
+    said = [text for text in (line or ("" if name == batches.LABEL else f"{name}: 0"), *repairs) if text]
+    return [", ".join(said)] if line or repairs else []
 
 
 def printable(text):
