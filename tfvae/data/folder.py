@@ -23,13 +23,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfvae import batch as batches
-from tfvae.data import annotations, entries, images, metadata
+from tfvae.data import annotations, entries, findings, images, metadata
 from tfvae.data.columns import partial
 from tfvae.data.entries.label import NO_LABEL
 from tfvae.data.examples import Examples
 
 UNLABELLED_FOLDERS = ("unlabelled", "unlabeled")
 SPLITS = ("train", "validation", "test")
+_SYSTEM_FOLDERS = ("__MACOSX", "$RECYCLE.BIN", "System Volume Information", "@eaDir", "__pycache__", "lost+found",
+                   ".ipynb_checkpoints")  # fmt: skip
+_SYSTEM_FILES = ("thumbs.db", "ehthumbs.db", "desktop.ini")
 _CHECKED_AT_ONCE = 200  # Files that one call checks, wherever it runs.
 
 
@@ -112,6 +115,7 @@ class Folder(NamedTuple):
     shapes: modality -> (H, W, C) of every such image once it is read by `pixels`, the first one first.
     repairs: what was done to captions -> how often.
     names: entry -> what its numbers or places are called, `label` apart.
+    findings: what of it may be meant otherwise than it is read, for people.
     """
 
     root: Path
@@ -122,6 +126,7 @@ class Folder(NamedTuple):
     repairs: dict[str, int]
     config: Config
     names: dict[str, tuple[str, ...]]
+    findings: tuple[str, ...] = ()
 
     @property
     def image_shape(self):
@@ -178,10 +183,11 @@ def survey(path, config=None, spread=map):
     root = root.resolve()
     files, tables, rejects = _scan(root)
     rows, repairs = _read_tables(root, tables, files, rejects)
-    looks = {}
+    looks, digests = {}, {}
     chunks = [files[i : i + _CHECKED_AT_ONCE] for i in range(0, len(files), _CHECKED_AT_ONCE)]
-    for found, bad in spread(functools.partial(_checked, root, config), chunks):
+    for found, contents, bad in spread(functools.partial(_checked, root, config), chunks):
         looks |= found
+        digests |= contents
         rejects += bad
     if not looks:
         raise ValueError(f"{path} holds no usable image. {_first_reasons(rejects)}")
@@ -190,20 +196,24 @@ def survey(path, config=None, spread=map):
     name_classes = not any(annotations.is_annotation(os.path.basename(table)) for table in tables)
     items, names = _items(groups, rows, config, rejects, name_classes)
     class_names = names.pop(batches.LABEL)
-    return Folder(root, items, class_names, shapes, sorted(rejects), dict(repairs), config, names)
+    findings.check(items, path, name_classes)
+    told = findings.findings(items, class_names, digests, name_classes)
+    return Folder(root, items, class_names, shapes, sorted(rejects), dict(repairs), config, names, told)
 
 
 def _checked(root, config, files):
-    """({file: what it looks like}, [`Reject`]) of some files."""
-    looks, rejects = {}, []
+    """({file: what it looks like}, {file: hash of its content}, [`Reject`]) of some files."""
+    looks, digests, rejects = {}, {}, []
     colour_seen = config.color_mode != "auto"
     for file in files:
         try:
             looks[file] = images.check(root / file, config.max_pixels, ask_colour=not colour_seen)
             colour_seen = colour_seen or not looks[file].gray
+            with open(root / file, "rb") as content:
+                digests[file] = hashlib.file_digest(content, "sha256").digest()
         except images.BadImage as error:
             rejects.append(Reject(file, str(error)))
-    return looks, rejects
+    return looks, digests, rejects
 
 
 def _scan(root):
@@ -219,11 +229,18 @@ def _scan(root):
         for name in folders:
             if os.path.islink(os.path.join(folder, name)):
                 rejects.append(Reject(_below(root, os.path.join(folder, name)), "links to folders are not followed"))
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        system = [name for name in folders if name in _SYSTEM_FOLDERS]
+        rejects += [Reject(_below(root, os.path.join(folder, name)), "a folder of a system's own") for name in system]
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in system)
         for name in sorted(names):
             path = os.path.join(folder, name)
-            if name.startswith(".") or name in ("Thumbs.db", "desktop.ini"):
+            if name.startswith(".") or name.lower() in _SYSTEM_FILES:
                 continue
+            if name.lower() == "metadata.parquet":
+                raise ValueError(
+                    f"{_below(root, path)} is not read. Write it as a table first: "
+                    "`pandas.read_parquet('metadata.parquet').to_csv('metadata.csv', index=False)`, and move it away."
+                )
             if not stays_inside(root, path):
                 rejects.append(Reject(_below(root, path), "a symbolic link that leads out of the folder"))
             elif name in metadata.NAMES or annotations.is_annotation(name):
@@ -554,6 +571,7 @@ def _summary(folder):
         lines += _said(folder, name)
     kinds = tuple(entries.kinds())
     lines += [f"{what}: {num}" for what, num in sorted(folder.repairs.items()) if not what.startswith(kinds)]
+    lines += [f"note: {finding}" for finding in folder.findings]
     lines.append(f"rejected: {len(folder.rejects)}")
     lines += [f"  {reject.file}: {reject.reason}" for reject in folder.rejects[:20]]
     if len(folder.rejects) > 20:

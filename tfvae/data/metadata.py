@@ -181,6 +181,11 @@ def split_name(name):
     return _SPLITS.get(str(name).strip().lower())
 
 
+def number(text):
+    """The number that a text writes; None where it writes none."""
+    return float(text) if _NUMBER.fullmatch(text) else None
+
+
 def _csv_records(path, text):
     """[(line, {column: cell})], a line being the first of its row."""
     limit = csv.field_size_limit(_MAX_CELL)
@@ -292,10 +297,10 @@ def _meant(column):
 
 def _check_spelling(cells, label, spellings):
     """Refuses one number that is a label in several spellings, which would be several classes."""
-    if label is None or not _NUMBER.fullmatch(label):
+    of_label = None if label is None else number(label)
+    if of_label is None:
         return
-    number = float(label)
-    first, where = spellings.setdefault(number, (label, cells.where))
+    first, where = spellings.setdefault(of_label, (label, cells.where))
     if first != label:
         raise ValueError(
             f"{cells.where}: the label {label!r} is the number {first!r} of {where} in another spelling; write it one "
