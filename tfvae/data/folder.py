@@ -16,6 +16,7 @@ import collections
 import dataclasses
 import functools
 import hashlib
+import itertools
 import os
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -251,36 +252,75 @@ def _scan(root):
 
 
 def _read_tables(root, tables, files, rejects):
-    """{file: Annotation} of all metadata files; rows that name no file of the folder are rejected."""
+    """{file: Annotation} of all metadata files; rows that name no file of the folder are rejected.
+
+    What a table says stands against those after it: metadata, then Karpathy's splits, then other files of captions.
+    """
     known, rows, repairs = set(files), {}, collections.Counter()
-    for table in tables:
+    named = _by_name(files)
+    for table in sorted(tables, key=lambda table: annotations.rank(os.path.basename(table))):
         loose = annotations.is_annotation(os.path.basename(table))
         found, repaired = (annotations if loose else metadata).read(root / table)
         repairs.update(repaired)
-        named = _by_name(files) if loose else {}
-        missing = []
+        of_table, missing, several = {}, [], []
         for row in found:
-            paths = {name: _path(table, file, known, named) for name, file in row.further.items()}
-            file = _path(table, row.file_name, known, named)
+            paths = {name: _path(root, table, file, known, named, loose) for name, file in row.further.items()}
+            file = _path(root, table, row.file_name, known, named, loose)
             outside = [path for path in (file, *paths.values()) if _leads_out(path)]
-            if outside:
+            if outside and not loose:
                 rejects.append(Reject(row.file_name, f"{table} names a file outside of the folder"))
                 continue
-            missing += [path for path in dict.fromkeys((file, *paths.values())) if path not in known]
+            lacking = [path for path in dict.fromkeys((file, *paths.values())) if path not in known]
+            several += [path for path in lacking if loose and os.path.basename(path) in named]
+            missing += [path for path in lacking if not (loose and os.path.basename(path) in named)]
             there = {name: path for name, path in paths.items() if path in known}
             # What is said of an example whose first image is missing holds for its other one.
             file = file if file in known else next(iter(there.values()), None)
             if file is not None:
-                _add_row(rows, file, row._replace(further=there), rejects)
+                _add_row(of_table if loose else rows, file, row._replace(further=there), rejects)
+        for file, row in of_table.items():
+            _add_row(rows, file, _but_for(row, rows.get(file), repairs), rejects)
         rejects += _missing(table, list(dict.fromkeys(missing)), each=not loose)
+        rejects += _ambiguous(table, list(dict.fromkeys(several)))
     return rows, repairs
 
 
-def _path(table, name, known, named):
-    """The path below the root of a file that a table names."""
+def _path(root, table, name, known, named, loose):
+    """The path below the root of a file that a table names.
+
+    Tables of metadata name it by its path from the table. Files of captions were made where the images lay elsewhere:
+    they mean the one file that shares most of the end of its path with the name, and none where several do.
+    """
     name = name.replace("\\", "/")
-    file = os.path.normpath(os.path.join(os.path.dirname(table), name)).replace(os.sep, "/")
-    return file if file in known else named.get(os.path.basename(name), file)
+    place = os.path.relpath(name, root) if name.startswith(f"{root}/") else os.path.join(os.path.dirname(table), name)
+    file = os.path.normpath(place).replace(os.sep, "/")
+    if file in known or not loose:
+        return file
+    shared = [(_shared_end(other, name), other) for other in named.get(os.path.basename(name), ())]
+    most = max(shared, default=(0, ""))[0]
+    best = [other for num, other in shared if num == most]
+    return best[0] if len(best) == 1 else file
+
+
+def _shared_end(file, name):
+    """How many of the last parts of two paths are the same."""
+    pairs = zip(reversed(file.split("/")), reversed(name.split("/")), strict=False)
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def _but_for(row, before, repairs):
+    """A row of a file of captions without what tables before it say already, or say otherwise."""
+    if before is None:
+        return row
+    if None not in (row.split, before.split) and row.split != before.split:
+        repairs["split that two tables give otherwise, that of the first is kept"] += 1
+        row = row._replace(split=None)
+    said = before.values.get(batches.CAPTION, ())
+    captions = tuple(text for text in row.values.get(batches.CAPTION, ()) if text not in said)
+    again = len(row.values.get(batches.CAPTION, ())) - len(captions)
+    if again:
+        repairs["caption that several files give, taken once"] += again
+    return row._replace(values=_but(row.values, batches.CAPTION) | ({batches.CAPTION: captions} if captions else {}))
 
 
 def _leads_out(path):
@@ -288,9 +328,19 @@ def _leads_out(path):
 
 
 def _by_name(files):
-    """{base name: file} of the files whose base name no other has."""
-    counts = collections.Counter(map(os.path.basename, files))
-    return {os.path.basename(file): file for file in files if counts[os.path.basename(file)] == 1}
+    """{base name: files}."""
+    named = collections.defaultdict(list)
+    for file in files:
+        named[os.path.basename(file)].append(file)
+    return dict(named)
+
+
+def _ambiguous(table, files):
+    """At most one reject for all names that several files have."""
+    if not files:
+        return []
+    what = f"names {len(files)} images by a name that several files of the folder have, such as {files[0]}"
+    return [Reject(table, f"{what}: give more of their paths")]
 
 
 def _missing(table, files, each):

@@ -139,7 +139,7 @@ def read(path):
     """The rows of one metadata file.
 
     Args:
-        path: of a file with one of `NAMES`.
+        path: of the file; one that does not end with `.jsonl` has commas between its cells.
 
     Returns:
         A list of `Annotation`, and a Counter of repairs: "caption repaired" (invalid UTF-8 replaced), "caption empty"
@@ -149,7 +149,7 @@ def read(path):
         ValueError: for a table that cannot be read, with the line.
     """
     path = Path(path)
-    records = _csv_records(path, decoded(path)) if path.suffix == ".csv" else _json_records(path, decoded(path))
+    records = (_json_records if path.suffix == ".jsonl" else _csv_records)(path, decoded(path))
     repairs, spellings = collections.Counter(), {}
     rows = []
     for line, record in records:
