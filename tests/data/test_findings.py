@@ -27,8 +27,8 @@ FOUR = [f"{name}/{i}.png" for name in ("cat", "dog") for i in range(4)]
 @pytest.mark.parametrize(
     ("files", "told"),
     [
-        ([*FOUR, "test/emu/a.png"], "the class 'emu' has no training row, but 1 test rows"),
-        ([*FOUR, "val/emu/a.png"], "the class 'emu' has no training row, but 1 validation rows"),
+        ([*FOUR, "test/emu/a.png"], "the class 'emu' has no training row, only others (test: 1)"),
+        ([*FOUR, "val/emu/a.png"], "the class 'emu' has no training row, only others (validation: 1)"),
         ([*FOUR, "emu/a.png"], "the class 'emu' has one training row"),
         ([*FOUR, "Cat/a.png"], "the classes 'Cat' and 'cat' differ by their spelling alone"),
         ([*FOUR, "caf\u00e9/a.png", "cafe\u0301/a.png"], r"'cafe\u0301' and 'caf\xe9' differ by their spelling"),
@@ -71,6 +71,12 @@ def test_words_for_splits_are_no_classes(tmp_path, word, split):
     found = folder.survey(fill(tmp_path, ["train/cat/a.png", f"{word}/cat/b.png"]))
     assert found.class_names == ("cat",)
     assert [item.split for item in found.items if item.file.endswith("b.png")] == [split]
+
+
+def test_a_table_of_other_images_is_refused(tmp_path):
+    (fill(tmp_path, FOUR) / "metadata.csv").write_text("file_name,label\nphotos/cat/0.png,cat\nphotos/dog/0.png,dog\n")
+    with pytest.raises(ValueError, match=r"metadata\.csv: none of its 2 rows .* photos/cat/0\.png"):
+        folder.survey(tmp_path)
 
 
 def test_a_parquet_table_is_refused_with_what_to_do(tmp_path):

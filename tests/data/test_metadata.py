@@ -108,8 +108,8 @@ def test_a_number_of_json_is_one_label_however_it_is_written(tmp_path):
 
 
 def test_columns_that_are_not_read_are_counted_and_named(tmp_path):
-    _, repairs = read(tmp_path, "metadata.csv", ",file_name,caption,text,weight\n0,a.png,a,b,3\n1,b.png,c,d,4\n")
-    assert dict(repairs) == {f"column `{name}` is not read": 2 for name in ("", "text", "weight")}
+    _, repairs = read(tmp_path, "metadata.csv", ",file_name,caption,text,image_id\n0,a.png,a,b,3\n1,b.png,c,d,4\n")
+    assert dict(repairs) == {f"column `{name}` is not read": 2 for name in ("", "text", "image_id")}
 
 
 @pytest.mark.parametrize(

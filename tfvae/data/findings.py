@@ -34,8 +34,8 @@ def _unlearnt(items, class_names):
     for name in class_names:
         held_out = {split: num[name] for split, num in found.items() if split != "train" and num[name]}
         if not found["train"][name] and held_out:
-            where = " and ".join(f"{num} {split}" for split, num in held_out.items())
-            lines.append(f"the class {name!r} has no training row, but {where} rows: a model cannot answer it")
+            where = ", ".join(f"{split}: {num}" for split, num in held_out.items())
+            lines.append(f"the class {name!r} has no training row, only others ({where}): a model cannot answer it")
         elif found["train"][name] == 1:
             lines.append(f"the class {name!r} has one training row")
     return _cut(lines, "classes without training rows or with one")

@@ -262,7 +262,9 @@ def _read_tables(root, tables, files, rejects):
         loose = annotations.is_annotation(os.path.basename(table))
         found, repaired = (annotations if loose else metadata).read(root / table)
         repairs.update(repaired)
-        of_table, missing, several = {}, [], []
+        if not found:
+            rejects.append(Reject(table, "a table without rows"))
+        of_table, missing, several, used = {}, [], [], 0
         for row in found:
             paths = {name: _path(root, table, file, known, named, loose) for name, file in row.further.items()}
             file = _path(root, table, row.file_name, known, named, loose)
@@ -277,7 +279,13 @@ def _read_tables(root, tables, files, rejects):
             # What is said of an example whose first image is missing holds for its other one.
             file = file if file in known else next(iter(there.values()), None)
             if file is not None:
+                used += 1
                 _add_row(of_table if loose else rows, file, row._replace(further=there), rejects)
+        if missing and not used and not loose:
+            raise ValueError(
+                f"{table}: none of its {len(found)} rows names a file of the folder, such as {missing[0]}. Names are "
+                "relative to the table's own folder."
+            )
         for file, row in of_table.items():
             _add_row(rows, file, _but_for(row, rows.get(file), repairs), rejects)
         rejects += _missing(table, list(dict.fromkeys(missing)), each=not loose)

@@ -38,6 +38,7 @@ _UNKNOWN = frozenset(("nan", "<na>", "null", "#n/a"))
 # What columns are called elsewhere; what is spelt nearly as one of ours is found without a list.
 _ELSEWHERE = {"file": _FILE, "path": _FILE, "file_path": _FILE, "filepath": _FILE, 
               "class": batches.LABEL, "category": batches.LABEL}  # fmt: skip
+_NO_IMAGES = ("image_id", "image_width", "image_height")  # Numbers, though they are called as further images are.
 _ALIKE = 0.8
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?(e[+-]?\d+)?", re.IGNORECASE)
 _SECOND = f"{batches.IMAGE}_b"  # What the second image of a pair is called where nobody names it.
@@ -281,7 +282,7 @@ def _known_column(column, columns):
     kind, dot, rest = column.strip().partition(".")
     if dot and rest and kind.lower() in entries.kinds():
         return f"{kind.lower()}.{rest}"
-    return name if name in _columns() or batches.is_image(name) else None
+    return name if name in _columns() or (batches.is_image(name) and name not in _NO_IMAGES) else None
 
 
 def _columns():
