@@ -1,5 +1,6 @@
 """What of a folder may be meant otherwise is told before training, and refused where a run would be senseless."""
 
+import dataclasses
 import json
 import logging
 import re
@@ -106,3 +107,42 @@ def test_the_manifest_of_shards_is_made_beside_what_is_told(tmp_path):
     told = []
     ingest.ingest(fill(tmp_path / "a", [*FOUR, "Cat/a.png"]), tmp_path / "shards", report=told.append)
     assert "note: the classes 'Cat' and 'cat'" in told[0]
+
+
+def test_a_folder_that_grows_is_the_folder_of_older_runs(tmp_path):
+    files = [f"{name}/{i}.png" for name in ("cat", "dog") for i in range(12)]
+    config = load.Config(source="folder", path=str(fill(tmp_path / "a", files)), labels_per_class=2, num_validation=4)
+    began = load.load(config)
+    frozen = json.loads(json.dumps(began.split))
+    fill(tmp_path / "a", ["cat/new.png", "ant/0.png", "test/dog/b.png"])
+    Image.new("RGB", (9, 9), (255, 0, 0)).save(tmp_path / "a" / "cat" / "large.png")
+    (tmp_path / "a" / "metadata.csv").write_text("file_name,label\ncat/new.png,lynx\n")
+    again = load.load(config, frozen)
+    assert again.split == frozen and again.class_names == ("cat", "dog")
+    np.testing.assert_array_equal(again.test.image, began.test.image)
+    (tmp_path / "a").rename(tmp_path / "b")
+    moved = load.load(dataclasses.replace(config, path=str(tmp_path / "b")), frozen)
+    assert moved.split == frozen
+
+
+@pytest.mark.parametrize(("change", "told"), [("gone", "cat/3.png is gone"), ("other", "cat/3.png is another image")])
+def test_images_of_older_runs_must_stay(tmp_path, change, told):
+    files = [f"{name}/{i}.png" for name in ("cat", "dog") for i in range(12)]
+    config = load.Config(source="folder", path=str(fill(tmp_path, files)), labels_per_class=2, num_validation=4)
+    frozen = load.load(config).split
+    if change == "gone":
+        (tmp_path / "cat" / "3.png").unlink()
+    else:
+        Image.new("L", (6, 6)).save(tmp_path / "cat" / "3.png")
+    with pytest.raises(ValueError, match=told):
+        load.load(config, frozen)
+
+
+def test_a_split_without_files_is_still_read(tmp_path):
+    files = [f"{name}/{i}.png" for name in ("cat", "dog") for i in range(12)]
+    config = load.Config(source="folder", path=str(fill(tmp_path, files)), labels_per_class=2, num_validation=4)
+    frozen = {name: of for name, of in load.load(config).split.items() if name != "files"}
+    assert load.load(config, frozen).split == frozen
+    fill(tmp_path, ["cat/new.png"])
+    with pytest.raises(ValueError, match="other data"):
+        load.load(config, frozen)

@@ -19,6 +19,7 @@ import hashlib
 import itertools
 import os
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -117,6 +118,7 @@ class Folder(NamedTuple):
     repairs: what was done to captions -> how often.
     names: entry -> what its numbers or places are called, `label` apart.
     findings: what of it may be meant otherwise than it is read, for people.
+    digests: file -> sha256 of its content, of usable images.
     """
 
     root: Path
@@ -128,6 +130,7 @@ class Folder(NamedTuple):
     config: Config
     names: dict[str, tuple[str, ...]]
     findings: tuple[str, ...] = ()
+    digests: dict[str, str] = MappingProxyType({})
 
     @property
     def image_shape(self):
@@ -161,20 +164,21 @@ class Folder(NamedTuple):
         return _summary(self)
 
 
-def survey(path, config=None, spread=map):
+def survey(path, config=None, spread=map, known=None):
     """Checks every image in a folder and says what is known of it; memory holds one image at a time.
 
     Args:
         path: the folder.
         config: `Config`.
         spread: applies a function to values as `map` does, maybe in other processes that see the same files.
+        known: file -> sha256 of its content, of the images that there were when a run began: others are passed over.
 
     Returns:
         `Folder`.
 
     Raises:
         ValueError: for a folder that is missing, unreadable or without one usable image, for metadata that cannot be
-            read, and for images of several sizes without `image_size`.
+            read, for images of several sizes without `image_size`, and for known ones that are gone or others now.
     """
     config = config or Config()
     config.validate()
@@ -184,12 +188,16 @@ def survey(path, config=None, spread=map):
     root = root.resolve()
     files, tables, rejects = _scan(root)
     rows, repairs = _read_tables(root, tables, files, rejects)
+    if known:
+        files = [file for file in files if file in known]
+        rows = {file: row for file, row in rows.items() if file in known}
     looks, digests = {}, {}
     chunks = [files[i : i + _CHECKED_AT_ONCE] for i in range(0, len(files), _CHECKED_AT_ONCE)]
     for found, contents, bad in spread(functools.partial(_checked, root, config), chunks):
         looks |= found
         digests |= contents
         rejects += bad
+    _check_known(known, digests, path)
     if not looks:
         raise ValueError(f"{path} holds no usable image. {_first_reasons(rejects)}")
     groups = _groups(looks, rows)
@@ -199,7 +207,18 @@ def survey(path, config=None, spread=map):
     class_names = names.pop(batches.LABEL)
     findings.check(items, path, name_classes)
     told = findings.findings(items, class_names, digests, name_classes)
-    return Folder(root, items, class_names, shapes, sorted(rejects), dict(repairs), config, names, told)
+    return Folder(root, items, class_names, shapes, sorted(rejects), dict(repairs), config, names, told, digests)
+
+
+def _check_known(known, digests, path):
+    """Refuses a folder that lacks images of a run, or has others under their names."""
+    changed = [file for file, digest in (known or {}).items() if digests.get(file) != digest]
+    if changed:
+        what = "is another image now" if changed[0] in digests else "is gone"
+        raise ValueError(
+            f"{path} is not the folder that the run began with: {changed[0]} {what} ({len(changed)} of {len(known)} "
+            "images differ). Restore them, or use a new --workdir; images may be added."
+        )
 
 
 def _checked(root, config, files):
@@ -211,7 +230,7 @@ def _checked(root, config, files):
             looks[file] = images.check(root / file, config.max_pixels, ask_colour=not colour_seen)
             colour_seen = colour_seen or not looks[file].gray
             with open(root / file, "rb") as content:
-                digests[file] = hashlib.file_digest(content, "sha256").digest()
+                digests[file] = hashlib.file_digest(content, "sha256").hexdigest()
         except images.BadImage as error:
             rejects.append(Reject(file, str(error)))
     return looks, digests, rejects

@@ -28,8 +28,8 @@ def draw(source, config):
     Returns:
         {"labelled": [indices], "captioned": [indices], "unlabelled": [indices], "validation": [indices]} into
         `source.train`, those of further streams that the data or the config has, and what they came from: "label_seed",
-        "labels_per_class", "data" (the source's digest), "hash" (of the indices), and "stored", where images stay in
-        their shards.
+        "labels_per_class", "data" (the source's digest), "hash" (of the indices), "stored", where images stay in
+        their shards, and "files", of a folder: {file: sha256 of its content}, by which a folder that grows is known.
 
     Raises:
         ValueError: where a class has fewer images than labels asked for, or nothing is left to train on.
@@ -61,6 +61,7 @@ def draw(source, config):
     return {
         **split,
         **({"stored": True} if source.train.stored else {}),
+        **({"files": source.files} if source.files else {}),
         "label_seed": config.label_seed,
         "labels_per_class": config.labels_per_class,
         "data": source.digest(),

@@ -9,7 +9,7 @@ from tfvae.data import entries, folder, split
 from tfvae.data.examples import Source
 
 
-def load(config):
+def load(config, known=None):
     """The images of `config.path`.
 
     A tenth of every class is set apart for the test, where the folder names no test images itself; validation rows are
@@ -18,6 +18,7 @@ def load(config):
     Args:
         config: `tfvae.data.load.Config`; `path`, `image_size`, `color_mode`, `max_memory_bytes`, `max_pixels`,
             `num_validation` and what names entries are used.
+        known: file -> sha256, of the images that a run began with; None for all that there are.
 
     Returns:
         `Source`.
@@ -29,7 +30,9 @@ def load(config):
         raise ValueError("The source 'folder' needs `data.path`, the folder of the images.")
     max_pixels = config.max_pixels
     found = folder.survey(
-        config.path, folder.Config(config.image_size, config.color_mode, max_pixels, validation_fraction=0.0)
+        config.path,
+        folder.Config(config.image_size, config.color_mode, max_pixels, validation_fraction=0.0),
+        known=known,
     )
     if not any(item.split == "train" for item in found.items):
         raise ValueError(
@@ -50,6 +53,7 @@ def load(config):
         class_names=found.class_names,
         validation=rows["validation"] if len(rows["validation"]) else None,
         names=found.names,
+        files={file: found.digests[file] for item in found.items for file in item.files.values()},
     )
     _tell(found, source, config)
     return source
