@@ -140,6 +140,97 @@ def test_a_name_that_two_files_have_is_not_guessed(tmp_path):
     assert not any(item.values.get("caption", ()) for item in found.items if item.file.endswith("train_000.png"))
 
 
+def pictures(root, *names):
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), len(name)).save(root / name)
+
+
+def coco(root, images, annotations, name="captions_train2014.json"):
+    """A file of captions: (id, file name) and (image id, caption)."""
+    described = {
+        "images": [{"id": image, "file_name": file} for image, file in images],
+        "annotations": [{"image_id": image, "caption": caption} for image, caption in annotations],
+    }
+    (root / name).write_text(json.dumps(described))
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("a.png", "train2014/a.png"),
+        ("/data/coco/train2014/a.png", "train2014/a.png"),
+        ("C:\\coco\\train2014\\a.png", "train2014/a.png"),
+        ("../coco/a.png", "train2014/a.png"),
+        ("train2014/b.png", "train2014/b.png"),
+        ("/data/val2014/b.png", "val2014/b.png"),
+        ("b.png", None),
+        ("/data/test2014/b.png", None),
+    ],
+)
+def test_the_end_of_a_path_names_an_image(tmp_path, name, file):
+    pictures(tmp_path, "train2014/a.png", "train2014/b.png", "val2014/b.png")
+    coco(tmp_path, [(1, name)], [(1, "a dog")])
+    found = folder.survey(tmp_path)
+    assert [item.file for item in found.items if item.values] == ([file] if file else [])
+    told = "names 1 images by a name that several files of the folder have"
+    assert [told in reject.reason for reject in found.rejects] == ([] if file else [True])
+
+
+@pytest.mark.parametrize("ids", [(7, "7"), ("7", 7), (7, 7.0), ("a", "a")])
+def test_ids_are_the_same_in_whichever_type(tmp_path, ids):
+    coco(tmp_path, [(ids[0], "a.png")], [(ids[1], "a dog")])
+    rows, _ = annotations.read(tmp_path / "captions_train2014.json")
+    assert [row.values.get("caption") for row in rows] == [None, ("a dog",)]
+
+
+def test_an_id_of_two_images_is_refused(tmp_path):
+    coco(tmp_path, [(7, "a.png"), ("7", "b.png")], [(7, "a dog")])
+    with pytest.raises(ValueError, match="two `images` have the id 7"):
+        annotations.read(tmp_path / "captions_train2014.json")
+
+
+def test_captions_of_images_that_are_not_listed_are_counted(tmp_path):
+    pictures(tmp_path, "a.png")
+    coco(tmp_path, [(1, "a.png")], [(1, "a dog"), (2, "a cat"), (3, "a cow")])
+    found = folder.survey(tmp_path)
+    assert found.repairs == {"caption of an image that its file does not list": 2}
+    assert "captions: 1, caption of an image that its file does not list: 2" in found.summary()
+
+
+def test_what_several_files_say_is_taken_once_and_the_splits_of_karpathy_stand(tmp_path):
+    pictures(tmp_path, "val2014/a.png", "val2014/b.png")
+    images = [
+        {"filename": f"{name}.png", "split": split, "sentences": [{"raw": f"a {name}"}]}
+        for name, split in (("a", "restval"), ("b", "test"))
+    ]
+    (tmp_path / "dataset_coco.json").write_text(json.dumps({"images": images}))
+    coco(tmp_path, [(1, "a.png"), (2, "b.png")], [(1, "a a"), (2, "another b")], "captions_val2014.json")
+    found = folder.survey(tmp_path)
+    assert {item.file[-5]: (item.split, item.values["caption"]) for item in found.items} == {
+        "a": ("train", ("a a",)), "b": ("test", ("a b", "another b")),
+    }  # fmt: skip
+    assert found.repairs == {
+        "caption that several files give, taken once": 1,
+        "split that two tables give otherwise, that of the first is kept": 2,
+    }
+    assert not found.rejects
+
+
+def test_kaggles_table_of_flickr_is_read(tmp_path):
+    pictures(tmp_path, "Images/a.jpg", "Images/b.jpg")
+    table = 'image,caption\na.jpg,A child .\na.jpg,"A child , climbing"\nb.jpg,A dog .\nc.jpg,A cat .\n'
+    (tmp_path / "captions.txt").write_text(table)
+    found = folder.survey(tmp_path)
+    assert {item.file: item.values["caption"] for item in found.items} == {
+        "Images/a.jpg": ("A child .", "A child , climbing"), "Images/b.jpg": ("A dog .",),
+    }  # fmt: skip
+    assert not found.class_names and [reject.file for reject in found.rejects] == ["captions.txt"]
+    (tmp_path / "captions.txt").write_text("my notes\n")
+    with pytest.raises(ValueError, match="line 1"):
+        folder.survey(tmp_path)
+
+
 def test_captioned_images_without_a_label_are_tested_beside_labelled_ones(tmp_path):
     rows = []
     for i in range(60):

@@ -1,8 +1,10 @@
+import dataclasses
 import json
 
 import numpy as np
 
 from tfvae.data import load
+from tfvae.evaluation import measurement
 from tfvae.evaluation.evaluate import evaluate, plain, scalars
 from tfvae.models import auxiliary_vae
 from tfvae.networks import mlp
@@ -23,6 +25,16 @@ def test_a_vae_is_asked_for_its_codes(small_vae, digits):
     metrics = evaluate(small_vae, digits, digits.test.take(np.arange(50)), iw_samples=2)
     assert {"svm_error", "tsvm_error", "bound", "iw_bound"} <= set(metrics)
     assert "error" not in metrics
+
+
+def test_without_test_rows_the_validation_rows_are_measured_and_the_result_says_so(small_sdgm, digits):
+    empty = dataclasses.replace(digits, test=digits.test.take(np.arange(0)))
+    metrics = evaluate(small_sdgm, empty, iw_samples=0, rows_limit=10)
+    assert metrics["evaluated_rows"] == "validation"
+    assert metrics["classified_rows"] == len(digits.validation)
+    assert any("no test rows" in caveat for caveat in measurement.caveats(metrics, empty))
+    on_test = evaluate(small_sdgm, digits, digits.test.take(np.arange(20)), iw_samples=0, rows_limit=10)
+    assert "evaluated_rows" not in on_test
 
 
 def test_rivals_come_on_request_with_the_models_own_widths(small_sdgm, digits, monkeypatch):

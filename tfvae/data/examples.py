@@ -146,6 +146,7 @@ class Source(NamedTuple):
     labelled: indices into `train` that the source fixes as the labelled ones (half-moons), or None: then drawn.
     words: a name for every entry of a row of word counts; empty for other examples.
     names: entry -> what its places are called, such as those of factors.
+    files: file -> sha256 of its content, where the source is a folder that may grow.
     """
 
     train: Examples
@@ -156,6 +157,7 @@ class Source(NamedTuple):
     labelled: np.ndarray | None = None
     words: tuple[str, ...] = ()
     names: dict[str, tuple[str, ...]] = MappingProxyType({})
+    files: dict[str, str] = MappingProxyType({})
 
     def digest(self):
         """A sha256 over every row in memory and the checksums of streamed files: other data, another digest."""

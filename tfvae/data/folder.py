@@ -16,20 +16,25 @@ import collections
 import dataclasses
 import functools
 import hashlib
+import itertools
 import os
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tfvae import batch as batches
-from tfvae.data import annotations, entries, images, metadata
+from tfvae.data import annotations, entries, findings, images, metadata
 from tfvae.data.columns import partial
 from tfvae.data.entries.label import NO_LABEL
 from tfvae.data.examples import Examples
 
 UNLABELLED_FOLDERS = ("unlabelled", "unlabeled")
 SPLITS = ("train", "validation", "test")
+_SYSTEM_FOLDERS = ("__MACOSX", "$RECYCLE.BIN", "System Volume Information", "@eaDir", "__pycache__", "lost+found",
+                   ".ipynb_checkpoints")  # fmt: skip
+_SYSTEM_FILES = ("thumbs.db", "ehthumbs.db", "desktop.ini")
 _CHECKED_AT_ONCE = 200  # Files that one call checks, wherever it runs.
 
 
@@ -112,6 +117,8 @@ class Folder(NamedTuple):
     shapes: modality -> (H, W, C) of every such image once it is read by `pixels`, the first one first.
     repairs: what was done to captions -> how often.
     names: entry -> what its numbers or places are called, `label` apart.
+    findings: what of it may be meant otherwise than it is read, for people.
+    digests: file -> sha256 of its content, of usable images.
     """
 
     root: Path
@@ -122,6 +129,8 @@ class Folder(NamedTuple):
     repairs: dict[str, int]
     config: Config
     names: dict[str, tuple[str, ...]]
+    findings: tuple[str, ...] = ()
+    digests: dict[str, str] = MappingProxyType({})
 
     @property
     def image_shape(self):
@@ -155,20 +164,21 @@ class Folder(NamedTuple):
         return _summary(self)
 
 
-def survey(path, config=None, spread=map):
+def survey(path, config=None, spread=map, known=None):
     """Checks every image in a folder and says what is known of it; memory holds one image at a time.
 
     Args:
         path: the folder.
         config: `Config`.
         spread: applies a function to values as `map` does, maybe in other processes that see the same files.
+        known: file -> sha256 of its content, of the images that there were when a run began: others are passed over.
 
     Returns:
         `Folder`.
 
     Raises:
         ValueError: for a folder that is missing, unreadable or without one usable image, for metadata that cannot be
-            read, and for images of several sizes without `image_size`.
+            read, for images of several sizes without `image_size`, and for known ones that are gone or others now.
     """
     config = config or Config()
     config.validate()
@@ -178,11 +188,16 @@ def survey(path, config=None, spread=map):
     root = root.resolve()
     files, tables, rejects = scan(root)
     rows, repairs = _read_tables(root, tables, files, rejects)
-    looks = {}
+    if known:
+        files = [file for file in files if file in known]
+        rows = {file: row for file, row in rows.items() if file in known}
+    looks, digests = {}, {}
     chunks = [files[i : i + _CHECKED_AT_ONCE] for i in range(0, len(files), _CHECKED_AT_ONCE)]
-    for found, bad in spread(functools.partial(_checked, root, config), chunks):
+    for found, contents, bad in spread(functools.partial(_checked, root, config), chunks):
         looks |= found
+        digests |= contents
         rejects += bad
+    _check_known(known, digests, path)
     if not looks:
         raise ValueError(f"{path} holds no usable image. {_first_reasons(rejects)}")
     groups = _groups(looks, rows)
@@ -190,20 +205,35 @@ def survey(path, config=None, spread=map):
     name_classes = not any(annotations.is_annotation(os.path.basename(table)) for table in tables)
     items, names = _items(groups, rows, config, rejects, name_classes)
     class_names = names.pop(batches.LABEL)
-    return Folder(root, items, class_names, shapes, sorted(rejects), dict(repairs), config, names)
+    findings.check(items, path, name_classes)
+    told = findings.findings(items, class_names, digests, name_classes)
+    return Folder(root, items, class_names, shapes, sorted(rejects), dict(repairs), config, names, told, digests)
+
+
+def _check_known(known, digests, path):
+    """Refuses a folder that lacks images of a run, or has others under their names."""
+    changed = [file for file, digest in (known or {}).items() if digests.get(file) != digest]
+    if changed:
+        what = "is another image now" if changed[0] in digests else "is gone"
+        raise ValueError(
+            f"{path} is not the folder that the run began with: {changed[0]} {what} ({len(changed)} of {len(known)} "
+            "images differ). Restore them, or use a new --workdir; images may be added."
+        )
 
 
 def _checked(root, config, files):
-    """({file: what it looks like}, [`Reject`]) of some files."""
-    looks, rejects = {}, []
+    """({file: what it looks like}, {file: hash of its content}, [`Reject`]) of some files."""
+    looks, digests, rejects = {}, {}, []
     colour_seen = config.color_mode != "auto"
     for file in files:
         try:
             looks[file] = images.check(root / file, config.max_pixels, ask_colour=not colour_seen)
             colour_seen = colour_seen or not looks[file].gray
+            with open(root / file, "rb") as content:
+                digests[file] = hashlib.file_digest(content, "sha256").hexdigest()
         except images.BadImage as error:
             rejects.append(Reject(file, str(error)))
-    return looks, rejects
+    return looks, digests, rejects
 
 
 def scan(root):
@@ -231,11 +261,18 @@ def scan(root):
         for name in folders:
             if os.path.islink(os.path.join(folder, name)):
                 rejects.append(Reject(_below(root, os.path.join(folder, name)), "links to folders are not followed"))
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        system = [name for name in folders if name in _SYSTEM_FOLDERS]
+        rejects += [Reject(_below(root, os.path.join(folder, name)), "a folder of a system's own") for name in system]
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in system)
         for name in sorted(names):
             path = os.path.join(folder, name)
-            if name.startswith(".") or name in ("Thumbs.db", "desktop.ini"):
+            if name.startswith(".") or name.lower() in _SYSTEM_FILES:
                 continue
+            if name.lower() == "metadata.parquet":
+                raise ValueError(
+                    f"{_below(root, path)} is not read. Write it as a table first: "
+                    "`pandas.read_parquet('metadata.parquet').to_csv('metadata.csv', index=False)`, and move it away."
+                )
             if not stays_inside(root, path):
                 rejects.append(Reject(_below(root, path), "a symbolic link that leads out of the folder"))
             elif name in metadata.NAMES or annotations.is_annotation(name):
@@ -246,36 +283,83 @@ def scan(root):
 
 
 def _read_tables(root, tables, files, rejects):
-    """{file: Annotation} of all metadata files; rows that name no file of the folder are rejected."""
+    """{file: Annotation} of all metadata files; rows that name no file of the folder are rejected.
+
+    What a table says stands against those after it: metadata, then Karpathy's splits, then other files of captions.
+    """
     known, rows, repairs = set(files), {}, collections.Counter()
-    for table in tables:
+    named = _by_name(files)
+    for table in sorted(tables, key=lambda table: annotations.rank(os.path.basename(table))):
         loose = annotations.is_annotation(os.path.basename(table))
         found, repaired = (annotations if loose else metadata).read(root / table)
         repairs.update(repaired)
-        named = _by_name(files) if loose else {}
-        missing = []
+        if not found:
+            rejects.append(Reject(table, "a table without rows"))
+        of_table, missing, several, used = {}, [], [], 0
         for row in found:
-            paths = {name: _path(table, file, known, named) for name, file in row.further.items()}
-            file = _path(table, row.file_name, known, named)
+            paths = {name: _path(root, table, file, known, named, loose) for name, file in row.further.items()}
+            file = _path(root, table, row.file_name, known, named, loose)
             outside = [path for path in (file, *paths.values()) if _leads_out(path)]
-            if outside:
+            if outside and not loose:
                 rejects.append(Reject(row.file_name, f"{table} names a file outside of the folder"))
                 continue
-            missing += [path for path in dict.fromkeys((file, *paths.values())) if path not in known]
+            lacking = [path for path in dict.fromkeys((file, *paths.values())) if path not in known]
+            several += [path for path in lacking if loose and os.path.basename(path) in named]
+            missing += [path for path in lacking if not (loose and os.path.basename(path) in named)]
             there = {name: path for name, path in paths.items() if path in known}
             # What is said of an example whose first image is missing holds for its other one.
             file = file if file in known else next(iter(there.values()), None)
             if file is not None:
-                _add_row(rows, file, row._replace(further=there), rejects)
+                used += 1
+                _add_row(of_table if loose else rows, file, row._replace(further=there), rejects)
+        if missing and not used and not loose:
+            raise ValueError(
+                f"{table}: none of its {len(found)} rows names a file of the folder, such as {missing[0]}. Names are "
+                "relative to the table's own folder."
+            )
+        for file, row in of_table.items():
+            _add_row(rows, file, _but_for(row, rows.get(file), repairs), rejects)
         rejects += _missing(table, list(dict.fromkeys(missing)), each=not loose)
+        rejects += _ambiguous(table, list(dict.fromkeys(several)))
     return rows, repairs
 
 
-def _path(table, name, known, named):
-    """The path below the root of a file that a table names."""
+def _path(root, table, name, known, named, loose):
+    """The path below the root of a file that a table names.
+
+    Tables of metadata name it by its path from the table. Files of captions were made where the images lay elsewhere:
+    they mean the one file that shares most of the end of its path with the name, and none where several do.
+    """
     name = name.replace("\\", "/")
-    file = os.path.normpath(os.path.join(os.path.dirname(table), name)).replace(os.sep, "/")
-    return file if file in known else named.get(os.path.basename(name), file)
+    place = os.path.relpath(name, root) if name.startswith(f"{root}/") else os.path.join(os.path.dirname(table), name)
+    file = os.path.normpath(place).replace(os.sep, "/")
+    if file in known or not loose:
+        return file
+    shared = [(_shared_end(other, name), other) for other in named.get(os.path.basename(name), ())]
+    most = max(shared, default=(0, ""))[0]
+    best = [other for num, other in shared if num == most]
+    return best[0] if len(best) == 1 else file
+
+
+def _shared_end(file, name):
+    """How many of the last parts of two paths are the same."""
+    pairs = zip(reversed(file.split("/")), reversed(name.split("/")), strict=False)
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def _but_for(row, before, repairs):
+    """A row of a file of captions without what tables before it say already, or say otherwise."""
+    if before is None:
+        return row
+    if None not in (row.split, before.split) and row.split != before.split:
+        repairs["split that two tables give otherwise, that of the first is kept"] += 1
+        row = row._replace(split=None)
+    said = before.values.get(batches.CAPTION, ())
+    captions = tuple(text for text in row.values.get(batches.CAPTION, ()) if text not in said)
+    again = len(row.values.get(batches.CAPTION, ())) - len(captions)
+    if again:
+        repairs["caption that several files give, taken once"] += again
+    return row._replace(values=_but(row.values, batches.CAPTION) | ({batches.CAPTION: captions} if captions else {}))
 
 
 def _leads_out(path):
@@ -283,9 +367,19 @@ def _leads_out(path):
 
 
 def _by_name(files):
-    """{base name: file} of the files whose base name no other has."""
-    counts = collections.Counter(map(os.path.basename, files))
-    return {os.path.basename(file): file for file in files if counts[os.path.basename(file)] == 1}
+    """{base name: files}."""
+    named = collections.defaultdict(list)
+    for file in files:
+        named[os.path.basename(file)].append(file)
+    return dict(named)
+
+
+def _ambiguous(table, files):
+    """At most one reject for all names that several files have."""
+    if not files:
+        return []
+    what = f"names {len(files)} images by a name that several files of the folder have, such as {files[0]}"
+    return [Reject(table, f"{what}: give more of their paths")]
 
 
 def _missing(table, files, each):
@@ -564,6 +658,9 @@ def _summary(folder):
         lines.append(f"with all of their images: {whole}; the others are for training alone")
     for name in entries.kinds():
         lines += _said(folder, name)
+    kinds = tuple(entries.kinds())
+    lines += [f"{what}: {num}" for what, num in sorted(folder.repairs.items()) if not what.startswith(kinds)]
+    lines += [f"note: {finding}" for finding in folder.findings]
     lines.append(f"rejected: {len(folder.rejects)}")
     lines += [f"  {reject.file}: {reject.reason}" for reject in folder.rejects[:20]]
     if len(folder.rejects) > 20:
@@ -579,7 +676,8 @@ def _said(folder, name):
     """The line about one kind of entry, with what was done to its values; none where there is nothing to say."""
     line = entries.named(name).summary([item.values[name] for item in folder.items if name in item.values])
     repairs = [f"{what}: {num}" for what, num in sorted(folder.repairs.items()) if what.startswith(name)]
-    return [", ".join([line or f"{name}: 0", *repairs])] if line or repairs else []
+    said = [text for text in (line or ("" if name == batches.LABEL else f"{name}: 0"), *repairs) if text]
+    return [", ".join(said)] if line or repairs else []
 
 
 def printable(text):

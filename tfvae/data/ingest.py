@@ -72,7 +72,7 @@ def ingest(
         for stream in batches.streams(tuple(found.shapes))
         for part in _parts(found, split, stream, records_per_shard)
     ]
-    records_of = functools.partial(_serialised, found._replace(items=[], rejects=[]))
+    records_of = functools.partial(_serialised, found._replace(items=[], rejects=[], digests={}))
     stamps = [folders.stamp(found.root / file) for item in found.items for file in item.files.values()]
     key = [dataclasses.asdict(found.config), parts, stamps]
     made = write(output, parts, records_of, lambda shards: _manifest(found, shards), spread, resume and digest(key))

@@ -249,7 +249,10 @@ def _source(config, frozen_split) -> Source:
     load_source = importlib.import_module(f"{sources.__name__}.{config.source}").load
     # A run that began with labelled images in memory goes on with them there: its split belongs to them.
     began_in_memory = config.source == "shards" and frozen_split is not None and not frozen_split.get("stored")
-    source = load_source(config, stores=False) if began_in_memory else load_source(config)
+    if config.source == "folder" and frozen_split is not None:
+        source = load_source(config, known=frozen_split.get("files"))
+    else:
+        source = load_source(config, stores=False) if began_in_memory else load_source(config)
     return more_images.added(source, config) if config.more_images else source
 
 

@@ -28,8 +28,8 @@ def draw(source, config):
     Returns:
         {"labelled": [indices], "captioned": [indices], "unlabelled": [indices], "validation": [indices]} into
         `source.train`, those of further streams that the data or the config has, and what they came from: "label_seed",
-        "labels_per_class", "data" (the source's digest), "hash" (of the indices), and "stored", where images stay in
-        their shards.
+        "labels_per_class", "data" (the source's digest), "hash" (of the indices), "stored", where images stay in
+        their shards, and "files", of a folder: {file: sha256 of its content}, by which a folder that grows is known.
 
     Raises:
         ValueError: where a class has fewer images than labels asked for, or nothing is left to train on.
@@ -37,13 +37,14 @@ def draw(source, config):
     label = np.where(source.train.has(batches.IMAGE), source.train.label, NO_LABEL)
     rng = np.random.default_rng([config.label_seed, 20160214])
     fixed = source.labelled if source.labelled is not None else np.array([], np.int64)
-    validation = np.array([], np.int64)
-    if source.validation is None and config.num_validation:
-        # A seed of its own: label draws 0, 1, 2, ... are compared on one validation set.
-        whole = np.flatnonzero(source.train.has(*source.train.modalities))
-        candidates = np.setdiff1d(whole, fixed)
-        validation = _validation(source.train, candidates, config.num_validation)
-    rest = np.setdiff1d(np.arange(len(label)), validation)
+    validates = validation(source, config)
+    if 0 < len(validates) < config.num_validation:
+        logging.warning(
+            "%d rows validate: `data.num_validation`=%d leaves too few to train on.",
+            len(validates),
+            config.num_validation,
+        )
+    rest = np.setdiff1d(np.arange(len(label)), validates)
     if not len(rest):
         raise ValueError(
             f"All {len(label)} training rows went to validation: lower `data.num_validation`={config.num_validation}."
@@ -55,16 +56,27 @@ def draw(source, config):
     captioned = _captioned(
         np.intersect1d(rest, np.flatnonzero(source.train.has(batches.IMAGE, batches.CAPTION))), config
     )
-    split = _parts(source.train, rest, labelled, captioned, config) | {"validation": validation}
+    split = _parts(source.train, rest, labelled, captioned, config) | {"validation": validates}
     split = {name: part.tolist() for name, part in split.items()}
     return {
         **split,
         **({"stored": True} if source.train.stored else {}),
+        **({"files": source.files} if source.files else {}),
         "label_seed": config.label_seed,
         "labels_per_class": config.labels_per_class,
         "data": source.digest(),
         "hash": hash_of(split),
     }
+
+
+def validation(source, config):
+    """int64: the training rows that validate, where the source has no validation rows of its own."""
+    if source.validation is not None or not config.num_validation:
+        return np.array([], np.int64)
+    # A seed of its own: label draws 0, 1, 2, ... are compared on one validation set.
+    fixed = source.labelled if source.labelled is not None else np.array([], np.int64)
+    whole = np.flatnonzero(source.train.has(*source.train.modalities))
+    return _validation(source.train, np.setdiff1d(whole, fixed), config.num_validation)
 
 
 def _parts(train, rest, labelled, captioned, config):
@@ -139,17 +151,21 @@ def _validation(rows, candidates, num):
         told |= rows.has(name) & entries.named(name).judged
     chosen = shuffled[told[shuffled]] if told[shuffled].any() else shuffled
     most = max(len(chosen) // _LEAST_TRAINING_SHARE, 1)
-    if num > most:
-        logging.warning(
-            "Of %d rows that can validate, %d do: `data.num_validation`=%d leaves too few to train on.",
-            len(chosen),
-            most,
-            num,
-        )
-        num = most
+    num = min(num, most)
     # Sorted by class, every (n / num)-th row: each class gets its share to within one row.
     by_class = chosen[np.argsort(label[chosen], kind="stable")]
-    return np.sort(by_class[np.linspace(0, len(by_class), num, endpoint=False).astype(int)])
+    taken = by_class[np.linspace(0, len(by_class), num, endpoint=False).astype(int)]
+    return np.sort(taken[~_only_ones(label, taken)])
+
+
+def _only_ones(label, taken):
+    """bool: of the rows that were taken one of every class that would keep none to train on."""
+    _, first, num = np.unique(label[taken], return_index=True, return_counts=True)
+    returned = np.zeros(len(taken), bool)
+    for place, of_class in zip(first, num, strict=True):
+        name = label[taken[place]]
+        returned[place] = name != NO_LABEL and of_class == np.sum(label == name)
+    return returned
 
 
 def _balanced(label, rest, labels_per_class, rng, class_names):

@@ -6,7 +6,7 @@ import numpy as np
 from absl import logging
 
 from tfvae.evaluation import labels
-from tfvae.evaluation.measurement import Settings, measurements
+from tfvae.evaluation.measurement import EVALUATED_ROWS, Settings, measurements
 from tfvae.evaluation.rivals import contest
 
 # Rows that any measurement found to give a number that is not finite; the largest count is told.
@@ -18,7 +18,8 @@ def evaluate(model, data, rows=None, num_samples=1, iw_samples=100, rows_limit=0
 
     Args:
         model, data: the model and `tfvae.data.load.Data`.
-        rows: `Examples`, by default `data.test`.
+        rows: `Examples`, by default `data.test`, or `data.validation` where there are no test rows; the result then
+            says so: "evaluated_rows" is "validation".
         num_samples, iw_samples, rows_limit, seed, decoding: as in `tfvae.evaluation.measurement.Settings`.
         rivals: whether rivals are trained on the same labels.
 
@@ -28,7 +29,9 @@ def evaluate(model, data, rows=None, num_samples=1, iw_samples=100, rows_limit=0
     Raises:
         ValueError: if two measurements give one number.
     """
-    rows = data.test if rows is None else rows
+    validates = rows is None and not len(data.test) and len(data.validation) > 0
+    if rows is None:
+        rows = data.validation if validates else data.test
     settings = Settings(num_samples, iw_samples, rows_limit, seed, decoding)
     results = {}
     for name, measurement in measurements().items():
@@ -38,7 +41,7 @@ def evaluate(model, data, rows=None, num_samples=1, iw_samples=100, rows_limit=0
         logging.warning("%s was asked nothing: no measurement applies to it and these rows.", type(model).__name__)
     if rivals and labels.can_compare(data, rows):
         results |= contest.measure(data, rows, model.supervised_network(), seed=seed)
-    return plain(results)
+    return plain(results | ({EVALUATED_ROWS: "validation"} if validates and results else {}))
 
 
 def _joined(results, found, name):

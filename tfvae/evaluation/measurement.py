@@ -10,6 +10,8 @@ from tfvae.evaluation import listing
 from tfvae.metrics import Metric
 from tfvae.models.base import GenerativeModel
 
+EVALUATED_ROWS = "evaluated_rows"  # In results, where they are not of test rows.
+
 
 class Settings(NamedTuple):
     """How thoroughly a model is measured; a measurement takes from these what concerns it.
@@ -87,5 +89,10 @@ def caveats(metrics, data):
         told.append(
             f"{metrics['invalid_rows']} test rows gave a number that is not finite; they count as wrong, and means "
             "over them are missing. Look at the training curves for a run that diverged."
+        )
+    if metrics.get(EVALUATED_ROWS) == "validation":
+        told.append(
+            "There are no test rows: the numbers are of validation rows, by which the weights were chosen, and flatter "
+            "the model. Give some images the split `test`."
         )
     return told + [caveat for each in measurements().values() for caveat in each.caveats(metrics, data)]

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 from absl import logging
 
-from tfvae.batch import IMAGE
+from tfvae.batch import CAPTIONED, IMAGE, LABELLED, UNLABELLED
 from tfvae.capabilities import Capability
 from tfvae.data.entries.label import NO_LABEL
 from tfvae.run import opening
@@ -65,7 +65,7 @@ def train(experiment, workdir, test_elsewhere=False):
         began_at = state.step
         if not len(data.test) and experiment.data.source != "nothing" and not test_elsewhere:
             logging.warning(
-                "There are no test rows, so tfvae-evaluate will have nothing to measure. Give some images the split "
+                "There are no test rows, so tfvae-evaluate will measure validation rows. Give some images the split "
                 "`test`: by a column of the metadata, a folder `test/`, a `captions_test*.json` or a `dataset_*.json`."
             )
         logging.info("%s; the first step takes a while, because it is compiled.", _roles(data))
@@ -160,7 +160,9 @@ def _check_monitor(monitor, model, data):
 
 def _roles(data):
     """How many rows have which role, for people."""
-    used = " and ".join(f"{spec.num_rows:,} {stream}" for stream, spec in data.streams.items())
+    told = {*data.split[LABELLED], *data.split[CAPTIONED]}.intersection(data.split[UNLABELLED])
+    twice = {UNLABELLED: f" ({len(told):,} of them the labelled or captioned ones)"} if told else {}
+    used = " and ".join(f"{spec.num_rows:,} {stream}{twice.get(stream, '')}" for stream, spec in data.streams.items())
     return (
         f"Training on {used} rows ({data.info.num_train:,} in all), {len(data.validation):,} for validation, "
         f"{len(data.test):,} for the test"

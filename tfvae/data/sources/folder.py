@@ -1,22 +1,24 @@
 """A folder of images, read into memory as it is: for a few thousand images; `ingest` makes shards of more."""
 
+import itertools
 import math
 
 from absl import logging
 
-from tfvae.data import entries, folder
+from tfvae.data import entries, folder, split
 from tfvae.data.examples import Source
 
 
-def load(config):
+def load(config, known=None):
     """The images of `config.path`.
 
     A tenth of every class is set apart for the test, where the folder names no test images itself; validation rows are
     those that it names, and otherwise left for the label split to draw.
 
     Args:
-        config: `tfvae.data.load.Config`; `path`, `image_size`, `color_mode`, `max_memory_bytes` and, if it has one,
-            `max_pixels` are used.
+        config: `tfvae.data.load.Config`; `path`, `image_size`, `color_mode`, `max_memory_bytes`, `max_pixels`,
+            `num_validation` and what names entries are used.
+        known: file -> sha256, of the images that a run began with; None for all that there are.
 
     Returns:
         `Source`.
@@ -28,9 +30,15 @@ def load(config):
         raise ValueError("The source 'folder' needs `data.path`, the folder of the images.")
     max_pixels = config.max_pixels
     found = folder.survey(
-        config.path, folder.Config(config.image_size, config.color_mode, max_pixels, validation_fraction=0.0)
+        config.path,
+        folder.Config(config.image_size, config.color_mode, max_pixels, validation_fraction=0.0),
+        known=known,
     )
-    (logging.warning if found.rejects else logging.info)("%s holds\n%s", config.path, found.summary())
+    if not any(item.split == "train" for item in found.items):
+        raise ValueError(
+            f"{config.path} has no image to train on: all are of the splits {sorted({i.split for i in found.items})}. "
+            "Add some to `train`."
+        )
     needed = sum(math.prod(found.shapes[name]) for item in found.items for name in item.files)
     if needed > config.max_memory_bytes:
         raise ValueError(
@@ -38,15 +46,30 @@ def load(config):
             f"{config.max_memory_bytes:,}. Run ingest on the folder and train with the source 'shards'."
         )
     names = [entry.name for entry in entries.wanted(config)]
-    rows = {split: _rows(found, split, names) for split in folder.SPLITS}
-    return Source(
+    rows = {role: _rows(found, role, names) for role in folder.SPLITS}
+    source = Source(
         train=rows["train"],
         test=rows["test"],
         class_names=found.class_names,
         validation=rows["validation"] if len(rows["validation"]) else None,
         names=found.names,
+        files={file: found.digests[file] for item in found.items for file in item.files.values()},
     )
+    _tell(found, source, config)
+    return source
 
 
-def _rows(found, split, names):
-    return folder.stack(found, [item for item in found.items if item.split == split], names)
+def _tell(found, source, config):
+    """The summary with the validation rows that the split draws, so that its numbers are those of the training."""
+    drawn = set(split.validation(source, config).tolist())
+    number = itertools.count()
+    items = [
+        item._replace(split="validation") if item.split == "train" and next(number) in drawn else item
+        for item in found.items
+    ]
+    log = logging.warning if found.rejects or found.findings else logging.info
+    log("%s holds\n%s", config.path, found._replace(items=items).summary())
+
+
+def _rows(found, role, names):
+    return folder.stack(found, [item for item in found.items if item.split == role], names)
