@@ -1,11 +1,12 @@
 """How far a command is, on standard error: a line every so often, and the last one."""
 
+import functools
 import os
 import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 Item = TypeVar("Item")
 
@@ -41,19 +42,27 @@ class Progress:
         """Tells the last line that was taken, if it was not yet, and leaves it there."""
         if self._waiting:
             self._tell()
+        self._leave()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """What is over before its line is due has none."""
+        self._waiting = None
+        self._leave()
+
+    def over(self, items: Iterable[Item], line: Callable[[int], str]) -> Iterator[Item]:
+        """Yields the items; `line(n)` says that n of them are done."""
+        with self:
+            for done, item in enumerate(items, 1):
+                yield item
+                self(functools.partial(line, done))
+
+    def _leave(self) -> None:
         if self._open:
             self._write("\n")
             self._open = False
-
-    def over(self, items: Iterable[Item], line: Callable[[int], str]) -> Iterator[Item]:
-        """Yields the items; `line(n)` says that n of them are done. What is over before a line is due has none."""
-        began = self._told_at
-        for done, item in enumerate(items, 1):
-            yield item
-            self(lambda done=done: line(done))  # type: ignore[misc]
-        if self._told_at == began:
-            self._waiting = None
-        self.end()
 
     def _tell(self) -> None:
         assert self._waiting is not None
@@ -74,9 +83,10 @@ class Progress:
         stream.flush()
 
 
-def tell(text: str) -> None:
-    """A line on standard error; standard output is for the result."""
-    print(text, file=sys.stderr, flush=True)
+def tell(*lines: str) -> None:
+    """Lines on standard error; standard output is for the result."""
+    for line in lines:
+        print(line, file=sys.stderr, flush=True)
 
 
 def tell_next(*command: str | os.PathLike[str]) -> None:
