@@ -59,6 +59,16 @@ class Progress:
                 yield item
                 self(functools.partial(line, done))
 
+    def spread(self, function: Callable[[Any], Any], items: Iterable[Any], what: str = "parts") -> Iterator[Any]:
+        """As `map` does, with a line about how many of the items are done and how long the others will take."""
+        items, began = list(items), self._clock()
+        return self.over(map(function, items), lambda done: self._of(done, len(items), what, self._clock() - began))
+
+    @staticmethod
+    def _of(done: int, total: int, what: str, seconds: float) -> str:
+        left = f", about {duration(seconds / done * (total - done))} left" if done < total else ""
+        return f"{done:,} of {total:,} {what}{left}"
+
     def _leave(self) -> None:
         if self._open:
             self._write("\n")
