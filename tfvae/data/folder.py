@@ -27,6 +27,7 @@ from tfvae.data import annotations, entries, images, metadata
 from tfvae.data.columns import partial
 from tfvae.data.entries.label import NO_LABEL
 from tfvae.data.examples import Examples
+from tfvae.progress import Progress
 
 UNLABELLED_FOLDERS = ("unlabelled", "unlabeled")
 SPLITS = ("train", "validation", "test")
@@ -180,7 +181,8 @@ def survey(path, config=None, spread=map):
     rows, repairs = _read_tables(root, tables, files, rejects)
     looks = {}
     chunks = [files[i : i + _CHECKED_AT_ONCE] for i in range(0, len(files), _CHECKED_AT_ONCE)]
-    for found, bad in spread(functools.partial(_checked, root, config), chunks):
+    checked = spread(functools.partial(_checked, root, config), chunks)
+    for found, bad in Progress().over(checked, functools.partial(_of_files, len(files))):
         looks |= found
         rejects += bad
     if not looks:
@@ -191,6 +193,10 @@ def survey(path, config=None, spread=map):
     items, names = _items(groups, rows, config, rejects, name_classes)
     class_names = names.pop(batches.LABEL)
     return Folder(root, items, class_names, shapes, sorted(rejects), dict(repairs), config, names)
+
+
+def _of_files(total, chunks):
+    return f"checked {min(chunks * _CHECKED_AT_ONCE, total):,} of {total:,} files"
 
 
 def _checked(root, config, files):
