@@ -109,7 +109,7 @@ class Answers(abc.ABC):
         """{output: array [N, ...]} of all rows, some at a time."""
         functions = self.functions()
         if signature not in functions:
-            can = ", ".join(sorted(name for name in functions if not name.endswith(("_bytes", "_example"))))
+            can = ", ".join(sorted(name for name in functions if not name.endswith(("_bytes", "_example", "_checked"))))
             raise ValueError(f"This model cannot {asked or signature}; it can {can}.")
         num = len(next(iter(inputs.values())))
         if not num:

@@ -101,7 +101,7 @@ def tell(*lines: str) -> None:
 
 def tell_next(*command: str | os.PathLike[str]) -> None:
     """The next command to try."""
-    tell(f"next: {shlex.join(map(os.fspath, command))}")
+    tell(f"next: {shlex.join(os.fspath(part) for part in command)}")
 
 
 def duration(seconds: float) -> str:

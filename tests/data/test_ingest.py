@@ -246,7 +246,7 @@ def test_the_manifest_comes_back_as_it_was_written(photos, tmp_path, quietly):
     (photos / "notes.txt").write_text("hello")
     made = quietly(photos, tmp_path / "shards")
     assert manifest.read(tmp_path / "shards") == made
-    assert made.rejects == (("notes.txt", "text, not a PNG, JPEG, BMP or GIF image"),)
+    assert made.rejects == (("notes.txt", "text, not a PNG, JPEG, BMP, GIF or WebP image"),)
 
 
 def test_large_images_are_stored_as_png(tmp_path, quietly):

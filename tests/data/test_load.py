@@ -190,3 +190,12 @@ def test_validation_never_takes_more_than_a_fifth():
     data = load.load(load.Config(source="digits", num_validation=5000))
     rows = len(data.train) + len(data.validation)
     assert len(data.validation) == rows // 5
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.uint16, np.int64])
+def test_images_that_a_source_did_not_prepare_are_refused(monkeypatch, dtype, survives):
+    rows = Examples(np.zeros([9, 2, 2, 1], dtype), np.arange(9) % 3)
+    monkeypatch.setattr(load, "_source", lambda *args: Source(rows, rows, ("a", "b", "c")))
+    said = f"dtype {dtype.__name__}, images are uint8"
+    with survives(f"53 a source of {dtype.__name__}"), pytest.raises(ValueError, match=said):
+        load.load(load.Config())

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tfvae.data import load, transforms
+from tfvae.data import images, load, transforms
+from tfvae.data.sources import tfds as source
 
 tfds = pytest.importorskip("tensorflow_datasets")
 
@@ -119,6 +120,55 @@ def test_captions_of_coco_are_read_with_its_validation_split(tmp_path, rng):
     assert ("Photo 2, said 0.", "Photo 2, said 1.") in data.captioned.captions
     batch = next(iter(data.training_batches(0)))
     assert batch["captioned"]["caption"].shape == (4, 21) and batch["captioned"]["image"].shape == (4, 16, 16, 3)
+
+
+def made_images(folder, image_of, shape, dtype, num=6):
+    """Prepares the set `made` of images [num, H, W, C] with two classes."""
+    rows = [{"image": image_of(i), "label": i % 2} for i in range(num)]
+    features = tfds.features.FeaturesDict(
+        {
+            "image": tfds.features.Image(shape=shape, dtype=dtype),
+            "label": tfds.features.ClassLabel(num_classes=2),
+        }
+    )
+    make(folder, "made", "1.0.0", features, {"train": rows, "test": rows[:2]})
+
+
+def read_set(folder, image_size=0):
+    return source.rows(source.builder_of("made", str(folder)), "train", image_size)
+
+
+@pytest.mark.parametrize("shape", [(20, 32, 3), (None, None, 3)])
+def test_images_that_are_not_square_are_cut_as_those_of_a_folder(tmp_path, rng, shape, survives):
+    stored = rng.integers(0, 256, [6, 20, 32, 3], dtype=np.uint8)
+    made_images(tmp_path, lambda i: stored[i], shape, np.uint8)
+    found = sorted(image.tobytes() for image in read_set(tmp_path, 8).image)
+    for i, image in enumerate(stored):
+        (tmp_path / f"{i}.png").write_bytes(images.encode_png(image))
+    with survives(f"53 images of a data set that are not square, {shape}"):
+        assert found == sorted(images.read(tmp_path / f"{i}.png", 8).tobytes() for i in range(6))
+
+
+@pytest.mark.parametrize("size", [0, 8])
+def test_sixteen_bits_and_floats_of_a_set_are_scaled(tmp_path, rng, size, survives):
+    levels = rng.integers(0, 256, [6, 12, 10, 1], dtype=np.uint8)
+    want = sorted(image.tobytes() for image in images.prepared(levels, size))
+    for dtype, stored in ((np.uint16, levels.astype(np.uint16) * 257), (np.float32, np.float32(levels / 255))):
+        made_images(tmp_path / dtype.__name__, lambda i, stored=stored: stored[i], (12, 10, 1), dtype)
+        with survives(f"53 images of a data set of {dtype.__name__}, {size}"):
+            found = read_set(tmp_path / dtype.__name__, size).image
+            assert found.dtype == np.uint8
+            assert sorted(image.tobytes() for image in found) == want
+
+
+def test_floats_beyond_intensities_are_refused_with_the_name_of_the_set(tmp_path, rng, survives):
+    stored = (255.0 * rng.random([6, 12, 10, 1])).astype(np.float32)
+    made_images(tmp_path, lambda i: stored[i], (12, 10, 1), np.float32)
+    with (
+        survives("53 floats of 0..255"),
+        pytest.raises(ValueError, match=r"images of 'made' .* intensities in \[0, 1\]"),
+    ):
+        read_set(tmp_path)
 
 
 def test_a_set_that_is_not_there_is_named(tmp_path):

@@ -36,12 +36,56 @@ def test_every_image_has_a_line_and_a_bad_one_its_reason(exported_sdgm, photos, 
     counts = predict(version.parent, photos, tmp_path / "out", rows_per_part=4)
     assert counts == {"images": 6, "errors": 1, "parts": 2}
     found = {line.pop("file"): line for line in lines(tmp_path / "out")}
-    assert found.pop("c/bad.png") == {"error": "no readable PNG or JPEG image"}
+    assert found.pop("c/bad.png") == {"error": "text, not a PNG, JPEG, BMP, GIF or WebP image"}
     image = data.transform.observe(data.test.image[:5])
     probs = np.array([line["probabilities"] for line in found.values()])
     np.testing.assert_allclose(probs, model.classify(image), atol=1e-5)
     np.testing.assert_allclose([line["code"] for line in found.values()], model.encode(image).mean(), atol=1e-5)
     assert [line["label"] for line in found.values()] == [data.class_names[k] for k in probs.argmax(axis=1)]
+
+
+def test_predictions_are_of_the_files_that_training_reads_whatever_they_are_called(exported_sdgm, tmp_path):
+    _, data, version = exported_sdgm
+    photos = tmp_path / "photos"
+    names = {
+        "a.png": "PNG", "b.PNG": "PNG", "c.jpg": "JPEG", "d.jpeg": "JPEG", "e.jfif": "JPEG", "f.jpe": "JPEG",
+        "g.bmp": "BMP", "h.gif": "GIF", "i.webp": "WEBP", "no_ending": "PNG", "j.tar.gz": "BMP", ".hidden.png": "PNG",
+        ".hidden/k.png": "PNG", "sub/l.PNG": "PNG", "Thumbs.db": "PNG",
+    }  # fmt: skip
+    for name, form in names.items():
+        (photos / name).parent.mkdir(parents=True, exist_ok=True)
+        options = {"lossless": True} if form == "WEBP" else {"quality": 100} if form == "JPEG" else {}
+        Image.fromarray(data.test.image[0, ..., 0]).save(photos / name, form, **options)
+    (photos / "notes.txt").write_text("hello")
+    (photos / "damaged.png").write_bytes((photos / "a.png").read_bytes()[:60])
+    (photos / "empty.jpg").touch()
+    (photos / "metadata.csv").write_text("file_name,label\na.png,1\n")
+    (photos / "out.png").symlink_to(tmp_path)
+    (photos / "broken.png").symlink_to("nowhere.png")
+    (tmp_path / "outside.png").write_bytes((photos / "a.png").read_bytes())
+    (photos / "link.png").symlink_to(tmp_path / "outside.png")
+    os.mkfifo(photos / "pipe.png")
+
+    read = folder.survey(photos, folder.Config(image_size=8))
+    counts = predict(version, photos, photos / "predictions", ("classify",))
+    assert predict(version, photos, photos / "predictions", ("classify",)) == counts, "its own parts are no images"
+    found = {line.pop("file"): line for line in lines(photos / "predictions")}
+    good = {name for name, line in found.items() if "error" not in line}
+    assert good == {item.file for item in read.items} == {n for n in names if n[0] != "." and n != "Thumbs.db"}
+    assert found.keys() - good == {reject.file for reject in read.rejects}
+    reasons = {name: line["error"] for name, line in found.items() if "error" in line}
+    assert reasons.pop("damaged.png") == "no readable PNG or JPEG image"
+    assert reasons == {
+        "notes.txt": "text, not a PNG, JPEG, BMP, GIF or WebP image",
+        "empty.jpg": "empty file",
+        "out.png": "a symbolic link that leads out of the folder",
+        "broken.png": "not a regular file",
+        "link.png": "a symbolic link that leads out of the folder",
+        "pipe.png": "not a regular file",
+    }
+    want = np.array(found["a.png"]["probabilities"])
+    for name in good:
+        np.testing.assert_allclose(found[name]["probabilities"], want, atol=0.02 if names[name] == "JPEG" else 1e-5)
 
 
 def test_shards_give_what_their_images_give(exported_sdgm, photos, tmp_path):
@@ -98,5 +142,5 @@ def test_what_cannot_be_asked_is_told(exported_sdgm, photos, tmp_path):
     ingest.ingest(photos, tmp_path / "large", folder.Config(image_size=9), report=lambda text: None)
     with pytest.raises(ValueError, match=r"hold images of \[9, 9, 1\], the model takes \[8, 8, 1\]"):
         predict(version, tmp_path / "large", tmp_path / "out")
-    with pytest.raises(ValueError, match=r"holds no PNG or JPEG"):
+    with pytest.raises(ValueError, match=r"holds no image and no shards"):
         predict(version, tmp_path / "empty", tmp_path / "out")

@@ -59,7 +59,8 @@ def test_every_signature_is_offered_and_classify_is_the_default(ask):
     assert next(iter(ask.endpoints)) == "classify"
     assert set(ask.endpoints) == {
         "classify", "classify_bytes", "classify_example", "encode", "encode_bytes", "reconstruct", "reconstruct_bytes",
-        "sample", "sample_bytes", "score", "score_bytes", "evaluate_example",
+        "sample", "sample_bytes", "score", "score_bytes", "evaluate_example", "classify_bytes_checked",
+        "encode_bytes_checked",
     }  # fmt: skip
 
 

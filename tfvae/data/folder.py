@@ -177,7 +177,7 @@ def survey(path, config=None, spread=map):
     if not root.is_dir():
         raise ValueError(f"There is no folder {path}; give one that holds images.")
     root = root.resolve()
-    files, tables, rejects = _scan(root)
+    files, tables, rejects = scan(root)
     rows, repairs = _read_tables(root, tables, files, rejects)
     looks = {}
     chunks = [files[i : i + _CHECKED_AT_ONCE] for i in range(0, len(files), _CHECKED_AT_ONCE)]
@@ -212,8 +212,20 @@ def _checked(root, config, files):
     return looks, rejects
 
 
-def _scan(root):
-    """(files, metadata files) below the root in a fixed order, and the first rejects; links never lead out."""
+def scan(root):
+    """What lies in a folder: every file is taken for an image, whatever its name, but hidden ones and metadata.
+
+    Links never lead out, and links to folders are not followed.
+
+    Args:
+        root: the folder, resolved.
+
+    Returns:
+        (files, metadata files, [`Reject`]), each below the root and in a fixed order.
+
+    Raises:
+        ValueError: if the folder itself cannot be read.
+    """
     files, tables, rejects = [], [], []
 
     def unreadable(error):

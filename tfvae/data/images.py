@@ -7,13 +7,14 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps
+from PIL import Image, ImageChops
 
-FORMATS = ("PNG", "JPEG", "BMP", "GIF")
+from tfvae.data import exif, png
+
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
 COLOR_MODES = ("auto", "gray", "rgb")
 MAX_PIXELS = 50_000_000
 
-_GRAY_MODES = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "I;16N")
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -32,6 +33,9 @@ _SIGNATURES = {
 }
 
 
+_KEY = "transparency"  # What Pillow calls the transparent colour of an image without alpha.
+
+
 class BadImage(ValueError):
     """A file that is not an image we take; its text is the reason."""
 
@@ -47,7 +51,7 @@ class Look(NamedTuple):
     gray: bool
 
 
-def check(path, max_pixels=MAX_PIXELS, ask_colour=True):
+def check(path: str | os.PathLike, max_pixels: int = MAX_PIXELS, ask_colour: bool = True) -> Look:
     """Checks a file from its header, then its checksums, then decodes it to the end.
 
     Args:
@@ -63,16 +67,12 @@ def check(path, max_pixels=MAX_PIXELS, ask_colour=True):
     """
     with _Decoding(path) as reading, reading.open(max_pixels) as image:
         image.verify()
-    with _Decoding(path) as reading, reading.open(max_pixels) as image:
-        gray = image.mode in _GRAY_MODES
-        image.load()
-        upright = _upright(image)
-        if ask_colour and not gray:
-            gray = _is_gray(_eight_bits(upright))
-        return Look((upright.height, upright.width), gray)
+    with _Decoding(path) as reading:
+        image = reading.decoded(max_pixels)
+        return Look((image.height, image.width), _is_gray(image, ask_colour))
 
 
-def read(path, image_size=0, gray=False, max_pixels=MAX_PIXELS):
+def read(path: str | os.PathLike, image_size: int = 0, gray: bool = False, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """The gray levels of an image file.
 
     Args:
@@ -87,13 +87,70 @@ def read(path, image_size=0, gray=False, max_pixels=MAX_PIXELS):
     Raises:
         BadImage: with the reason.
     """
-    with _Decoding(path) as reading, reading.open(max_pixels) as image:
-        image.load()
-        image = _eight_bits(_upright(image)).convert("L" if gray else "RGB")
-        if image_size and image.size != (image_size, image_size):
-            image = ImageOps.fit(image, (image_size, image_size), Image.Resampling.LANCZOS)
-        pixels = np.asarray(image, np.uint8)
-    return pixels[..., None] if gray else pixels
+    with _Decoding(path) as reading:
+        return _channelled(_square(reading.decoded(max_pixels).convert("L" if gray else "RGB"), image_size))
+
+
+def prepared(image: np.ndarray, image_size: int = 0) -> np.ndarray:
+    """Images that come as arrays, as `read` gives those of files.
+
+    Args:
+        image: [..., H, W, C], any C. uint8 are gray levels; of uint16 the upper 8 bits are kept; floats are intensities
+            in [0, 1]; bool is black and white.
+        image_size: as of `read`.
+
+    Returns:
+        uint8 [..., H, W, C].
+
+    Raises:
+        ValueError: for another dtype, or floats beyond [0, 1].
+    """
+    levels = _gray_levels(np.asarray(image))
+    if not image_size or levels.shape[-3:-1] == (image_size, image_size):
+        return levels
+    *batch, height, width, channels = levels.shape
+    # Every channel is resized for itself, so any number of them is.
+    planes = np.moveaxis(levels, -1, -3).reshape(-1, height, width)
+    planes = [np.asarray(_square(Image.fromarray(plane), image_size)) for plane in planes]
+    squares = np.reshape(planes, [*batch, channels, image_size, image_size]).astype(np.uint8)
+    return np.ascontiguousarray(np.moveaxis(squares, -3, -1))
+
+
+def _gray_levels(image):
+    if image.dtype == np.uint8:
+        return image
+    if image.dtype == np.uint16:
+        return (image >> 8).astype(np.uint8)
+    if image.dtype == bool:
+        return image * np.uint8(255)
+    if not np.issubdtype(image.dtype, np.floating):
+        raise ValueError(
+            f"Images are arrays of uint8 (0..255), uint16 (0..65535), bool or floats in [0, 1], got {image.dtype}: "
+            "convert them to one of these."
+        )
+    if image.size and not (image.min() >= 0 and image.max() <= 1):
+        raise ValueError(
+            f"Images of {image.dtype} hold intensities in [0, 1], got values from {image.min():g} to {image.max():g}: "
+            "scale them, or give gray levels 0..255 as uint8."
+        )
+    return np.round(255.0 * image.astype(np.float64)).astype(np.uint8)
+
+
+def _square(image, size):
+    """A part around the centre, as large as may be, in `size` x `size` pixels; 0 leaves the image."""
+    if not size or image.size == (size, size):
+        return image
+    # `ImageOps.fit` in two steps: Pillow's versions differ in which axis they resize first, and noise in what follows.
+    side = min(image.size)
+    left, top = (image.width - side) / 2, (image.height - side) / 2
+    lanczos = Image.Resampling.LANCZOS
+    image = image.resize((size, image.height), lanczos, box=(left, 0, left + side, image.height))
+    return image.resize((size, size), lanczos, box=(0, top, size, top + side))
+
+
+def _channelled(image):
+    pixels = np.asarray(image, np.uint8)
+    return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
 class _Decoding:
@@ -129,7 +186,7 @@ class _Decoding:
         try:
             image = Image.open(self.path, formats=FORMATS)
         except Image.UnidentifiedImageError:
-            raise BadImage(f"{_kind(self.path)}, not a PNG, JPEG, BMP or GIF image") from None
+            raise BadImage(f"{_kind(self.path)}, not a PNG, JPEG, BMP, GIF or WebP image") from None
         width, height = image.size
         if width * height > max_pixels:
             image.close()
@@ -139,6 +196,30 @@ class _Decoding:
             raise BadImage("an image without pixels")
         return image
 
+    def decoded(self, max_pixels):
+        """The image as it is seen, upright and on white, in the mode L or RGB."""
+        with self.open(max_pixels) as image:
+            opaque = self._opaque_png(image, max_pixels) if image.format == "PNG" else _opaque(image)
+            return _upright(opaque, image)
+
+    def _opaque_png(self, image, max_pixels):
+        with open(self.path, "rb") as file:
+            header = png.header(file)
+        if image.mode.startswith("I"):
+            return _upper_bits(image, header.key)
+        if image.mode == "RGB" and header.depth == 16 and header.key:
+            return _upper_bits_of_colours(image, self._lower_bits(max_pixels), header.key)
+        image.info.pop(_KEY, None)
+        if header.key is not None:
+            image.info[_KEY] = header.key_of_eight_bits()
+        return _opaque(image)
+
+    def _lower_bits(self, max_pixels):
+        """uint8 [H, W, 3]: the lower 8 of 16 bits a colour, which Pillow drops."""
+        with self.open(max_pixels) as image:
+            image.tile = [tile._replace(args="RGB;16L") for tile in image.tile]
+            return np.asarray(image)
+
 
 def _kind(path):
     with open(path, "rb") as file:
@@ -146,8 +227,6 @@ def _kind(path):
     for signature, name in _SIGNATURES.items():
         if start.startswith(signature):
             return name
-    if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
-        return "a WebP"
     if start.isascii() and start.decode("ascii").replace("\n", "").replace("\r", "").replace("\t", "").isprintable():
         return "text"
     return "unknown content"
@@ -162,34 +241,53 @@ def _reason(error):
     return f"damaged image ({text})"
 
 
-def _upright(image):
-    """A JPEG turned as its EXIF orientation says, which is what a camera writes and what a served model reads too.
+def _upright(image, of):
+    """A photo turned as its EXIF orientation says; a PNG, BMP or GIF lies as it is.
 
     Pillow's own `exif_transpose` also believes XMP and PNGs, which the graph of a served model does not look into.
     """
-    exif = Image.Exif()
-    exif.load(image.info.get("exif", b"") if image.format in ("JPEG", "MPO") else b"")
-    turn = _TURNS.get(exif.get(ExifTags.Base.Orientation))
-    return image if turn is None else image.transpose(turn)
+    if of.format in ("JPEG", "MPO"):
+        with open(of.filename, "rb") as file:
+            orientation = exif.of_jpeg(file)
+    elif of.format == "WEBP":
+        orientation = exif.of_tiff(of.info.get("exif", b"").removeprefix(exif.HEADER))
+    else:
+        orientation = 1
+    return image.transpose(_TURNS[orientation]) if orientation in _TURNS else image
 
 
-def _eight_bits(image):
-    """The image in a mode of 8 bits a channel without transparency."""
-    if image.mode.startswith("I"):
-        levels = np.asarray(image).astype(np.int64)
-        # 16-bit gray: Pillow's own conversion clips at 255 and leaves white.
-        return Image.fromarray((np.clip(levels, 0, 65535) >> 8).astype(np.uint8))
+def _opaque(image):
+    """The image in the mode L or RGB, its transparent pixels on white."""
+    image.load()
+    if image.mode == "CMYK" and "adobe_transform" not in image.info:
+        # Pillow takes every CMYK for Adobe's, which is stored inverted.
+        image = ImageChops.invert(image)
+    mode = "L" if image.mode in ("1", "L", "LA") else "RGB"
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image).convert("RGB")
-    return image
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image if image.mode == mode else image.convert(mode)
 
 
-def _is_gray(image):
-    if image.mode in _GRAY_MODES:
-        return True
-    red, green, blue = (np.asarray(channel) for channel in image.convert("RGB").split())
+def _upper_bits(image, key):
+    """Of 16-bit gray; Pillow's own conversion clips at 255 and leaves white."""
+    levels = np.asarray(image).astype(np.int64)
+    upper = np.where(levels == key, 255, np.clip(levels, 0, 65535) >> 8)
+    return Image.fromarray(upper.astype(np.uint8))
+
+
+def _upper_bits_of_colours(image, lower, key):
+    """Of 16 bits a colour, of which Pillow gives the upper 8 and `lower` are the others."""
+    upper, key = np.asarray(image), np.array(key)
+    transparent = ((upper == key >> 8) & (lower == key & 255)).all(axis=-1, keepdims=True)
+    return Image.fromarray(np.where(transparent, np.uint8(255), upper))
+
+
+def _is_gray(image, ask):
+    """Whether it has no colour, of a mode that has; without being asked, whether its mode has none."""
+    if image.mode == "L" or not ask:
+        return image.mode == "L"
+    red, green, blue = (np.asarray(channel) for channel in image.split())
     return np.array_equal(red, green) and np.array_equal(green, blue)
 
 

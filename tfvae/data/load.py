@@ -206,6 +206,7 @@ def load(config, frozen_split=None):
             refuses.
     """
     source = _source(config, frozen_split)
+    _check_pixels(source)
     modalities = source.train.modalities or (IMAGE,)
     _check_streams(config, modalities)
     if frozen_split is None:
@@ -401,6 +402,18 @@ def _check_carried(stream, rows, of_stream, streamed):
                 f"{lacking} of the {len(rows)} rows of the stream {stream!r} have no {name}: take it out of "
                 "`data.entries`, or train without that stream."
             )
+
+
+def _check_pixels(source):
+    """Images are gray levels of 8 bits: whatever else a source reads, it prepares."""
+    for rows in (source.train, source.validation, source.test):
+        for name in rows.modalities if rows is not None else ():
+            column = rows[name].some if isinstance(rows[name], Partial) else rows[name]
+            if isinstance(column, np.ndarray) and column.ndim > 2 and column.dtype != np.uint8:
+                raise ValueError(
+                    f"The source delivers `{name}` of the dtype {column.dtype}, images are uint8 (0..255): "
+                    "`tfvae.data.images.prepared` makes gray levels of 16 bits and of floats in [0, 1]."
+                )
 
 
 def _check_labels(source):

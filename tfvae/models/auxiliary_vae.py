@@ -99,6 +99,9 @@ class AuxiliaryVAE(AuxiliaryPosterior, LatentVariableModel):
     def capabilities(self):
         return super().capabilities() | {Capability.ENCODE_AUXILIARY}
 
+    def supervised_network(self):
+        return self.config.network
+
     def weights_at(self, x, z, log_q, training):
         return LogWeights(self.p_x_given_z(z, training=training).log_prob(x), log_q - self.p_z.log_prob(z))
 

@@ -18,7 +18,7 @@ from tfvae.inference import stein
 from tfvae.layers.particles import Particles
 from tfvae.models.base import PICTURE_NOISE, Objective, all_images
 from tfvae.models.players import Player
-from tfvae.models.vae import gaussian_kl_per_unit, initialise
+from tfvae.models.vae import OneCodeModel, gaussian_kl_per_unit
 from tfvae.models.with_heads import ModelWithHeads
 from tfvae.networks import mlp
 from tfvae.networks.implicit import Skip
@@ -85,7 +85,7 @@ class Config:
         return SteinVAE(self, info, seed)
 
 
-class SteinVAE(ModelWithHeads):
+class SteinVAE(OneCodeModel, ModelWithHeads):
     """A VAE whose q(z | x) is known by its draws alone, and whose decoder may be too.
 
     A training step moves the M codes of every image by ε φ, Stein's direction towards p(z | x, θ); then
@@ -118,28 +118,12 @@ class SteinVAE(ModelWithHeads):
             head = Softmax(z, classes, config.parameter_particles, network, name="label_softmax")
             self.add_head(LABEL, head, config.label_weight)
 
+    @property
+    def one_decoder(self):
+        return self.config.parameter_particles == 1
+
     def capabilities(self):
-        found = super().capabilities() | {Capability.STEIN_DISCREPANCY}
-        if self.config.parameter_particles == 1:  # Several decoders have no topics, and no posterior, in common.
-            found |= self.config.network.capabilities()
-        return found
-
-    def supervised_network(self):
-        return self.config.network if isinstance(self.config.network, mlp.Config) else super().supervised_network()
-
-    def topics(self):
-        """Probabilities of the P words in V topics: [V, P]."""
-        self.require(Capability.TOPICS)
-        return self.p_x_given_z.loadings.topics()
-
-    def posterior_draws(self, image, num, seed):
-        """Draws of p(z | x), of a network for which it is known or can be sampled: [num, B, Z]."""
-        self.require(Capability.POSTERIOR)
-        return self.config.network.posterior_draws(self, image, num, seed)
-
-    def initialise(self, images):
-        super().initialise(images)
-        initialise(self.p_x_given_z, images)
+        return super().capabilities() | {Capability.STEIN_DISCREPANCY}
 
     def objective(self, batch, seed, training=False):
         if not training:  # Where nothing is learned nothing is moved: a label would leak into its own prediction.

@@ -72,9 +72,6 @@ class UnlabelledModel(GenerativeModel, abc.ABC):
     def capabilities(self):
         return super().capabilities() | {Capability.BOUND}
 
-    def supervised_network(self):
-        return self.config.network if isinstance(self.config.network, mlp.Config) else super().supervised_network()
-
     def likelihood_weight(self, training):
         """The temperature of log p(x | ...) at this step; a family that warms it up overrides this."""
         del training
@@ -85,7 +82,41 @@ class UnlabelledModel(GenerativeModel, abc.ABC):
         return inference.importance_weighted(self.log_weights(image, seed, num_samples).value())
 
 
-class VAE(UnlabelledModel, LatentVariableModel):
+class OneCodeModel(LatentVariableModel, abc.ABC):
+    """A model of x and one code z, whose network's config says what such a network can be asked for besides.
+
+    Attributes:
+        config: has `network`, as `tfvae.networks` describes it.
+        p_x_given_z: the decoder.
+    """
+
+    # Several decoders, such as particles of their parameters, have no topics and no posterior in common.
+    one_decoder = True
+
+    def capabilities(self):
+        found = super().capabilities() | {Capability.CODES}
+        return found | (self.config.network.capabilities() if self.one_decoder else set())
+
+    def supervised_network(self):
+        return self.config.network if isinstance(self.config.network, mlp.Config) else super().supervised_network()
+
+    def initialise(self, images):
+        super().initialise(images)
+        if hasattr(self.p_x_given_z, "initialise"):
+            self.p_x_given_z.initialise(images)
+
+    def topics(self):
+        """Probabilities of the P words in V topics: [V, P]."""
+        self.require(Capability.TOPICS)
+        return self.p_x_given_z.loadings.topics()
+
+    def posterior_draws(self, image, num, seed):
+        """Draws of p(z | x), of a network for which it is known or can be sampled: [num, B, Z]."""
+        self.require(Capability.POSTERIOR)
+        return self.config.network.posterior_draws(self, image, num, seed)
+
+
+class VAE(UnlabelledModel, OneCodeModel):
     """p(x, z) = p(z) p(x | z), approximated by q(z | x).
 
     Args:
@@ -103,22 +134,6 @@ class VAE(UnlabelledModel, LatentVariableModel):
         self.p_z = net.prior(z)
         self.p_x_given_z = net.decoder(f"{prefix}p_x", z, x, config.likelihood)
         self.q_z_given_x = net.encoder(f"{prefix}q_z", x, z)
-
-    def capabilities(self):
-        return super().capabilities() | {Capability.CODES} | self.config.network.capabilities()
-
-    def initialise(self, images):
-        initialise(self.p_x_given_z, images)
-
-    def topics(self):
-        """Probabilities of the P words in V topics: [V, P]."""
-        self.require(Capability.TOPICS)
-        return self.p_x_given_z.loadings.topics()
-
-    def posterior_draws(self, image, num, seed):
-        """Draws of p(z | x), of a network for which it is known or can be sampled: [num, B, Z]."""
-        self.require(Capability.POSTERIOR)
-        return self.config.network.posterior_draws(self, image, num, seed)
 
     def log_weights(self, x, seed, num_samples, training=False):
         q_z = self.q_z_given_x(x, training=training)
@@ -156,9 +171,3 @@ def gaussian_kl_per_unit(q_z, p_z=None):
     if p_z is not None:
         mean, variance = (mean - p_z.mean()) * tf.math.rsqrt(p_z.variance()), variance / p_z.variance()
     return 0.5 * (variance + mean**2 - 1.0 - tf.math.log(variance))
-
-
-def initialise(decoder, images):
-    """What a decoder starts from besides random weights, if it has such a thing."""
-    if hasattr(decoder, "initialise"):
-        decoder.initialise(images)

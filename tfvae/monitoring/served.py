@@ -130,7 +130,7 @@ def _of_folder(source, image_shape, num, rng):
         raise ValueError(
             f"Images of a folder are cut to squares, the model takes {height} x {width}: ingest them first."
         )
-    files = sorted(path for path in source.rglob("*") if path.is_file() and not path.name.startswith("."))
+    files = [source / file for file in folders.scan(source.resolve())[0]]
     read = []
     for i in rng.permutation(len(files)):
         if len(read) == num:

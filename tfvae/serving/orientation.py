@@ -1,15 +1,15 @@
 """EXIF orientation inside the served graph: a camera held sideways says so in its files, where TensorFlow never looks.
 
-Training sees photos upright, so a served model must as well: sideways ones would be answered wrongly without a word.
+Training sees photos upright by the rules of `tfvae.data.exif`, so a served model must as well: sideways ones would be
+answered wrongly without a word.
 """
 
 import tensorflow as tf
 
-_HEAD = 1 << 18  # The segment stands among the first, and none is longer than 64 KiB.
-_MOST_SEGMENTS, _MOST_ENTRIES = 64, 256  # A stranger's file must not keep the loop going.
-_EXIF, _SCAN, _FILL = 0xE1, 0xDA, 0xFF
-_ORIENTATION, _SHORT = 0x0112, 3
+from tfvae.data import exif
+
 _SWAPPED, _MIRRORED, _UPSIDE_DOWN = (5, 6, 7, 8), (2, 3, 6, 7), (3, 4, 7, 8)
+_BEYOND = 16  # Zeros behind the content, so that a number may be read at any place of it.
 
 
 def upright(image, jpeg):
@@ -27,52 +27,75 @@ def upright(image, jpeg):
         (_MIRRORED, lambda image: image[:, ::-1]),
         (_UPSIDE_DOWN, lambda image: image[::-1]),
     ):
-        wanted = tf.reduce_any(orientation == tf.constant(among, tf.int64))
+        wanted = _is_among(orientation, among)
         image = tf.cond(wanted, lambda image=image, turned=turned: turned(image), lambda image=image: image)
     return image
 
 
 def _orientation(jpeg):
     """1 to 8; 1 where there is none."""
-    head = tf.cast(tf.io.decode_raw(tf.strings.substr(jpeg, 0, _HEAD), tf.uint8), tf.int64)
-    head = tf.pad(head, [[0, 16]])
-    tiff = _exif(head)
-    found = tf.cond(tiff > 0, lambda: _tag(head, tiff), lambda: tf.constant(1, tf.int64))
+    at, length = _exif_segment(jpeg)
+    found = tf.cond(at > 0, lambda: _of_tiff(tf.strings.substr(jpeg, at, length)), lambda: tf.constant(1, tf.int64))
     return tf.where((found >= 1) & (found <= 8), found, 1)
 
 
-def _exif(head):
-    """Where the content of the EXIF segment begins, 0 where there is none: segments are walked to the first scan."""
-    size = tf.size(head, tf.int64)
+def _exif_segment(jpeg):
+    """(place, length) of the TIFF content of the first EXIF segment, (0, 0) where there is none.
 
-    def unfinished(at, found):
-        return (found == 0) & (at < size - 16) & (head[at] == _FILL) & (head[at + 1] != _SCAN)
+    Segments are walked one by one, none of them is copied: profiles and thumbnails of any size may stand before it.
+    """
+    size = tf.strings.length(jpeg)
 
-    def next_segment(at, found):
-        begins = tf.reduce_all(head[at + 4 : at + 10] == tf.constant(list(b"Exif\0\0"), tf.int64))
-        found = tf.where((head[at + 1] == _EXIF) & begins, at + 10, found)
-        # Any number of fill bytes may stand before a marker.
-        length = tf.where(head[at + 1] == _FILL, tf.constant(1, tf.int64), 2 + 256 * head[at + 2] + head[at + 3])
-        return at + length, found
+    def unfinished(at, found, length):
+        del length
+        return (found == 0) & (at + 10 <= size)
 
-    start = tf.constant(2, tf.int64), tf.constant(0, tf.int64)
-    return tf.while_loop(unfinished, next_segment, start, maximum_iterations=_MOST_SEGMENTS)[1]
+    def next_segment(at, found, length):
+        del found
+        head = tf.cast(tf.io.decode_raw(tf.strings.substr(jpeg, at, 10), tf.uint8), tf.int32)
+        marker, length = head[1], 256 * head[2] + head[3]
+        is_exif = (marker == exif.EXIF) & tf.reduce_all(head[4:] == list(exif.HEADER))
+        step = tf.where(_is_among(marker, exif.BARE_MARKERS), 2, 2 + length)
+        step = tf.where(marker == exif.FILL, 1, step)  # Any number of them may stand before a marker.
+        ends = (head[0] != exif.FILL) | _is_among(marker, (exif.SCAN, exif.END))
+        after = tf.where(ends, size, at + step)
+        is_exif &= ~ends
+        return after, tf.where(is_exif, at + 10, 0), tf.where(is_exif, tf.maximum(length - 8, 0), 0)
+
+    start = (tf.constant(2), tf.constant(0), tf.constant(0))
+    _, at, length = tf.while_loop(unfinished, next_segment, start, maximum_iterations=exif.MAX_SEGMENTS)
+    # A segment without content may end the file, where `substr` finds no place to begin.
+    return tf.where(at < size, at, 0), length
 
 
-def _tag(head, tiff):
+def _of_tiff(content):
     """The orientation among the entries of the first directory, each of tag, type, count and value; 0 if none is it."""
-    little = head[tiff] == ord("I")
-    directory = tiff + _number(head, tiff + 4, 4, little)
-    num = tf.minimum(_number(head, directory, 2, little), _MOST_ENTRIES)
+    data = tf.cast(tf.io.decode_raw(content, tf.uint8), tf.int64)
+    size = tf.size(data, tf.int64)
+    data = tf.pad(data, [[0, _BEYOND]])
+    little = tf.reduce_all(data[:4] == list(exif.LITTLE_ENDIAN))
+    known = little | tf.reduce_all(data[:4] == list(exif.BIG_ENDIAN))
+    directory = _number(data, tf.constant(4, tf.int64), 4, little)
+    num = tf.minimum(_number(data, directory, 2, little), exif.MAX_ENTRIES)
     entry = directory + 2 + 12 * tf.range(num)
-    is_it = (_number(head, entry, 2, little) == _ORIENTATION) & (_number(head, entry + 2, 2, little) == _SHORT)
-    return tf.reduce_max(tf.concat([[0], tf.where(is_it, _number(head, entry + 8, 2, little), 0)], axis=0))
+    kind = _number(data, entry + 2, 2, little)
+    is_it = (_number(data, entry, 2, little) == exif.ORIENTATION) & (_number(data, entry + 4, 4, little) == 1)
+    is_it &= known & (entry + 12 <= size) & tf.reduce_any(kind[:, None] == list(exif.NUM_BYTES), axis=1)
+    value = tf.zeros_like(entry)
+    for of, num_bytes in exif.NUM_BYTES.items():
+        value = tf.where(kind == of, _number(data, entry + 8, num_bytes, little), value)
+    last = tf.reduce_max(tf.concat([[-1], tf.where(is_it, tf.range(num), -1)], axis=0))
+    return tf.concat([value, [0]], axis=0)[last]
 
 
-def _number(head, at, num_bytes, little):
+def _is_among(number, values):
+    return tf.reduce_any(number == tf.constant(values, number.dtype))
+
+
+def _number(data, at, num_bytes, little):
     """Unsigned integers at some places [...]; beyond the end there are zeros."""
     index = tf.expand_dims(at, -1) + tf.range(num_bytes, dtype=tf.int64)
-    digits = tf.gather(head, tf.minimum(index, tf.size(head, tf.int64) - 1))
+    digits = tf.gather(data, tf.minimum(index, tf.size(data, tf.int64) - 1))
     place = tf.range(num_bytes, dtype=tf.int64)
     place = tf.where(little, place, num_bytes - 1 - place)
     return tf.reduce_sum(tf.bitwise.left_shift(digits, 8 * place), axis=-1)

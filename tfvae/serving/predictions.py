@@ -4,7 +4,6 @@ import dataclasses
 import functools
 import hashlib
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +12,9 @@ import tensorflow as tf
 from tfvae import batch as batches
 from tfvae.batch import IMAGE, is_image
 from tfvae.data import folder as folders
-from tfvae.data import manifest, records
+from tfvae.data import images, manifest, records
 from tfvae.data.entries.image import Image
-from tfvae.serving import export, signatures
+from tfvae.serving import export, image_decoding, signatures
 from tfvae.storage import atomic, record_files
 
 DESCRIPTION = "predictions.json"
@@ -53,8 +52,9 @@ class Job:
 def predict(model, source, output, signatures=(), suffix="jsonl", rows_per_part=1000, spread=map, report=print):
     """Asks a model about every image, and goes on where an earlier call stopped.
 
-    A line (or tf.Example) for every image: `file`, and `label`, `probabilities`, `code`, `code_stddev`, `caption`,
-    `caption_log_prob` as far as the model has them; `error` instead for a file that is no image.
+    A line (or tf.Example) for every file that training would read as an image, whatever its name: `file`, and `label`,
+    `probabilities`, `code`, `code_stddev`, `caption`, `caption_log_prob` as far as the model has them; `error` instead
+    for a file that is no image. What training reads and a server does not, such as WebP, is sent as PNG.
 
     Args:
         model: a version, or a base path whose newest version is taken.
@@ -79,7 +79,7 @@ def predict(model, source, output, signatures=(), suffix="jsonl", rows_per_part=
         raise ValueError(f"`rows_per_part` must be at least 1, got {rows_per_part}.")
     version = export.newest(model)
     source = Path(source).expanduser()
-    shapes, parts, stamps = _parts(source, rows_per_part)
+    shapes, parts, stamps = _parts(source, output, rows_per_part)
     asked = _signatures(version, signatures, shapes)
     job = Job(str(version), str(source), str(output), asked, suffix, shapes)
     _describe(job, parts, stamps)
@@ -90,8 +90,8 @@ def predict(model, source, output, signatures=(), suffix="jsonl", rows_per_part=
     return total
 
 
-def _parts(source, rows_per_part):
-    """(shapes or None, rows of every part, what tells their content): names of image files, or of one shard."""
+def _parts(source, output, rows_per_part):
+    """(shapes or None, rows of every part, what tells their content): names of files, or of one shard."""
     if (source / manifest.NAME).is_file():
         described = manifest.read(source)
         manifest.verify(source, described)
@@ -99,18 +99,19 @@ def _parts(source, rows_per_part):
         return described.modalities, [[shard.name] for shard in described.shards], stamps
     if not source.is_dir():
         raise ValueError(f"There is no folder {source}; give one of images, or of shards.")
-    paths = (os.path.join(where, name) for where, _, names in os.walk(source) for name in names)
-    files = sorted(os.path.relpath(path, source) for path in paths if _is_asked(source, path))
+    root, own = source.resolve(), Path(output).resolve()
+    files, _, rejects = folders.scan(root)
+    # What is not followed has a line too, which says why; predictions below the images are none of them.
+    files = sorted({*files, *(reject.file for reject in rejects)})
+    files = [file for file in files if own == root or own not in (root / file).parents]
     if not files:
-        raise ValueError(f"{source} holds no PNG or JPEG, which is what a served model reads, and no shards.")
-    stamps = [folders.stamp(source / name) for name in files]
+        raise ValueError(f"{source} holds no image and no shards.")
+    stamps = [_stamp(root, file) for file in files]
     return None, [files[i : i + rows_per_part] for i in range(0, len(files), rows_per_part)], stamps
 
 
-def _is_asked(source, path):
-    """Whether a file is of a kind that a served model reads; links that lead nowhere or out of the folder are none."""
-    known = path.lower().endswith((".png", ".jpg", ".jpeg"))
-    return known and os.path.exists(path) and folders.stays_inside(source.resolve(), path)
+def _stamp(root, file):
+    return folders.stamp(root / file) if (root / file).exists() else None
 
 
 def _signatures(version, asked, shapes):
@@ -164,7 +165,7 @@ def _part(job, numbered):
     counted = path.with_name(f".{path.name}.counts")
     if path.exists() and counted.exists():
         return tuple(json.loads(counted.read_text()))
-    answers = [line for chunk in _chunks(job, rows) for line in _asked(job, chunk)]
+    answers = [line for chunk in _chunks(job, rows) for line in _lines(job, *chunk)]
     counts = len(answers), sum("error" in line for line in answers)
     atomic.write_json(counted, counts)
     if job.suffix == "jsonl":
@@ -178,8 +179,8 @@ def _chunks(job, rows):
     """Batches of (names, {argument: images}): encoded ones of files, or gray levels of records that have them."""
     if job.shapes is None:
         for i in range(0, len(rows), _BATCH):
-            names = rows[i : i + _BATCH]
-            yield names, {f"{IMAGE}{signatures.ENCODED}": [_read(Path(job.source) / name) for name in names]}
+            names, root = rows[i : i + _BATCH], Path(job.source).resolve()
+            yield names, {f"{IMAGE}{signatures.ENCODED}": [_read(root, name) for name in names]}
         return
     for shard in rows:
         has = batches.streams(tuple(job.shapes))[manifest.stream_of(shard)]
@@ -189,12 +190,26 @@ def _chunks(job, rows):
             yield _names(batch), {name: value.numpy() / np.float32(255.0) for name, value in parsed.items()}
 
 
-def _read(path):
-    """The bytes of a file; none of one that cannot be read, which is then no image."""
+def _read(root, name):
+    """An image file as a server reads it, or what is wrong with it: `images.BadImage`."""
+    path = root / name
     try:
-        return path.read_bytes()
-    except OSError:
-        return b""
+        if not folders.stays_inside(root, path):
+            raise images.BadImage("a symbolic link that leads out of the folder")
+        if path.is_dir():
+            raise images.BadImage("a folder that is not looked into: a link, or without permission")
+        if not path.is_file():
+            raise images.BadImage("not a regular file")
+        content = path.read_bytes()
+        if not content:
+            raise images.BadImage("empty file")
+        if content.startswith((image_decoding.PNG, image_decoding.JPEG)):
+            return content
+        return images.encode_png(images.read(path))
+    except images.BadImage as error:
+        return error
+    except OSError as error:
+        return images.BadImage(f"it cannot be read ({error.strerror})")
 
 
 def _names(serialised):
@@ -203,32 +218,45 @@ def _names(serialised):
     return [name.decode(errors="replace") for name in parsed[records.FILE_NAME].numpy()]
 
 
-def _asked(job, chunk):
+def _lines(job, names, given):
+    """A line for every file of a batch: what is wrong with it, or the model's answer."""
+    wrong = {
+        i: value for values in given.values() for i, value in enumerate(values) if isinstance(value, images.BadImage)
+    }
+    if not wrong:
+        return _asked(job, names, given)
+    asked = [i for i in range(len(names)) if i not in wrong]
+    answers = iter(_asked(job, [names[i] for i in asked], {n: [v[i] for i in asked] for n, v in given.items()}))
+    return [{"file": name, "error": str(wrong[i])} if i in wrong else next(answers) for i, name in enumerate(names)]
+
+
+def _asked(job, names, given):
     """A line for every image of a batch."""
-    names, images = chunk
+    if not names:
+        return []
     served = _loaded(job.version)
     lines = [{"file": name} for name in names]
     for signature in job.signatures:
         asked = served.signatures[signature if job.shapes else f"{signature}{signatures.ENCODED}"]
         takes = list(asked.structured_input_signature[1])
-        lacking = [name for name in takes if name not in images]
+        lacking = [name for name in takes if name not in given]
         if lacking:
             return [{"file": name, "error": f"no {lacking[0]}"} for name in names]
         try:
-            answer = asked(**{name: tf.constant(images[name]) for name in takes})
+            answer = asked(**{name: tf.constant(given[name]) for name in takes})
         except tf.errors.InvalidArgumentError as error:
             if len(names) == 1:
                 return [{"file": names[0], "error": _reason(error)}]
             # A bad image fails its batch, so each of them is asked about by itself.
-            return [line for i in range(len(names)) for line in _asked(job, _only(names, images, i))]
+            return [line for i in range(len(names)) for line in _asked(job, *_only(names, given, i))]
         for name, kept in KEPT[signature].items():
             for line, value in zip(lines, answer[name].numpy(), strict=True):
                 line[kept] = value
     return lines
 
 
-def _only(names, images, i):
-    return names[i : i + 1], {name: some[i : i + 1] for name, some in images.items()}
+def _only(names, given, i):
+    return names[i : i + 1], {name: some[i : i + 1] for name, some in given.items()}
 
 
 @functools.lru_cache(maxsize=1)

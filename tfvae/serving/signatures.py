@@ -11,12 +11,14 @@ from tfvae.data.entry import Entry, Served
 from tfvae.data.transforms import Transform
 from tfvae.models.base import GenerativeModel, by_row
 from tfvae.probability import noise
-from tfvae.serving import image_decoding
+from tfvae.serving import checks, image_decoding
 
 ENCODED = "_bytes"  # Behind the name of an image, and of an endpoint that takes it so.
 IMAGE_BYTES = f"{IMAGE}{ENCODED}"
 EXAMPLES = "examples"
 SEED = "seed"
+CHECKED = "_checked"  # Behind the name of an endpoint that takes encoded images and says of each what is wrong.
+STATUS = "status"
 
 # Keeps a row's noise in its pixels apart from the noise of its latent variables.
 _OBSERVATION = 1
@@ -53,6 +55,10 @@ def served_endpoints(
     PNG too, also of `sample`. Images of further modalities, such as `image_b`, come and go in the same ways; captions
     as text. `evaluate_example` is for evaluators: serialised tf.Examples in, probabilities and a bound out.
 
+    A request of another rank or shape, and a row that is no image, fail with an error that says which. What answers
+    about one image, `classify`, `caption` and `encode`, is offered as `<name>_bytes_checked` too, where a bad row fails
+    no other: the answer `status` is empty where a row is fine, and else says what is wrong with it.
+
     Args:
         model: a `tfvae.models.base.GenerativeModel`.
         transforms: modality -> the `tfvae.data.transforms.Transform` it was trained with.
@@ -84,11 +90,22 @@ def served_endpoints(
         encoded = {image: way.encoded for image, way in ways.items() if way.encoded}
         if len(encoded) == len(ways) and (takes & set(ways) or name in _INVENTS):
             served[f"{name}{ENCODED}"] = _adapt(endpoint, encoded, answers._replace(as_png=True))
+        if name in _DEFAULTS and takes == {IMAGE} and IMAGE in encoded:
+            served[f"{name}{ENCODED}{CHECKED}"] = _by_status(
+                endpoint, encoded[IMAGE].spec, transforms[IMAGE], max_pixels, answers
+            )
         if name == "classify":
             served["classify_example"] = _adapt(endpoint, {IMAGE: ways[IMAGE].example}, answers)
     if "score" in own and {spec.name for spec in own["score"].signature} == {IMAGE, SEED}:
         served["evaluate_example"] = _evaluation(own, ways[IMAGE].example, transforms[IMAGE])
-    return served
+    return {name: _checked(endpoint) for name, endpoint in served.items()}
+
+
+def _checked(endpoint: Endpoint) -> Endpoint:
+    """The same, which first looks whether its arguments are what its signature says."""
+    return Endpoint(
+        lambda *arguments: endpoint.function(*checks.arguments(arguments, endpoint.signature)), endpoint.signature
+    )
 
 
 def forms_of(entries: Mapping[str, Entry]) -> dict[str, Served]:
@@ -140,18 +157,19 @@ def _ways(name: str, transform: Transform, max_pixels: int) -> _Ways:
     spec = tf.TensorSpec([None, *shape], tf.float32, name=name)
     encoded = tf.TensorSpec([None], tf.string, name=f"{name}{ENCODED}")
     examples = tf.TensorSpec([None], tf.string, name=EXAMPLES)
+    levels = lambda image: 255.0 * checks.intensities(image, name)  # noqa: E731
     if len(shape) < 3 or shape[-1] not in _CHANNELS:
         features = {name: tf.io.FixedLenFeature(shape, tf.float32)}
-        scale = 1.0 if len(shape) < 3 else 255.0
+        levels = (lambda points: checks.finite(points, name)) if len(shape) < 3 else levels
         return _Ways(
-            _Source(spec, lambda image: image * scale),
+            _Source(spec, levels),
             None,
-            _Source(examples, lambda rows: tf.io.parse_example(rows, features)[name] * scale),
+            _Source(examples, lambda rows: levels(tf.io.parse_example(rows, features)[name])),
         )
     decode = _traced_once(Endpoint(lambda rows: image_decoding.decode_images(rows, shape, max_pixels), [encoded]))
     parse = _traced_once(Endpoint(lambda rows: image_decoding.decode_examples(rows, shape, max_pixels), [examples]))
     return _Ways(
-        _Source(spec, lambda image: image * 255.0),
+        _Source(spec, levels),
         _Source(encoded, decode.function),
         _Source(examples, parse.function),
     )
@@ -178,6 +196,27 @@ def _adapt(endpoint: Endpoint, sources: Mapping[str, _Source], answers: "_Answer
         return answers.forms[spec.name].spec(spec) if spec.name in answers.forms else spec
 
     return Endpoint(function, [served(spec) for spec in endpoint.signature])
+
+
+def _by_status(
+    endpoint: Endpoint, spec: tf.TensorSpec, transform: Transform, max_pixels: int, answers: "_Answers"
+) -> Endpoint:
+    """The endpoint asked about encoded images, each of which is answered by itself."""
+
+    def function(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        height, width, channels = transform.raw_shape
+        levels, status = image_decoding.decode_each(image_bytes, (height, width, channels), max_pixels)
+        given = answers(endpoint.function(transform.observe(levels)))
+        return {name: _where(status == "", value) for name, value in given.items()} | {STATUS: status}
+
+    return Endpoint(function, [spec])
+
+
+def _where(right: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
+    """The value of rows that are right; NaN, -1 or nothing of the others."""
+    missing = {tf.string: "", tf.float32: float("nan")}.get(value.dtype, -1)
+    right = tf.reshape(right, [-1, *[1] * (value.shape.rank - 1)])
+    return tf.where(right, value, tf.cast(missing, value.dtype) if value.dtype != tf.string else missing)
 
 
 def _observed(levels: tf.Tensor, transform: Transform, seeds: tf.Tensor | None) -> tf.Tensor:

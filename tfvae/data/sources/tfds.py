@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from tfvae.data import images
 from tfvae.data.entries.caption import cleaned
 from tfvae.data.entries.label import NO_LABEL
 from tfvae.data.examples import Examples, Source, concatenate
@@ -75,21 +76,19 @@ def rows(builder, split, image_size=0):
     has_captions = "captions" in examples.element_spec  # As in `coco_captions`.
 
     def entries(example):
-        images = [example[image_key]] + ([example["image2"]] if "image2" in example else [])
-        image = tf.concat(images, axis=-1)
-        if image_size:
-            size = [image_size, image_size]
-            resized = tf.image.resize(tf.cast(image, tf.float32), size, antialias=True)
-            image = tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
+        pair = [example[image_key]] + ([example["image2"]] if "image2" in example else [])
         captions = example["captions"]["text"] if has_captions else ()
-        return image, tf.cast(example.get(label_key, NO_LABEL), tf.int64), captions
+        return tf.concat(pair, axis=-1), tf.cast(example.get(label_key, NO_LABEL), tf.int64), captions
 
-    if not image_size and None in examples.element_spec[image_key].shape:
+    one_size = None not in examples.element_spec[image_key].shape
+    if not image_size and not one_size:
         raise ValueError(
             f"The images of {builder.name!r} have several sizes; give one, e.g. --config.data.image_size=64."
         )
-    batches = examples.map(entries, num_parallel_calls=tf.data.AUTOTUNE).ragged_batch(1000)
-    image, label, captions = zip(*batches)
+    # Images of several sizes come one by one, as they are resized.
+    batches = examples.map(entries, num_parallel_calls=tf.data.AUTOTUNE).ragged_batch(1000 if one_size else 1)
+    parts = [(_prepared(builder, image, image_size), label, captions) for image, label, captions in batches]
+    image, label, captions = zip(*parts)
     if not has_captions:
         return Examples(np.concatenate(image), np.concatenate(label))
     repairs = collections.Counter()
@@ -97,6 +96,15 @@ def rows(builder, split, image_size=0):
     if repairs:
         logging.warning("Captions of %s, split %s: %s.", builder.name, split, dict(repairs))
     return Examples(np.concatenate(image), np.concatenate(label), caption=texts)
+
+
+def _prepared(builder, image, image_size):
+    """uint8 of a batch of images, as those of files are prepared."""
+    image = image.to_tensor() if isinstance(image, tf.RaggedTensor) else image
+    try:
+        return images.prepared(image.numpy(), image_size)
+    except ValueError as error:
+        raise ValueError(f"The images of {builder.name!r} cannot be read: {error}") from error
 
 
 def _cleaned(captions, repairs):
