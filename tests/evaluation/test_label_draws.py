@@ -44,3 +44,24 @@ def test_spread_is_mean_and_sample_deviation_of_what_was_measured():
     assert label_draws.flat(spread)["iw_bound_mean"] == pytest.approx(-21.0)
     assert label_draws.spread(results[:1])["error"]["std"] is None
     assert label_draws.spread([]) == {}
+
+
+@pytest.mark.parametrize(
+    ("own", "draws", "told"),
+    [
+        (100, [0, 0], ["training 2 more label draws, about 10 min, --draws=0 to skip"]),
+        (100, [100, 75], ["training 1 more label draw, about 75 s, --draws=0 to skip"]),
+        (100, [100, 100], []),
+        (100, [], []),
+        (21, [0], ["interrupted: 21 of 100 epochs", "training 1 more label draw, about 5 min"]),
+    ],
+)
+def test_draws_are_announced_with_the_time_they_take(tmp_path, own, draws, told):
+    experiment = Experiment(vae.Config(latent_dim=3), load.Config())
+    experiment.training.epochs, experiment.training.monitor = 100, "bound"
+    for folder, done in ((tmp_path, own), *((tmp_path / "draws" / str(n), done) for n, done in enumerate(draws))):
+        folder.mkdir(parents=True, exist_ok=True)
+        lines = [{"epoch": epoch, "seconds": 3.0, "val_bound": 0.1 * epoch} for epoch in range(1, done + 1)]
+        (folder / "metrics.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    found = label_draws.announcement(tmp_path, experiment, range(len(draws)))
+    assert len(found) == len(told) and all(part in line for part, line in zip(told, found, strict=True))

@@ -52,6 +52,7 @@ def rendered(small_sdgm, digits, workdir):
         "experiment": {
             "model": {"type": "sdgm", "network": {"hidden": [8]}},
             "data": {"source": "digits", "name": "<script>alert(1)</script>"},
+            "training": {"epochs": 20, "monitor": "bound", "patience": 0},
         },
         "versions": {"tensorflow": tf.__version__},
         "git": "0123abcd",
@@ -79,6 +80,7 @@ def test_the_page_says_what_was_run_and_how(rendered):
     for expected in (
         "SDGM on digits", "Test error", "model.network.hidden", "0123abcd", tf.__version__, "Reconstructions",
         "supervised network", "What to do next", "8 epochs in 12 seconds",
+        "interrupted: 8 of 20 epochs; the weights judged are those of epoch 8",
     ):  # fmt: skip
         assert expected in words, expected
 

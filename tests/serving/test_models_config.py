@@ -1,7 +1,13 @@
+import pathlib
+import shutil
+import subprocess
+
 import pytest
 from google.protobuf import text_format
 
 from tfvae.serving import models_config
+
+ROOT = pathlib.Path(__file__).parent.parent.parent
 
 
 def _add(base, *models):
@@ -66,3 +72,21 @@ def _server_config():
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
     return message_factory.GetMessageClass(pool.FindMessageTypeByName("c.ModelServerConfig"))()
+
+
+def test_git_shows_nothing_of_an_export():
+    """What an export writes into savedmodels/ is ignored, and nothing of it is tracked."""
+    if not shutil.which("git") or not (ROOT / ".git").exists():
+        pytest.skip("this is no checkout")
+    written = ["savedmodels/models.config", "savedmodels/sdgm/1/saved_model.pb", "savedmodels/sdgm/.incoming-0/x"]
+    git = ["git", "-C", str(ROOT)]
+    ignored = subprocess.run([*git, "check-ignore", *written], capture_output=True, text=True, check=False)
+    assert ignored.stdout.split() == written
+    tracked = subprocess.run([*git, "ls-files", "savedmodels"], capture_output=True, text=True, check=True)
+    assert not set(tracked.stdout.split()) & set(written)
+
+
+def test_the_example_is_what_export_would_write(tmp_path):
+    _add(tmp_path, "sdgm_digits")
+    example = ROOT / "savedmodels" / f"{models_config.FILE_NAME}.example"
+    assert models_config.update(tmp_path).read_text() == example.read_text()

@@ -46,7 +46,9 @@ def test_overrides_reach_every_level_of_the_preset(parsed, tmp_path, monkeypatch
     assert options == {"workdir": str(tmp_path)}
     assert experiment.model.network.hidden == (8, 9) and experiment.model.latent_dim == 4
     assert experiment.data.transform.noise == "none" and experiment.training.learning_rate == 0.1
-    assert json.loads(capsys.readouterr().out) == {"epoch": 1}
+    told = capsys.readouterr()
+    assert json.loads(told.out) == {"epoch": 1}
+    assert told.err.splitlines()[-1] == f"next: tfvae-evaluate --workdir={tmp_path}"
 
 
 def test_a_player_s_optimiser_is_set_from_the_command_line(parsed, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""The best epoch, patience, and the lines of metrics.jsonl."""
+"""Checkpoints of older versions, and the lines of metrics.jsonl."""
 
 import types
 
@@ -8,40 +8,6 @@ import pytest
 from tfvae.models.players import Player
 from tfvae.storage.metrics_log import MetricsLog
 from tfvae.training import state
-from tfvae.training.state import Monitor
-
-
-@pytest.mark.parametrize(("name", "values", "best"), [("error", [0.3, 0.1, 0.2], 2), ("bound", [-90, -95, -80], 3)])
-def test_an_error_falls_and_a_bound_rises(name, values, best):
-    monitor = Monitor(name)
-    better = [monitor.observe(epoch, value) for epoch, value in enumerate(values, 1)]
-    assert monitor.best_epoch == best and monitor.best == values[best - 1]
-    assert better[0] and not monitor.exhausted
-
-
-def test_a_tie_goes_to_the_later_epoch_but_does_not_feed_patience():
-    monitor = Monitor("error", patience=2)
-    assert [monitor.observe(epoch, 0.1) for epoch in (1, 2, 3)] == [True, True, True]
-    assert monitor.best_epoch == 3
-    assert monitor.exhausted
-
-
-def test_patience_counts_epochs_without_a_better_value():
-    monitor = Monitor("error", patience=2)
-    seen = []
-    for epoch, value in enumerate([0.3, 0.2, 0.2, 0.25], 1):
-        monitor.observe(epoch, value)
-        seen.append(monitor.exhausted)
-    assert seen == [False, False, False, True]
-
-
-def test_patience_waits_until_all_have_begun():
-    monitor = Monitor("error", patience=2, begins=4)
-    seen = []
-    for epoch, value in enumerate([0.3, 0.4, 0.4, 0.4, 0.4, 0.4], 1):
-        monitor.observe(epoch, value)
-        seen.append(monitor.exhausted)
-    assert seen == [False] * 5 + [True]
 
 
 def variable(path):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 
@@ -136,6 +137,16 @@ def test_more_epochs_end_where_a_longer_run_does(tmp_path, uninterrupted):
     line = trainer.train(tiny(), tmp_path)
     assert_same_end(tmp_path, uninterrupted)
     assert line["epoch"] == 2 and line["best_epoch"] in (1, 2) and line["best_bound"] >= line["val_bound"]
+
+
+def test_progress_is_a_few_lines_on_standard_error(tmp_path, capsys):
+    trainer.train(tiny(), tmp_path)
+    told = capsys.readouterr()
+    assert told.out == ""
+    lines = [line for line in told.err.splitlines() if line.startswith("epoch ")]
+    log = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert 1 <= len(lines) <= 2 + sum(json.loads(line)["seconds"] for line in log) // 10
+    assert re.fullmatch(r"epoch 2 of 2: val_bound .*\d.nats \(best .*\d.nats, epoch [12]\)", lines[-1])
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path, uninterrupted, monkeypatch):

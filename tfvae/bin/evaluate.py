@@ -1,6 +1,5 @@
 """Measures a trained run: `python -m tfvae.bin.evaluate --workdir=runs/sdgm` writes metrics.json and report.html."""
 
-import contextlib
 import json
 import shlex
 import sys
@@ -20,13 +19,16 @@ _COMPARE = flags.DEFINE_list("compare", [], "Run directories whose curves are dr
 
 
 def measured(opened):
-    """The metrics of a run, as they are also written to its metrics.json."""
-    from tfvae.evaluation.evaluate import evaluate
+    """The metrics of a run, as they are also written to its metrics.json, and told in words."""
+    from tfvae.evaluation import evaluate, measurement
+    from tfvae.progress import Progress, tell
     from tfvae.storage import atomic
 
     chosen = (_SAMPLES.value, _IW_SAMPLES.value, _ROWS.value, _BASELINES.value)
-    metrics = evaluate(opened.model, opened.data, None, *chosen, decoding=_DECODING.value)
+    with Progress() as progress:
+        metrics = evaluate.evaluate(opened.model, opened.data, None, *chosen, 0, _DECODING.value, progress)
     atomic.write_json(opened.workdir / "metrics.json", metrics)
+    tell(f"{opened.workdir}: {measurement.in_words(metrics, opened.data)}")
     return metrics
 
 
@@ -35,27 +37,25 @@ def measured_draw(drawn, directory):
     from tfvae.run.opening import open_run
     from tfvae.training import trainer
 
-    with contextlib.redirect_stdout(sys.stderr):  # Standard output has one line, the result.
-        trainer.train(drawn, directory)
+    trainer.train(drawn, directory)
     return measured(open_run(directory))
 
 
 def main():
-    from tfvae.evaluation import label_draws
-    from tfvae.evaluation.evaluate import scalars
+    from tfvae.evaluation import evaluate, label_draws
+    from tfvae.progress import tell, tell_next
     from tfvae.reports import report
     from tfvae.run.opening import open_run
-    from tfvae.storage import atomic
 
-    opened = experiment, data, model, workdir = open_run(_WORKDIR.value)
+    opened = experiment, _, _, workdir = open_run(_WORKDIR.value)
     metrics = measured(opened)
     drawn = {n: label_draws.experiment_of(experiment, n) for n in range(_DRAWS.value)}
+    tell(*label_draws.announcement(workdir, experiment, [n for n in drawn if drawn[n] != experiment]))
     results = [metrics if e == experiment else measured_draw(e, workdir / "draws" / str(n)) for n, e in drawn.items()]
-    atomic.write_json(workdir / "metrics.json", metrics := metrics | label_draws.summary(results))
-    prompt, config = shlex.join(["tfvae-evaluate", *sys.argv[1:]]), atomic.read_json(workdir / "config.json")
-    page = report.render(model, data, metrics, workdir, config, _COMPARE.value, prompt)
-    atomic.write_bytes(workdir / "report.html", page.encode())
-    print(json.dumps(scalars(metrics) | label_draws.flat(metrics.get("draws", {}))))
+    metrics |= label_draws.summary(results)
+    tell(report.write(opened, metrics, _COMPARE.value, shlex.join(["tfvae-evaluate", *sys.argv[1:]])))
+    print(json.dumps(evaluate.scalars(metrics) | label_draws.flat(metrics.get("draws", {}))), flush=True)
+    tell_next("tfvae-export", f"--workdir={workdir}", f"--output=savedmodels/{workdir.resolve().name}")
 
 
 run = command.of(main)

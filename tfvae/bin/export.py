@@ -13,17 +13,21 @@ _BASE_PATH = flags.DEFINE_string("base_path", "/models", "Where the server sees 
 
 
 def main():
+    from tfvae.progress import tell, tell_next
     from tfvae.run import opening
     from tfvae.serving import export, models_config
 
     logging.set_verbosity(logging.WARNING)  # TensorFlow tells of every signature how it renamed its weights.
     export.check_output(_OUTPUT.value)
+    tell(f"opening {_WORKDIR.value}")
     run = opening.open_run(_WORKDIR.value)
     origin = json.loads((run.workdir / "config.json").read_text())
-    version = export.export(run.model, run.data, _OUTPUT.value, origin=origin)
+    version = export.export(run.model, run.data, _OUTPUT.value, origin=origin, tell=tell)
     config = models_config.update(pathlib.Path(_OUTPUT.value).resolve().parent, _BASE_PATH.value)
     print(f"{version} is ready to be served; {config} lists it.\n")
-    print(export.summary(version))
+    print(export.summary(version), flush=True)
+    if {"classify_bytes", "caption_bytes"} & set(export.describe(version)["signatures"]):
+        tell_next("tfvae-ask", f"--model={_OUTPUT.value}", "photo.png")
 
 
 run = command.of(main)

@@ -13,20 +13,30 @@ _MODEL = flags.DEFINE_string("model", None, "A version, or a base path whose new
 _INPUT = flags.DEFINE_string("input", None, "A folder of images, or the shards of tfvae-ingest.", required=True)
 _OUTPUT = flags.DEFINE_string("output", None, "Folder of part-<i>-of-<n>.jsonl, which is made.", required=True)
 _ASK = flags.DEFINE_list("ask", [], "Of classify, encode, caption; all that the model has by default.")
-_FORMAT = flags.DEFINE_enum("format", "jsonl", ["jsonl", "tfrecord"], "tfrecord: tf.Examples.")
+_FORMAT = flags.DEFINE_enum(
+    "format", "jsonl", ["jsonl", "tfrecord"], "tfrecord: tf.Examples; jsonl brings a table and a page."
+)
 _ROWS_PER_PART = flags.DEFINE_integer("rows_per_part", 1000, "Images of a folder in a part.", lower_bound=1)
 
 
 def predicted(spread=map):
     """Does what the flags say; `spread` as of `tfvae.serving.predictions.predict`."""
-    from tfvae.serving import predictions
+    from tfvae.progress import tell
+    from tfvae.reports import predictions_page
+    from tfvae.serving import export, predictions
 
     asked = (tuple(_ASK.value), _FORMAT.value, _ROWS_PER_PART.value)
-    return predictions.predict(_MODEL.value, _INPUT.value, _OUTPUT.value, *asked, spread=spread)
+    predictions.predict(_MODEL.value, _INPUT.value, _OUTPUT.value, *asked, spread=spread)
+    if _FORMAT.value == "jsonl":
+        names = export.describe(export.newest(_MODEL.value))["class_names"]
+        for path in predictions_page.write(_OUTPUT.value, names):
+            tell(f"see {path}")
 
 
 def main():
-    predicted()
+    from tfvae.progress import Progress
+
+    predicted(Progress().spread)
 
 
 run = command.of(main)

@@ -17,11 +17,13 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "Where checkpoints, metrics and 
 
 
 def main():
+    from tfvae import progress
     from tfvae.training import trainer
 
     if _CONFIG.value is None:
         raise ValueError("Name a preset: `--config=sdgm_digits`, or the path of your own.")
-    print(json.dumps(trainer.train(_CONFIG.value, workdir=_WORKDIR.value)))
+    print(json.dumps(trainer.train(_CONFIG.value, workdir=_WORKDIR.value)), flush=True)
+    progress.tell_next("tfvae-evaluate", f"--workdir={_WORKDIR.value}")
 
 
 run = command.of(main)

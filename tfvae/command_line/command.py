@@ -22,22 +22,29 @@ _HELP, _VERSION = ("--help", "-help", "-h", "--helpfull", "--helpshort"), ("--ve
 _WIDTH = 100
 
 
-def of(main):
-    """The console script of a `main()` whose module defines the flags."""
+def of(main, takes_files=False):
+    """The console script of a `main()` whose module defines the flags.
+
+    Args:
+        main: called with nothing, or with the arguments that are no flags where it `takes_files`.
+        takes_files: whether it takes such arguments.
+    """
 
     def run():
-        app.run(functools.partial(_started, main), flags_parser=functools.partial(_parsed, main))
+        app.run(functools.partial(_started, main, takes_files), flags_parser=functools.partial(_parsed, main))
 
     return run
 
 
-def _started(main, argv):
+def _started(main, takes_files, argv):
+    program, *files = argv
+
     def quiet_main(argv):
         del argv
         startup.import_tensorflow()
-        return main()
+        return main(files) if takes_files else main()
 
-    return errors.friendly(quiet_main)(argv)
+    return errors.friendly(quiet_main)([program] if takes_files else argv)
 
 
 def _parsed(main, argv):

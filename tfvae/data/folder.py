@@ -29,6 +29,7 @@ from tfvae.data import annotations, entries, findings, images, metadata
 from tfvae.data.columns import partial
 from tfvae.data.entries.label import NO_LABEL
 from tfvae.data.examples import Examples
+from tfvae.progress import Progress
 
 UNLABELLED_FOLDERS = ("unlabelled", "unlabeled")
 SPLITS = ("train", "validation", "test")
@@ -193,7 +194,8 @@ def survey(path, config=None, spread=map, known=None):
         rows = {file: row for file, row in rows.items() if file in known}
     looks, digests = {}, {}
     chunks = [files[i : i + _CHECKED_AT_ONCE] for i in range(0, len(files), _CHECKED_AT_ONCE)]
-    for found, contents, bad in spread(functools.partial(_checked, root, config), chunks):
+    checked = spread(functools.partial(_checked, root, config), chunks)
+    for found, contents, bad in Progress().over(checked, functools.partial(_of_files, len(files))):
         looks |= found
         digests |= contents
         rejects += bad
@@ -219,6 +221,10 @@ def _check_known(known, digests, path):
             f"{path} is not the folder that the run began with: {changed[0]} {what} ({len(changed)} of {len(known)} "
             "images differ). Restore them, or use a new --workdir; images may be added."
         )
+
+
+def _of_files(total, chunks):
+    return f"checked {min(chunks * _CHECKED_AT_ONCE, total):,} of {total:,} files"
 
 
 def _checked(root, config, files):

@@ -18,6 +18,7 @@ from tfvae import batch as batches
 from tfvae.data import folder as folders
 from tfvae.data import manifest, records
 from tfvae.data.entries.label import NO_LABEL
+from tfvae.progress import Progress
 from tfvae.storage import atomic, record_files
 
 _DONE = ".done"  # Beside a shard that is whole: its `Shard` as JSON.
@@ -229,7 +230,8 @@ def _written(records_of, folder, part):
     path, done = folder / part.name, folder / f"{part.name}{_DONE}"
     if done.exists():
         return manifest.Shard(**json.loads(done.read_text()))
-    shard = manifest.describe(path, record_files.write(path, records_of(part.rows)))
+    told = Progress().over(records_of(part.rows), lambda count: f"writing {part.name}: {count:,} records")
+    shard = manifest.describe(path, record_files.write(path, told))
     atomic.write_json(done, dataclasses.asdict(shard), indent=None)
     return shard
 

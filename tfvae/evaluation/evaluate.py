@@ -13,7 +13,10 @@ from tfvae.evaluation.rivals import contest
 _INVALID = "invalid_rows"
 
 
-def evaluate(model, data, rows=None, num_samples=1, iw_samples=100, rows_limit=0, rivals=False, seed=0, decoding=""):
+def evaluate(
+    model, data, rows=None, num_samples=1, iw_samples=100, rows_limit=0, rivals=False, seed=0, decoding="",
+    progress=None,
+):  # fmt: skip
     """Measures a model on test rows.
 
     Args:
@@ -22,6 +25,7 @@ def evaluate(model, data, rows=None, num_samples=1, iw_samples=100, rows_limit=0
             says so: "evaluated_rows" is "validation".
         num_samples, iw_samples, rows_limit, seed, decoding: as in `tfvae.evaluation.measurement.Settings`.
         rivals: whether rivals are trained on the same labels.
+        progress: `tfvae.progress.Progress` that hears what is measured.
 
     Returns:
         What the measurements that apply and the rivals return, as JSON values, None where a number is not finite.
@@ -34,12 +38,15 @@ def evaluate(model, data, rows=None, num_samples=1, iw_samples=100, rows_limit=0
         rows = data.validation if validates else data.test
     settings = Settings(num_samples, iw_samples, rows_limit, seed, decoding)
     results = {}
+    progress = progress or (lambda line: None)
     for name, measurement in measurements().items():
         if measurement.applies(model, data, rows):
+            progress(lambda name=name: f"measuring {name.replace('_', ' ')}")
             results = _joined(results, measurement.measure(model, data, rows, settings), name)
     if not results:
         logging.warning("%s was asked nothing: no measurement applies to it and these rows.", type(model).__name__)
     if rivals and labels.can_compare(data, rows):
+        progress(lambda: f"training rivals on {len(data.labelled):,} labels")
         results |= contest.measure(data, rows, model.supervised_network(), seed=seed)
     return plain(results | ({EVALUATED_ROWS: "validation"} if validates and results else {}))
 

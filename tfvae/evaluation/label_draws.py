@@ -5,6 +5,10 @@ import statistics
 
 from tfvae import metrics
 from tfvae.evaluation.measurement import measurements
+from tfvae.progress import duration
+from tfvae.run.directory import RunDirectory
+from tfvae.run.monitor import course
+from tfvae.storage.metrics_log import MetricsLog
 
 
 def experiment_of(experiment, number):
@@ -14,6 +18,37 @@ def experiment_of(experiment, number):
         data=dataclasses.replace(experiment.data, label_seed=number),
         training=dataclasses.replace(experiment.training, seed=number),
     )
+
+
+def announcement(workdir, experiment, numbers):
+    """What is worth knowing before label draws of a run are trained: a line each, or none.
+
+    Whether the run was interrupted, so that it is no fair measure of the preset, and what the draws will take: as many
+    epochs as the run had, or should have had.
+
+    Args:
+        workdir: of the run; its draws are in `draws/<number>`.
+        experiment: of the run.
+        numbers: of the draws that are other experiments than the run.
+    """
+    directory = RunDirectory(workdir)
+    records = MetricsLog(directory.metrics_log).lines()
+    found = course(records, dataclasses.asdict(experiment.training))
+    logs = (RunDirectory(directory.draws / str(n)).metrics_log for n in numbers)
+    trained = [len(MetricsLog(path).lines()) for path in logs]
+    return [
+        line for line in (found.wanting, _cost(records, found.done if found.ended else found.epochs, trained)) if line
+    ]
+
+
+def _cost(records, epochs, trained):
+    """What training draws for so many epochs will take, in words; empty where all of them are trained."""
+    missing = [epochs - done for done in trained if done < epochs]
+    if not missing:
+        return ""
+    seconds = sum(record["seconds"] for record in records) / max(len(records), 1) * sum(missing)
+    takes = f", about {duration(seconds)}" if seconds else ""
+    return f"training {len(missing)} more label draw{'s' if len(missing) > 1 else ''}{takes}, --draws=0 to skip"
 
 
 def spread(results):

@@ -82,6 +82,11 @@ def headlines(metrics, data):
     return sorted(told, key=lambda headline: headline.rank)
 
 
+def in_words(metrics, data):
+    """The headlines on one line."""
+    return "; ".join(f"{each.name} {each.value}" for each in headlines(metrics, data)) or "no number applies"
+
+
 def caveats(metrics, data):
     """What a careful reader should know before trusting the numbers."""
     told = []

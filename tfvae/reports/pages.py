@@ -16,13 +16,17 @@ def environment(folder):
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"data_uri": _data_uri, "number": _number}
+    made.filters |= {"data_uri": _data_uri, "jpeg_uri": _jpeg_uri, "number": _number}
     return made
 
 
-def _data_uri(png):
+def _data_uri(image, kind="png"):
     # Base64 has no character that HTML would have to escape.
-    return markupsafe.Markup("data:image/png;base64," + base64.b64encode(png).decode())
+    return markupsafe.Markup(f"data:image/{kind};base64,{base64.b64encode(image).decode()}")
+
+
+def _jpeg_uri(image):
+    return _data_uri(image, "jpeg")
 
 
 def _number(value):

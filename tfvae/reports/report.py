@@ -5,6 +5,8 @@ from pathlib import Path
 from tfvae.capabilities import Capability
 from tfvae.evaluation import measurement
 from tfvae.reports import comparison, curves, figures, mistakes, next_steps, pages, panel
+from tfvae.run.monitor import course
+from tfvae.storage import atomic
 from tfvae.storage.metrics_log import MetricsLog
 
 _TEMPLATE = "report.html.j2"
@@ -34,7 +36,7 @@ def render(model, data, metrics, workdir, description=None, others=(), command="
     return pages.environment(Path(__file__).parent).get_template(_TEMPLATE).render(
         title=f"{name} on {_data_name(model, description, data)}",
         summary=_summary(data, runs[workdir.name]),
-        warnings=measurement.caveats(metrics, data),
+        warnings=[*_interrupted(runs[workdir.name], description), *measurement.caveats(metrics, data)],
         headlines=measurement.headlines(metrics, data),
         entrants=entrants,
         errors_figure=_errors_figure(entrants),
@@ -50,6 +52,18 @@ def render(model, data, metrics, workdir, description=None, others=(), command="
         provenance=_provenance(description, data),
         command=command or f"tfvae-evaluate --workdir={workdir}",
     )  # fmt: skip
+
+
+def write(run, metrics, others=(), command=""):
+    """Writes `metrics.json` and `report.html` of an opened run, and says where.
+
+    `others` and `command` are those of `render`.
+    """
+    workdir = run.workdir
+    atomic.write_json(workdir / "metrics.json", metrics)
+    page = render(run.model, run.data, metrics, workdir, atomic.read_json(workdir / "config.json"), others, command)
+    atomic.write_bytes(workdir / "report.html", page.encode())
+    return f"report: {workdir / 'report.html'}"
 
 
 def flatten(fields, prefix=""):
@@ -95,6 +109,13 @@ def _summary(data, records):
     if records and seconds:
         sentence += f" Trained for {len(records):,} epochs in {_duration(seconds)}."
     return sentence
+
+
+def _interrupted(records, description):
+    """A warning about a run that did not come to its end."""
+    training = description.get("experiment", {}).get("training")
+    wanting = course(records, training).wanting if training and records else ""
+    return [wanting] if wanting else []
 
 
 def _duration(seconds):

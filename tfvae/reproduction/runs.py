@@ -19,11 +19,11 @@ from tfvae.experiment import Experiment
 from tfvae.reproduction import derived
 from tfvae.reproduction.tables import Entry
 from tfvae.run.directory import RunDirectory
+from tfvae.run.monitor import Monitor
 from tfvae.run.opening import open_run
 from tfvae.storage import atomic
 from tfvae.storage.metrics_log import MetricsLog
 from tfvae.training import trainer
-from tfvae.training.state import Monitor
 
 
 class Planned(NamedTuple):

@@ -23,7 +23,7 @@ INCOMING = ".incoming-"  # A server looks at integers only.
 _NUM_ROWS = 4
 
 
-def export(model, data, output, name=None, origin=None):
+def export(model, data, output, name=None, origin=None, tell=gate.silent):
     """Exports a model as the next integer version of `output`, if it passes the gate.
 
     The version is written and checked in a directory beside the others that no server looks at, and appears by one
@@ -35,6 +35,7 @@ def export(model, data, output, name=None, origin=None):
         output: the model's base path, e.g. `savedmodels/sdgm`.
         name: under which it is served, the last part of `output` by default.
         origin: JSON values that say where the model comes from, such as the run's config.json; kept in `tfvae.json`.
+        tell: called with a line before each thing that takes a while.
 
     Returns:
         pathlib.Path of the version.
@@ -44,7 +45,7 @@ def export(model, data, output, name=None, origin=None):
     """
     output = pathlib.Path(output)
     with _incoming(output) as directory:
-        write_checked(model, data, directory, name or output.resolve().name, origin)
+        write_checked(model, data, directory, name or output.resolve().name, origin, tell)
         return _publish(directory, output)
 
 
@@ -68,16 +69,18 @@ def push(version, output):
         return _publish(directory, output)
 
 
-def write_checked(model, data, directory, name, origin=None):
+def write_checked(model, data, directory, name, origin=None, tell=gate.silent):
     """Writes a version to a new directory that no server looks at, and checks it: see `export`."""
-    served = write(model, data, directory)
+    served = write(model, data, directory, tell)
     asked = _asked(data)
     questions = requests.example_requests(served, asked)
     alone = requests.example_requests(served, {name: values[:1] for name, values in asked.items()})
+    tell(f"asking the model in memory {len(questions)} questions")
     answers = gate.in_memory(served, questions)
     requests.write_warmup(directory, [*alone, *questions], name)
     requests.write_answers(directory, questions, answers, name)
-    _describe(directory, model, data, name, gate.check(directory, questions, answers, name), origin)
+    report = gate.check(directory, questions, answers, name, tell)
+    _describe(directory, model, data, name, report, origin)
 
 
 def digest(version):
@@ -118,10 +121,11 @@ def check_output(output):
             raise ValueError(f"`--output` {output} cannot be written: no permission in {folder}. Name another one.")
 
 
-def write(model, data, directory):
+def write(model, data, directory, tell=gate.silent):
     """Writes the SavedModel alone; returns {name: Endpoint} of what it serves."""
     forms = signatures.forms_of(data.entries)
     served = signatures.served_endpoints(model, data.transforms, data.class_names, forms=forms)
+    tell(f"tracing {len(served)} signatures")
     archive = keras.export.ExportArchive()
     archive.track(model)
     for form in forms.values():
@@ -129,6 +133,7 @@ def write(model, data, directory):
             archive.track(form)
     for name, endpoint in served.items():
         archive.add_endpoint(name, endpoint.function, input_signature=endpoint.signature)
+    tell("writing the SavedModel")
     archive.write_out(str(directory), verbose=False)
     return served
 

@@ -14,7 +14,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -66,8 +66,16 @@ class GateError(ValueError):
         self.point, self.reason = point, reason
 
 
+def silent(line: str) -> None:
+    """For those who do not want to hear."""
+
+
 def check(
-    directory: pathlib.Path, questions: Sequence[Request], expected: Sequence[Answer], model_name: str = "model"
+    directory: pathlib.Path,
+    questions: Sequence[Request],
+    expected: Sequence[Answer],
+    model_name: str = "model",
+    tell: Callable[[str], None] = silent,
 ) -> Report:
     """Checks a SavedModel.
 
@@ -76,6 +84,7 @@ def check(
         questions: list of `requests.Request`.
         expected: their in-memory answers, {output name: array} each, in the same order.
         model_name: under which the server would know it.
+        tell: called with a line before each point that takes a while.
 
     Returns:
         `Report`.
@@ -90,9 +99,12 @@ def check(
         replayed = requests.read_warmup(directory / "assets.extra" / requests.WARMUP_FILE)
     except requests.WarmupError as error:
         raise GateError("warmup", str(error)) from error
+    tell("checking: C++ loader, ops and warm-up, in a process of their own")
     ops, cpp_loader, replay = through_cpp(directory, graph, questions, expected, replayed)
+    tell("checking: reload by TensorFlow without tfvae")
     answers = _run_isolated("reload.py", {"path": str(directory), "requests": [_by_name(q) for q in questions]})
     _compare("reload", questions, expected, answers)
+    tell("checking: model server")
     try:
         server = model_server.verify(directory, model_name, questions, expected, differs)
     except model_server.ServerError as error:

@@ -4,45 +4,9 @@ import re
 
 import numpy as np
 
-from tfvae import metrics
+from tfvae.run.monitor import Monitor
 from tfvae.storage import checkpoints
 from tfvae.storage.metrics_log import MetricsLog
-
-
-class Monitor:
-    """The best value so far of one validation metric.
-
-    Args:
-        name: one of `tfvae.metrics.MONITORS`.
-        patience: epochs without a better value until `exhausted`; 0 for never.
-        begins: epochs that are not waited for, because not all players have played.
-    """
-
-    def __init__(self, name, patience=0, begins=0):
-        self.name = name
-        self.key = f"val_{name}"
-        self.patience = patience
-        self.begins = begins
-        self.best = None
-        self.best_epoch = 0
-        self.waited = 0
-
-    def observe(self, epoch, value):
-        """Takes the value after an epoch (from 1); whether its weights are the best so far.
-
-        A tie goes to the later epoch: on few validation rows errors tie early, while the bound still rises. Patience
-        waits for a value that is truly better.
-        """
-        better = self.best is None or metrics.METRICS[self.name].better(value, self.best)
-        self.waited = 0 if better or epoch <= self.begins else self.waited + 1
-        if better or value == self.best:
-            self.best, self.best_epoch = value, epoch
-            return True
-        return False
-
-    @property
-    def exhausted(self):
-        return bool(self.patience) and self.waited >= self.patience
 
 
 class TrainingState:

@@ -1,7 +1,5 @@
 """Training an experiment in a run directory, from its start or from where it was stopped."""
 
-import sys
-
 import numpy as np
 from absl import logging
 
@@ -15,6 +13,7 @@ from tfvae.training import devices, optimiser, tensorboard
 from tfvae.training.callbacks import Epochs, Steps, Validation
 from tfvae.training.chain import Chain, Draws
 from tfvae.training.chain import check as check_chain
+from tfvae.training.epoch_lines import EpochLines
 from tfvae.training.interruption import Interruption
 from tfvae.training.nan_guard import NanGuard
 from tfvae.training.state import TrainingState
@@ -112,6 +111,7 @@ def _fit(state, experiment, data, interruption, pictures, chain):
         tensorboard.Scalars(state.directory.tensorboard),
         pictures,
         Epochs(state, interruption, settings),
+        EpochLines(state, settings),
     ]
     interruption.waits = True
     while state.epoch < settings.epochs and not state.monitor.exhausted:
@@ -123,7 +123,7 @@ def _fit(state, experiment, data, interruption, pictures, chain):
             steps_per_epoch=state.steps_per_epoch - done_in_epoch,
             callbacks=callbacks,
             shuffle=False,
-            verbose=1 if sys.stdout.isatty() else 2,
+            verbose=0,  # `EpochLines` tells.
         )
     interruption.waits = False
     if interruption.requested:

@@ -15,8 +15,9 @@ from absl import app, flags
 
 from tfvae.data import load
 from tfvae.run.directory import RunDirectory
+from tfvae.run.monitor import Monitor
 from tfvae.storage import checkpoints
-from tfvae.training import callbacks, state, trainer
+from tfvae.training import callbacks, trainer
 
 
 def collect(workdir, folder):
@@ -25,7 +26,7 @@ def collect(workdir, folder):
     experiment, split = directory.read()
     data = load.load(experiment.data, split)
     model = trainer.compiled(experiment, data, data.steps_per_epoch)
-    validation, monitor = callbacks.Validation(data, _refuse), state.Monitor(experiment.training.monitor)
+    validation, monitor = callbacks.Validation(data, _refuse), Monitor(experiment.training.monitor)
     validation.set_model(model)
     with directory.lock():
         for epoch, values in sorted(_kept(folder).items()):

@@ -1,0 +1,51 @@
+"""An exported model asked about a few image files, as a client of a server would: bytes in, label or caption out."""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import tensorflow as tf
+
+from tfvae.serving import export
+from tfvae.storage.atomic import PathLike
+
+# What is asked, the first that a model has.
+_ASKED = ("classify_bytes", "caption_bytes")
+
+
+def ask(model: PathLike, files: Sequence[PathLike]) -> Iterator[str]:
+    """Yields a line for each file: its name, and the label with its probability, or the caption.
+
+    Args:
+        model: a version, or a base path whose newest version is taken.
+        files: of images.
+
+    Raises:
+        ValueError: if there is no such model or file, the model has neither labels nor captions, or a file is no image
+            that it reads.
+    """
+    paths = [Path(file).expanduser() for file in files]
+    for path in paths:
+        if not path.is_file():
+            raise ValueError(f"There is no file {path}.")
+    version = export.newest(Path(model).expanduser())
+    served = tf.saved_model.load(str(version)).signatures
+    signature = next((name for name in _ASKED if name in served), None)
+    if signature is None:
+        raise ValueError(f"{version} neither classifies nor captions; its signatures are {sorted(served)}.")
+    try:
+        answer = served[signature](image_bytes=tf.constant([path.read_bytes() for path in paths]))
+    except tf.errors.InvalidArgumentError as error:
+        raise ValueError(_reason(error, paths)) from error
+    if signature == "caption_bytes":
+        return (f"{path.name:24s} {caption.decode()}" for path, caption in zip(paths, answer["caption"].numpy()))
+    labels, sure = answer["label"].numpy(), answer["probabilities"].numpy().max(axis=-1)
+    return (f"{path.name:24s} {label.decode():>12s}  {p:6.1%}" for path, label, p in zip(paths, labels, sure))
+
+
+def _reason(error: tf.errors.OpError, paths: Sequence[Path]) -> str:
+    """The served model names bad rows of a batch by their numbers; here a row is a file."""
+    found = re.search(r"(These rows.*?):?\]?\s*\[([\d ]+)\]", str(error), re.DOTALL)
+    if not found:
+        return str(error).splitlines()[0]
+    return f"{found[1].removesuffix(':')}: {', '.join(str(paths[int(row)]) for row in found[2].split())}"
