@@ -1,4 +1,4 @@
-"""Runs of the recipes with two players and with a chain: killed anywhere they end where the uninterrupted ones do."""
+"""Runs of the recipes of players, a chain and two images: killed anywhere they end where the uninterrupted ones do."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from tfvae.run import opening
 from tfvae.storage import atomic, checkpoints
 from tfvae.training import nan_guard, trainer
 
-PRESETS = {"players": "wake_sleep_digits", "chains": "factor_mean_toy"}
+PRESETS = {"players": "wake_sleep_digits", "chains": "factor_mean_toy", "two_images": "joint_vae_halves"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -24,6 +24,7 @@ def overlaid(tmp_path_factory):
     with (
         recipes.overlay(recipes.RECIPES / "players.md", tmp_path_factory.mktemp("players")),
         recipes.overlay(recipes.RECIPES / "chains.md", tmp_path_factory.mktemp("chains")),
+        recipes.overlay(recipes.RECIPES / "two_images.md", tmp_path_factory.mktemp("two_images")),
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setattr(trainer, "_finish", lambda *args: None)
