@@ -77,9 +77,9 @@ def test_the_first_bad_number_is_named(tmp_path, monkeypatch, damage, first, cau
 def test_a_bad_input_is_the_data_s_fault(tmp_path, monkeypatch):
     observed = mixture.observed
 
-    def spoilt(raw, transform, seed):
+    def spoilt(raw, transforms, entries, seed):
         factor = tf.where(tf.equal(seed[0] % 2, 0), np.nan, 1.0)
-        return tf.nest.map_structure(lambda x: factor * x, observed(raw, transform, seed))
+        return tf.nest.map_structure(lambda x: factor * x, observed(raw, transforms, entries, seed))
 
     monkeypatch.setattr(mixture, "observed", spoilt)
     with pytest.raises(nan_guard.NonFiniteError, match=r"the input 'unlabelled/image' of step .* the data itself"):
