@@ -33,6 +33,7 @@ from tfvae.progress import Progress
 
 UNLABELLED_FOLDERS = ("unlabelled", "unlabeled")
 SPLITS = ("train", "validation", "test")
+SYSTEM_FOLDER = "a folder of a system's own"
 _SYSTEM_FOLDERS = ("__MACOSX", "$RECYCLE.BIN", "System Volume Information", "@eaDir", "__pycache__", "lost+found",
                    ".ipynb_checkpoints")  # fmt: skip
 _SYSTEM_FILES = ("thumbs.db", "ehthumbs.db", "desktop.ini")
@@ -268,7 +269,7 @@ def scan(root):
             if os.path.islink(os.path.join(folder, name)):
                 rejects.append(Reject(_below(root, os.path.join(folder, name)), "links to folders are not followed"))
         system = [name for name in folders if name in _SYSTEM_FOLDERS]
-        rejects += [Reject(_below(root, os.path.join(folder, name)), "a folder of a system's own") for name in system]
+        rejects += [Reject(_below(root, os.path.join(folder, name)), SYSTEM_FOLDER) for name in system]
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in system)
         for name in sorted(names):
             path = os.path.join(folder, name)

@@ -101,8 +101,9 @@ def _parts(source, output, rows_per_part):
         raise ValueError(f"There is no folder {source}; give one of images, or of shards.")
     root, own = source.resolve(), Path(output).resolve()
     files, _, rejects = folders.scan(root)
-    # What is not followed has a line too, which says why; predictions below the images are none of them.
-    files = sorted({*files, *(reject.file for reject in rejects)})
+    # What is not followed has a line too, which says why; predictions below the images are none of them, nor is what a
+    # system keeps beside them.
+    files = sorted({*files, *(reject.file for reject in rejects if reject.reason != folders.SYSTEM_FOLDER)})
     files = [file for file in files if own == root or own not in (root / file).parents]
     if not files:
         raise ValueError(f"{source} holds no image and no shards.")
