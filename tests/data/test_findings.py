@@ -88,7 +88,7 @@ def test_a_parquet_table_is_refused_with_what_to_do(tmp_path):
 
 def test_the_table_has_the_numbers_of_the_training(tmp_path, caplog):
     fill(tmp_path, [f"{name}/{i}.png" for name in ("cat", "dog") for i in range(30)])
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="absl"):
         data = load.load(load.Config(source="folder", path=str(tmp_path), labels_per_class=0, num_validation=10))
     total = re.findall(r"total +(\d+) +(\d+) +(\d+)", caplog.text)
     assert [tuple(map(int, row)) for row in total] == [(len(data.train), len(data.validation), len(data.test))]
