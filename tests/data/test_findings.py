@@ -1,4 +1,4 @@
-"""What of a folder may be meant otherwise is told before training, and refused where a run would be senseless."""
+"""A folder that may be meant otherwise is told of before training, and refused where a run would be senseless."""
 
 import dataclasses
 import json

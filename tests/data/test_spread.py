@@ -16,7 +16,7 @@ tfds = pytest.importorskip("tensorflow_datasets")
 
 @pytest.fixture
 def photos(tmp_path, rng):
-    """Twelve images of two classes and eight unlabelled ones, and a file that is none."""
+    """Twelve images of two classes and eight unlabelled ones, and a file that is not an image."""
     for place, num in (("cat", 6), ("dog", 6), ("unlabelled", 8)):
         (tmp_path / "photos" / place).mkdir(parents=True)
         for i in range(num):

@@ -32,7 +32,7 @@ def links(path):
 
 
 def anchors(path):
-    """What code hosts make of a page's headings."""
+    """The anchors that code hosts make of a page's headings."""
     text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
     headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
