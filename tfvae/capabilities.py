@@ -38,6 +38,14 @@ class Capability(enum.StrEnum):
     CLASSIFY = "classify"
     # analogies(image) -> [B, K, ...]: every image in every class; `sample` and `decode` take a class.
     ANALOGIES = "analogies"
+    # render(label, seed) -> [B, ...]: an image of each class, int [B]; everything but the class is drawn.
+    RENDER = "render"
+    # energy(image) -> [B]: how badly the model explains an image, where it has no density; lower is better.
+    ENERGY = "energy"
+    # activations(image) -> {layer: [B, h, w, C]}, from the image up.
+    ACTIVATIONS = "activations"
+    # templates(image) -> [[B, h, w, C], ...]: what is rendered of an image's class, level by level down to the image.
+    TEMPLATES = "templates"
     # caption(image, num_samples=1, seed=None, decoding="") -> int32 [B, T], [B] nats. With it come the same of codes
     # [S, B, Z], caption_of_codes(s, seed=None, decoding=""), and caption_log_prob(s, words) -> [B].
     CAPTION = "caption"

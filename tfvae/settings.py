@@ -13,7 +13,7 @@ _AT_LEAST = {
     "epochs": 1, "patience": 0, "seed": 0, "checkpoint_epochs": 1, "keep_checkpoints": 3, "num_replicas": 0,
     "steps_per_execution": 1, "figures_epochs": 0,
 }  # fmt: skip
-_AT_LEAST_OF_OPTIMISERS = {"decay_epochs": 1, "min_learning_rate": 0, "clip_norm": 0}
+_AT_LEAST_OF_OPTIMISERS = {"decay_epochs": 1, "min_learning_rate": 0, "clip_norm": 0, "weight_decay": 0}
 
 
 @dataclasses.dataclass
@@ -29,6 +29,7 @@ class Player:
         decay_epochs: of both.
         min_learning_rate: where the decay stops.
         clip_norm: of its gradients alone.
+        weight_decay: of its kernels.
     """
 
     optimiser: str | None = None
@@ -39,6 +40,7 @@ class Player:
     decay_epochs: int | None = None
     min_learning_rate: float | None = None
     clip_norm: float | None = None
+    weight_decay: float | None = None
 
 
 class Players(dict):
@@ -67,6 +69,7 @@ class Config:
         decay_epochs: epochs between two decays.
         min_learning_rate: where the decay stops.
         clip_norm: largest global norm of the gradients, 0 for no clipping.
+        weight_decay: λ of θ ← θ − η λ θ in every step, of kernels only (Loshchilov & Hutter 2019); 0 for none.
         players: by name, how the optimiser of a player differs, where a model has several.
         patience: epochs without a better validation metric before training stops, 0 to never stop early.
         monitor: the validation metric of the best weights: `error`, `bound` or `perplexity`.
@@ -89,6 +92,7 @@ class Config:
     decay_epochs: int = 200
     min_learning_rate: float = 3e-5
     clip_norm: float = 0.0
+    weight_decay: float = 0.0
     players: Players = dataclasses.field(default_factory=Players)
     patience: int = 0
     monitor: str = "error"

@@ -36,6 +36,31 @@ def unpool(pooled, mask, block):
     return _as_image(pooled[:, :, None, :, None] * _as_blocks(mask, block))
 
 
+def repeat(pooled, block):
+    """Writes each pooled value into every cell of its block: [B, h, w, C] -> [B, h·block, w·block, C]."""
+    cells = tf.ones([1, 1, block, 1, block, 1], pooled.dtype)
+    return _as_image(pooled[:, :, None, :, None] * cells)
+
+
+def maximum_mask(maps, pooled, block, shared=True):
+    """The mask of each block's maximum, blank where that is 0, of maps that are not negative.
+
+    Args:
+        maps: [B, h·block, w·block, C].
+        pooled: [B, h, w, C], the maxima.
+        block: side of the square block.
+        shared: whether equal maxima of a block share its 1; else each of them has it.
+
+    Returns:
+        [B, h·block, w·block, C].
+    """
+    cells, maxima = _as_blocks(maps, block), pooled[:, :, None, :, None]
+    mask = tf.cast((cells == maxima) & (maxima > 0), maps.dtype)
+    if shared:
+        mask /= tf.maximum(tf.reduce_sum(mask, axis=[2, 4], keepdims=True), 1.0)
+    return _as_image(mask)
+
+
 def pool(maps, mask, block):
     """Reads the cell that counts of each block: [B, h·block, w·block, C] -> [B, h, w, C] (eq. 6)."""
     return tf.reduce_sum(_as_blocks(maps * mask, block), axis=[2, 4])

@@ -213,12 +213,13 @@ def from_settings(settings, steps_per_epoch, steps=1, rounds=None):
         rounds: training steps in which it is used, over which a linear or cosine decay goes; None for all epochs.
     """
     rounds = settings.epochs * steps_per_epoch if rounds is None else rounds
-    rate, clip_norm = _rate(settings, steps * steps_per_epoch, max(1, steps * rounds)), settings.clip_norm
+    rate = _rate(settings, steps * steps_per_epoch, max(1, steps * rounds))
+    of_all = {"clip_norm": settings.clip_norm, "weight_decay": settings.weight_decay or None}
     if settings.optimiser == "adam":
-        chosen = Adam(rate, clip_norm=clip_norm)
+        chosen = Adam(rate, **of_all)
     else:
         kind = {"rmsprop": RMSprop, "sgd": SGD}[settings.optimiser]
-        chosen = kind(rate, momentum=settings.momentum, clip_norm=clip_norm)
+        chosen = kind(rate, momentum=settings.momentum, **of_all)
     return LossScale(chosen) if settings.precision == "mixed_float16" else chosen
 
 
@@ -240,6 +241,8 @@ def of_players(settings, steps_per_epoch, players):
                 name, player.begins, settings.epochs, steps_per_epoch,
             )  # fmt: skip
         made[name] = from_settings(settings.of_player(name), steps_per_epoch, player.steps, rounds)
+        without_decay = [v for v in player.variables if not v.path.endswith("kernel")]
+        getattr(made[name], "inner_optimizer", made[name]).exclude_from_weight_decay(without_decay)
         made[name].build(player.variables)
     return made
 
