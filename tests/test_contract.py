@@ -18,9 +18,11 @@ from tfvae.storage import checkpoints
 # Endpoint -> the capability that a model which lists it has declared.
 SERVED_BY = {
     "classify": Capability.CLASSIFY, "encode": Capability.ENCODE, "reconstruct": Capability.RECONSTRUCT,
-    "sample": Capability.SAMPLE, "score": Capability.BOUND, "caption": Capability.CAPTION,
+    "sample": Capability.SAMPLE, "caption": Capability.CAPTION, "render": Capability.RENDER,
     "image_from_caption": Capability.IMAGE_FROM_CAPTION,
 }  # fmt: skip
+# Output of `score` -> the same.
+SCORED_BY = {"bound": Capability.BOUND, "energy": Capability.ENERGY}
 
 every_preset = pytest.mark.parametrize("preset", PRESETS)
 
@@ -35,6 +37,10 @@ def questions(batch):
     for stream in batch.values():
         served |= {name: tf.constant(values[:3]) for name, values in stream.items() if name not in served}
     return served
+
+
+def _asked(endpoint, served):
+    return [served[spec.name] for spec in endpoint.signature]
 
 
 @every_preset
@@ -60,7 +66,8 @@ def test_terms_are_one_value_a_row_and_repeat_for_a_seed(preset):
     for name, value in first.items():
         assert value.shape.rank == 1, name
         np.testing.assert_array_equal(value, again[name])
-    assert any(np.abs(first[name] - other[name]).max() > 0 for name in first), "another seed draws the same noise"
+    differs = any(np.abs(first[name] - other[name]).max() > 0 for name in first)
+    assert differs or not model.can(Capability.BOUND), "another seed draws the same noise"
 
 
 @every_preset
@@ -102,7 +109,7 @@ def test_endpoints_trace_and_answer_a_batch(preset):
     for name, endpoint in model.endpoints().items():
         assert all(spec.shape[0] is None for spec in endpoint.signature), name
         function = tf.function(endpoint.function, input_signature=endpoint.signature)
-        answers = function(*(served[spec.name] for spec in endpoint.signature))
+        answers = function(*_asked(endpoint, served))
         for output, value in answers.items():
             assert value.shape[0] == 3, (name, output)
             assert np.isfinite(value).all(), (name, output)
@@ -113,7 +120,7 @@ def test_an_answer_does_not_depend_on_its_batch_mates(preset):
     model, batch = model_and_batch(preset)
     served = questions(batch)
     for name, endpoint in model.endpoints().items():
-        together = endpoint.function(*(served[spec.name] for spec in endpoint.signature))
+        together = endpoint.function(*_asked(endpoint, served))
         alone = endpoint.function(*(served[spec.name][1:2] for spec in endpoint.signature))
         for output in together:
             np.testing.assert_allclose(
@@ -141,13 +148,16 @@ def test_reconstruction_sample_and_bound_have_their_shapes(preset):
 
 @every_preset
 def test_what_a_model_declares_it_has_and_serves(preset):
-    model, _ = model_and_batch(preset)
+    model, batch = model_and_batch(preset)
     declared = model.capabilities()
     assert declared == model.capabilities() and Capability.SAMPLE in declared
     for capability in declared:
         assert callable(getattr(model, capability, None)), f"{preset} declares {capability} and has no such method"
     for endpoint, capability in SERVED_BY.items():
         assert endpoint not in model.endpoints() or capability in declared, f"{preset} serves {endpoint} undeclared"
+    if "score" in model.endpoints():
+        outputs = model.endpoints()["score"].function(*_asked(model.endpoints()["score"], questions(batch)))
+        assert {SCORED_BY[output] for output in outputs} <= declared
 
 
 @every_preset

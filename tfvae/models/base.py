@@ -13,7 +13,7 @@ from tfvae import batch as batches
 from tfvae.batch import IMAGE, Batch, DataInfo
 from tfvae.capabilities import Capability, Endpoint, Part, UndeclaredError
 from tfvae.models.players import Trainable
-from tfvae.networks import dgdn, mlp
+from tfvae.networks import dgdn, mlp, rendering
 from tfvae.probability import noise
 
 # Keeps the noise of a picture apart from that of the code it shows.
@@ -81,7 +81,7 @@ class GenerativeModel(Trainable, abc.ABC):
         """The model's name for people."""
         return type(self).__name__
 
-    def supervised_network(self) -> mlp.Config | dgdn.Config:
+    def supervised_network(self) -> mlp.Config | dgdn.Config | rendering.Config:
         """The network that a supervised rival of the same size has."""
         return mlp.Config(hidden=(500, 500))
 

@@ -123,6 +123,9 @@ class DRMM(GenerativeModel):
             Capability.ACTIVATIONS, Capability.TEMPLATES,
         }  # fmt: skip
 
+    def supervised_network(self):
+        return self.config.network
+
     def players(self):
         if not self.config.start_steps:
             return super().players()

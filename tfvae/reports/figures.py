@@ -228,6 +228,25 @@ def reliability(bins):
         return png(figure)
 
 
+def by_layer(errors, chance):
+    """Errors of every layer, a line for each of what was asked of it.
+
+    Args:
+        errors: name -> {layer: fraction}.
+        chance: the error of guessing, a dashed line.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _axes(5.6, 3.6, "Errors of linear decoding")
+        for i, (name, of_layers) in enumerate(errors.items()):
+            axes.plot(range(len(of_layers)), 100 * np.array([*of_layers.values()]), "o-", color=colour(i), label=name)
+        axes.axhline(100 * chance, color=_MUTED, linewidth=1.0, linestyle="--", label="guessing")
+        layers = next(iter(errors.values()))
+        axes.set_xticks(range(len(layers)), layers, rotation=30, ha="right")
+        axes.set(ylabel="error, %", ylim=(0, 103))
+        _legend_outside(axes, len(errors) + 1)
+        return png(figure)
+
+
 def confusion(counts, class_names):
     """Counts of true against predicted classes; the shade is the share of the true class.
 

@@ -11,7 +11,7 @@ from tfvae.data.examples import Examples
 from tfvae.data.load import Data
 from tfvae.evaluation import classifiers, labels, listing, rivals
 from tfvae.evaluation.batched import subset
-from tfvae.networks import dgdn, mlp
+from tfvae.networks import dgdn, mlp, rendering
 
 # Of the entries in `metrics.json`, so that those of older runs can be read.
 _KEY = "baseline_{}_error"
@@ -35,7 +35,7 @@ class Contest:
     unlabelled: Examples
     validation: Examples
     test: Examples
-    network: mlp.Config | dgdn.Config
+    network: mlp.Config | dgdn.Config | rendering.Config
     seed: int = 0
 
     def points(self, rows):

@@ -1,29 +1,29 @@
-"""A convolutional network of a DGDN's size on the labelled rows alone."""
+"""A convolutional network of the model's size on the labelled rows alone."""
 
 import keras
 import numpy as np
 
 from tfvae.evaluation.rivals.contest import Rival
-from tfvae.networks import dgdn
+from tfvae.networks import dgdn, rendering
 
 _EPOCHS, _PATIENCE, _BATCH = 200, 20, 64
 
 
 def train(data, labelled, validation, config, seed=0):
-    """Filters and blocks as in the encoder, with rectified units, maxima and a softmax; early stopping by validation.
+    """The model's own way from images to classes and nothing else of it; early stopping by validation.
 
     Args:
         data: `tfvae.data.load.Data`, for the observations.
         labelled: `Examples` to train on.
         validation: `Examples` with labels, perhaps none; then it trains for 50 epochs.
-        config: `tfvae.networks.dgdn.Config`.
+        config: of `tfvae.networks.dgdn` or `tfvae.networks.rendering`.
         seed: of the initialisation and the order.
 
     Returns:
         A function of observations [N, H, W, C] -> classes [N].
     """
     keras.utils.set_random_seed(seed)
-    network = _network(data.info, config)
+    network = _NETWORKS[type(config)](data.info, config)
     network.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy")
     options = {"epochs": 50}
     if len(validation):
@@ -34,7 +34,8 @@ def train(data, labelled, validation, config, seed=0):
     return lambda image: np.argmax(network.predict(image, batch_size=500, verbose=0), axis=-1)
 
 
-def _network(info, config):
+def _of_dgdn(info, config):
+    """Filters and blocks as in the encoder, with rectified units, maxima and a softmax."""
     h = inputs = keras.Input(info.image_shape)
     for i, (elements, size, block) in enumerate(zip(config.elements, config.sizes, (*config.pooling, 1)), start=1):
         h = keras.layers.Conv2D(elements, size, activation="relu", name=f"filters{i}")(h)
@@ -44,9 +45,23 @@ def _network(info, config):
     return keras.Model(inputs, classes(keras.layers.Flatten()(h)), name="convnet")
 
 
+class _BottomUp(keras.Model):
+    """The forward pass of a deep rendering mixture model, which is a network with a softmax as it stands."""
+
+    def __init__(self, info, config):
+        super().__init__()
+        self.network = rendering.RenderingNetwork(info.image_shape, info.num_classes, config, name="rendering")
+
+    def call(self, image, training=False):
+        return keras.ops.softmax(self.network.infer(image, training).logits)
+
+
+_NETWORKS = {dgdn.Config: _of_dgdn, rendering.Config: _BottomUp}
+
+
 def applies(contest):
     """Whether the model has convolutions to take the sizes from."""
-    return isinstance(contest.network, dgdn.Config)
+    return type(contest.network) in _NETWORKS
 
 
 def fit_and_score(contest):
