@@ -60,7 +60,7 @@ def embedded(preset):
     experiment = tiny(preset)
     if experiment.data.source in ("tfds", "folder", "shards", "bag_of_words"):
         experiment.data.source, experiment.data.name, experiment.data.image_size = "digits", "", 0
-        experiment.data.labels_per_class, experiment.data.num_validation = 10, 100
+        experiment.data.labels_per_class, experiment.data.num_validation, experiment.data.entries = 10, 100, ()
         experiment.data.labelled_batch = min(experiment.data.labelled_batch, 100)
         experiment.data.unlabelled_batch = min(experiment.data.unlabelled_batch, 100)
         if experiment.data.captioned_batch:  # The digits have no captions: the image model alone.

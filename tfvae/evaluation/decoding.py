@@ -1,5 +1,7 @@
 """What does each layer still know of how an image was made? Linear classifiers of its factors."""
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 from sklearn.decomposition import PCA
@@ -56,9 +58,14 @@ def measure(model, data, rows, settings):
 
 def _activations(model, layer, data, rows):
     """What one layer hands on, flattened: [N, D]; layers above it are not computed."""
-    maps = tf.function(lambda image: model.activations(image)[layer])
+    # A partial rather than a closure: TensorFlow counts the traces of closures of one code together, and warns.
+    maps = tf.function(functools.partial(_maps, model, layer))
     found = map_rows(lambda image, _: maps(image), data, rows, at_once(model, 200))
     return found.reshape(len(found), -1).astype(np.float32)
+
+
+def _maps(model, layer, image):
+    return model.activations(image)[layer]
 
 
 def _bins(train, test):
