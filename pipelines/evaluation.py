@@ -9,14 +9,15 @@ from pipelines import metrics
 from tfvae.batch import LABEL
 
 
-def eval_config(thresholds, classifies):
+def eval_config(thresholds, classifies, bounds=True):
     """The Evaluator's config: its measures, and the limits of a model that is blessed.
 
     Args:
         thresholds: `pipelines.settings.Thresholds`.
         classifies: whether the model has probabilities; then labels are read, and every test row must have one.
+        bounds: whether it has a bound on log p(x).
     """
-    judged = [_metric("Bound", thresholds.bound, thresholds.bound_slack, rises=True)]
+    judged = [_metric("Bound", thresholds.bound, thresholds.bound_slack, rises=True)] if bounds else []
     if classifies:
         judged += [
             _metric("Error", thresholds.error, thresholds.error_slack),

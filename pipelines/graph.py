@@ -92,7 +92,9 @@ def _judgement(settings, described, examples, trained):
         example_splits=_judged(described),
         model=trained.outputs["model"],
         baseline_model=blessed.outputs["model"],
-        eval_config=evaluation.eval_config(settings.thresholds, classifies=settings.classifies(described)),
+        eval_config=evaluation.eval_config(
+            settings.thresholds, classifies=settings.classifies(described), bounds=settings.bounds
+        ),
     )
     gate = components.ExportGate(model=trained.outputs["model"], name=settings.name)
     watched = pusher_pb2.PushDestination.Filesystem(base_directory=str(settings.output.resolve()))

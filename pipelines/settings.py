@@ -112,6 +112,11 @@ class Settings:
             )
         return found
 
+    @property
+    def bounds(self):
+        """Whether the model will have a bound on log p(x)."""
+        return getattr(self.experiment.model, "has_density", True)
+
     def classifies(self, described):
         """Whether the model will have probabilities: something in its preset learns labels, and there are some."""
         model, data = self.experiment.model, self.experiment.data

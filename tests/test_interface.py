@@ -60,7 +60,7 @@ def test_samples_repeat_for_a_seed_and_have_a_class(run):
     np.testing.assert_array_equal(run.sample(3, seed=1), run.sample(3, seed=1))
     assert np.abs(run.sample(3, seed=1) - run.sample(3, seed=2)).max() > 0
     assert run.sample(2, label="7").shape == (2, *run.image_shape) == run.sample(2, label=7).shape
-    with pytest.raises(ValueError, match="`label` must be one of 0, 1"):
+    with pytest.raises(ValueError, match="The classes are 0, 1"):
         run.sample(2, label="eleven")
 
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfvae.batch import CAPTION, IMAGE
+from tfvae.batch import CAPTION, IMAGE, LABEL
 from tfvae.experiment import Experiment
 from tfvae.reports import generation
 from tfvae.run import opening
@@ -81,8 +81,18 @@ class Answers(abc.ABC):
         return self._of_images("reconstruct", images)[IMAGE]
 
     def score(self, images, seed=0) -> np.ndarray:
-        """A bound on log p(x), nats: float32 [N]; equal seeds give equal scores."""
-        return self._of_images("score", images, seed)["bound"]
+        """How well images are explained: float32 [N]; equal seeds give equal scores.
+
+        A bound on log p(x), nats, where higher is better. A deep rendering mixture has no density: of it, the negative
+        of its energy, comparable between images and not between models.
+        """
+        answer = self._of_images("score", images, seed)
+        return answer["bound"] if "bound" in answer else -answer["energy"]
+
+    def render(self, labels, seed=0) -> np.ndarray:
+        """An image of each class, by name or number, everything but the class drawn: float32 [N, H, W, C] in [0, 1]."""
+        asked = np.array([self._class_number(label) for label in labels], np.int64)
+        return self._ask("render", {LABEL: asked, signatures.SEED: _seeds(seed, len(asked))})[IMAGE]
 
     def caption(self, images) -> list[str]:
         """What the model says of images: N texts."""
@@ -104,6 +114,19 @@ class Answers(abc.ABC):
         if name == "score":
             inputs[signatures.SEED] = _seeds(seed, len(rows))
         return self._ask(f"{name}_bytes" if encoded else name, inputs, name)
+
+    def _class_number(self, label):
+        """The number of a class that is given by number or name.
+
+        Raises:
+            ValueError: for a class that the model has not.
+        """
+        names = list(self.class_names)
+        if label in names:
+            return names.index(label)
+        if isinstance(label, str) or not 0 <= label < len(names):
+            raise ValueError(f"The classes are {', '.join(names)} (0 to {len(names) - 1}), got {label!r}.")
+        return int(label)
 
     def _ask(self, signature, inputs, asked=""):
         """{output: array [N, ...]} of all rows, some at a time."""
@@ -185,10 +208,7 @@ class Run(Answers):
         """Invented images: float32 [num, H, W, C] in [0, 1]; of one class where `label` is its name or number."""
         if label is None:
             return super().sample(num, seed)
-        number = self.class_names.index(label) if label in self.class_names else label
-        if isinstance(number, str):
-            raise ValueError(f"`label` must be one of {', '.join(self.class_names)}, got {label!r}.")
-        return generation.sampled(self.model, self.data, num, seed, number)
+        return generation.sampled(self.model, self.data, num, seed, self._class_number(label))
 
 
 class Export(Answers):

@@ -221,3 +221,19 @@ def test_printed_forms_warn(caplog, fields, warned):
     with caplog.at_level(logging.WARNING):
         model_of(**fields)
     assert warned in caplog.text and bool(warned) == bool(caplog.records)
+
+
+def test_a_served_class_that_does_not_exist_is_refused():
+    endpoint = model_of().endpoints()["render"]
+    function = tf.function(endpoint.function, input_signature=endpoint.signature)
+    seeds = tf.constant([1, 2], tf.int64)
+    assert function(tf.constant([0, 2], tf.int64), seeds)["image"].shape == (2, 5, 5, 1)
+    for label in (-1, 3):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="0 to 2"):
+            function(tf.constant([0, label], tf.int64), seeds)
+
+
+def test_two_players_share_the_variables_and_follow_one_another():
+    players = model_of(start_steps=7).players()
+    assert [player.plays(step) for step in (6, 7) for player in players.values()] == [True, False, False, True]
+    assert list(model_of().players()) == ["model"]

@@ -231,3 +231,24 @@ def test_steps_of_a_player_that_takes_several_a_round_decay_by_rounds():
 def test_settings_that_no_optimiser_has_are_refused_by_name(fields, message):
     with pytest.raises(ValueError, match=message):
         settings.Config(**fields).validate()
+
+
+@pytest.mark.parametrize("kind", settings.OPTIMISERS)
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
+def test_weight_decay_shrinks_kernels_and_nothing_else(kind, precision):
+    """θ ← θ − η λ θ beside the step of the gradient, which is 0 here."""
+    fields = {"learning_rate": 0.1, "weight_decay": 0.5, "epochs": 1, "precision": precision}
+    kernel, bias = (keras.Variable(np.ones(3, np.float32), name=name) for name in ("kernel", "bias"))
+
+    class Learner:
+        variables = [kernel, bias]
+
+        def rounds(self, epochs):
+            return 1
+
+        steps = 1
+
+    made = optimiser.of_players(settings.Config(optimiser=kind, **fields), 1, {"model": Learner()})["model"]
+    tf.function(lambda: made.apply([tf.zeros(3), tf.zeros(3)], [kernel, bias]))()
+    np.testing.assert_allclose(kernel, 0.95, rtol=1e-6)
+    np.testing.assert_allclose(bias, 1.0)

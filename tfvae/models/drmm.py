@@ -8,6 +8,7 @@ them again is the same network backwards. It is learned by hard EM, whose M-step
 """
 
 import dataclasses
+from typing import ClassVar
 
 import numpy as np
 import tensorflow as tf
@@ -15,7 +16,7 @@ from absl import logging
 
 from tfvae.batch import IMAGE, LABEL, LABELLED
 from tfvae.capabilities import Capability, Endpoint
-from tfvae.models.base import GenerativeModel, Objective, all_images, by_row, row_seeds
+from tfvae.models.base import GenerativeModel, Objective, all_images, row_seeds
 from tfvae.models.players import Player
 from tfvae.networks import rendering
 from tfvae.probability import noise
@@ -64,6 +65,9 @@ class Config:
     rendered_classes: int = 0
     start_steps: int = 0
     compile_step: bool = False
+
+    # It scores images by an energy.
+    has_density: ClassVar[bool] = False
 
     def build(self, info, seed=0):
         return DRMM(self, info, seed)
@@ -252,20 +256,23 @@ class DRMM(GenerativeModel):
         }
 
     def endpoints(self):
-        image, seed = (
-            tf.TensorSpec([None, *self.image_shape], tf.float32, name=IMAGE),
-            tf.TensorSpec([None], tf.int64, name="seed"),
-        )
+        image = tf.TensorSpec([None, *self.image_shape], tf.float32, name=IMAGE)
+        seed = tf.TensorSpec([None], tf.int64, name="seed")
         label = tf.TensorSpec([None], tf.int64, name=LABEL)
         return super().endpoints() | {
             "render": Endpoint(lambda label, seed: {IMAGE: self._serve_render(label, seed)}, [label, seed]),
-            "score": Endpoint(lambda image: {"energy": self.energy(image)}, [image]),
+            # Asked as every other model's `score` is, though no draw is in it.
+            "score": Endpoint(lambda image, seed: {"energy": self.energy(image)}, [image, seed]),
         }
 
     def _serve_render(self, label, seed):
-        return tf.map_fn(
-            lambda row: self.render(row[0][None], row[1])[0], (label, row_seeds(seed)), fn_output_signature=tf.float32
+        known = tf.debugging.Assert(
+            tf.reduce_all((label >= 0) & (label < self.num_classes)),
+            [f"`{LABEL}` must lie in 0 to {self.num_classes - 1}, got", label],
         )
+        with tf.control_dependencies([known] if known is not None else []):  # Eagerly it was checked already.
+            rows = (tf.identity(label), row_seeds(seed))
+        return tf.map_fn(lambda row: self.render(row[0][None], row[1])[0], rows, fn_output_signature=tf.float32)
 
 
 def _entropy_of_mean(log_q):

@@ -25,7 +25,7 @@ _OBSERVATION = 1
 
 _DEFAULTS = ("classify", "caption", "encode")
 # Of what makes pictures without being given one.
-_INVENTS = ("sample", "image_from_caption")
+_INVENTS = ("sample", "image_from_caption", "render")
 _CHANNELS = (1, 3)
 
 
@@ -53,7 +53,7 @@ def served_endpoints(
     and once more, as `<name>_bytes`, PNG or JPEG strings of any size; `classify_example` takes serialised tf.Examples
     with the image in the feature `image`. Images that come out are pictures in [0, 1]; `<name>_bytes` gives them as
     PNG too, also of `sample`. Images of further modalities, such as `image_b`, come and go in the same ways; captions
-    as text. `evaluate_example` is for evaluators: serialised tf.Examples in, probabilities and a bound out.
+    as text. `evaluate_example` is for evaluators: serialised tf.Examples in, probabilities and a bound (or an energy) out.
 
     A request of another rank or shape, and a row that is no image, fail with an error that says which. What answers
     about one image, `classify`, `caption` and `encode`, is offered as `<name>_bytes_checked` too, where a bad row fails
@@ -118,14 +118,16 @@ def forms_of(entries: Mapping[str, Entry]) -> dict[str, Served]:
 
 
 def _evaluation(own: Mapping[str, Endpoint], source: _Source, transform: Transform) -> Endpoint:
-    """All that labelled examples are judged by, in one pass: a bound, with a draw of each row's own noise, and, of a
-    model that classifies, probabilities. The noise follows from the bytes of the example, so it is the same every time.
+    """All that labelled examples are judged by, in one pass: a bound, with a draw of each row's own noise, or the
+    energy of a model that has none, and, of a model that classifies, probabilities. The noise follows from the bytes of
+    the example, so it is the same every time.
     """
 
     def function(examples: tf.Tensor) -> dict[str, tf.Tensor]:
         levels = source.levels(examples)
         seeds = tf.strings.to_hash_bucket_fast(examples, 1 << 62)
-        answer = {"bound": _float32(own["score"].function(_observed(levels, transform, seeds), seeds)["bound"])}
+        scored = own["score"].function(_observed(levels, transform, seeds), seeds)
+        answer = {name: _float32(value) for name, value in scored.items()}
         if "classify" in own:
             answer["probabilities"] = _float32(own["classify"].function(transform.observe(levels))["probabilities"])
         return answer
