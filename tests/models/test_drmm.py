@@ -93,8 +93,9 @@ def test_the_expected_error_is_that_of_all_classes_and_its_estimate_is_unbiased(
     sampled.set_weights(exact.get_weights())
     image = tf.constant(rng.random([4, 5, 5, 1]), tf.float32)
     batch, q = {"unlabelled": {"image": image}}, exact.classify(image).numpy()
-    errors = tf.reduce_mean((exact.analogies(image) - image[:, None]) ** 2, [2, 3, 4]).numpy()
-    expected = (q * errors).sum(1)
+    masks = exact.network.infer(image).masks
+    rendered = [exact.network.render(tf.one_hot([label] * 4, 5), masks)[-1] for label in range(5)]
+    expected = (q * np.mean((rendered - image) ** 2, axis=(2, 3, 4)).T).sum(1)
     np.testing.assert_allclose(exact.objective(batch, noise.seed(0)).terms["squared_error"], expected, rtol=1e-4)
     draws = [sampled.objective(batch, noise.seed(0, i)).terms["squared_error"].numpy() for i in range(200)]
     error = np.std(draws, axis=0) / np.sqrt(len(draws))

@@ -221,9 +221,14 @@ class DRMM(GenerativeModel):
         return self.network.render(tf.one_hot(tf.argmax(logits, axis=-1), self.num_classes), masks)
 
     def analogies(self, image):
-        """Every image as every class, with its own nuisances: [B, K, H, W, C]."""
+        """Every image as every class, with its own nuisances: [B, K, H, W, C].
+
+        The topmost switches are those of its own class for all classes: of another they are off, and it were black.
+        """
         num, classes = tf.shape(image)[0], self.num_classes
-        masks = [tf.repeat(mask, classes, axis=0) for mask in self.network.infer(image).masks]
+        logits, (*masks, top), _ = self.network.infer(image)
+        own = tf.gather(top, tf.argmax(logits, axis=-1), axis=-1, batch_dims=1)[..., None]  # [B, h, w, 1]
+        masks = [tf.repeat(mask, classes, axis=0) for mask in (*masks, own * tf.ones_like(top))]
         rendered = self.network.render(tf.tile(tf.eye(classes), [num, 1]), masks)[-1]
         return tf.reshape(rendered, [num, classes, *self.image_shape])
 

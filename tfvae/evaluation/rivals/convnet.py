@@ -49,7 +49,7 @@ class _BottomUp(keras.Model):
     """The forward pass of a deep rendering mixture model, which is a network with a softmax as it stands."""
 
     def __init__(self, info, config):
-        super().__init__()
+        super().__init__(name="bottom_up")
         self.network = rendering.RenderingNetwork(info.image_shape, info.num_classes, config, name="rendering")
 
     def call(self, image, training=False):

@@ -1,5 +1,6 @@
 """What the model imagines: samples, reconstructions, analogies, its dictionaries."""
 
+from tfvae.capabilities import Capability
 from tfvae.reports import generation
 from tfvae.reports.panel import Panel, Panels
 
@@ -19,13 +20,32 @@ _CAPTIONS = {
 }
 
 
+# Of a model that renders classes and has no code.
+_RENDERED = {
+    "samples": (
+        "Samples",
+        "Invented: a random class, rendered with every switch and position drawn by itself, as often as it was seen. In "
+        "real images they depend on each other, so these are poor pictures of what the model knows.",
+    ),
+    "reconstructions": (
+        "Reconstructions",
+        "Held-out originals, each above its most probable class rendered with the switches and positions found in it.",
+    ),
+    "analogies": (
+        "As every class",
+        "Left a held-out image, then every class rendered with the switches and positions found in that image.",
+    ),
+    "class_samples": ("Samples of every class", "A line shares its draw of switches and positions, a column its class."),
+}
+
+
 def draw(model, data, metrics, seed):
     """Every grid of `generation.pictures` with what to see in it."""
     del metrics
     note = " Colours are those after contrast normalisation." if _normalised(data) else ""
     drawn = []
     for name, grid in generation.pictures(model, data, seed).items():
-        title, caption = _caption(name)
+        title, caption = _caption(name, model)
         drawn.append(Panel(title, caption + note, generation.png(grid, min_width=420), pixels=True))
     return drawn
 
@@ -35,8 +55,10 @@ def _normalised(data):
     return data.transform.config.contrast != "none"
 
 
-def _caption(name):
+def _caption(name, model):
     """Title and caption of a grid."""
+    if model.can(Capability.RENDER) and name in _RENDERED:
+        return _RENDERED[name]
     if name.startswith("elements"):
         layer = name.removeprefix("elements")
         return (

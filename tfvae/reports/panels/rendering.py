@@ -44,8 +44,9 @@ def renderings(model, data, rows):
     observed = data.observe(rows)
     *templates, rendered = model.templates(tf.constant(observed))
     side, pictures = model.image_shape[:2], data.transform.picture
-    # The first is the class itself, the same at every position.
-    levels = [_of_image_size(_contrasted(tf.reduce_mean(z, axis=-1, keepdims=True)), side) for z in templates[1:]]
+    # The class's own is the same at every position, and maps of one pixel show nothing.
+    templates = [z for z in templates[1:] if z.shape[1] * z.shape[2] > 1]
+    levels = [_of_image_size(_contrasted(tf.reduce_mean(z, axis=-1, keepdims=True)), side) for z in templates]
     channels = model.image_shape[-1]
     columns = [np.repeat(level, channels, axis=-1) for level in levels]
     columns += [pictures(rendered).numpy(), pictures(observed).numpy()]
