@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from tfvae.evaluation import decoding as decoding_errors
 from tfvae.evaluation import posterior
 from tfvae.evaluation.representation import auxiliary_codes
 from tfvae.metrics import METRICS
@@ -118,6 +119,16 @@ def particles(done):
             ]
         )
     }  # fmt: skip
+
+
+def decoding(done):
+    """Errors of decoding factors from layers, a figure for every row, of draw 0 (figure 4)."""
+    chance = 1.0 - 1.0 / decoding_errors.NUM_BINS
+    return {
+        run.planned.entry.name: figures.by_layer(run.record["test"][decoding_errors.KEY], chance)
+        for run in done
+        if run.planned.draw == 0 and decoding_errors.KEY in run.record["test"]
+    }
 
 
 def captions(done):
