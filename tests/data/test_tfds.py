@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from tfvae.configs import drmm_svhn
 from tfvae.data import images, load, transforms
 from tfvae.data.sources import tfds as source
+from tfvae.training import trainer
 
 tfds = pytest.importorskip("tensorflow_datasets")
 
@@ -69,6 +71,14 @@ def test_svhn_without_extra(svhn):
         source="tfds", name="svhn_cropped", data_dir=str(svhn), labels_per_class=2, num_validation=8, extra_split=False
     )
     assert len(load.load(config).train) == 32
+
+
+def test_svhn_trains_a_deep_rendering_mixture(svhn, tmp_path):
+    experiment = drmm_svhn.get_config("tiny")
+    experiment.data.data_dir, experiment.data.labels_per_class, experiment.data.num_validation = str(svhn), 2, 10
+    experiment.data.labelled_batch = experiment.data.unlabelled_batch = 10
+    last = trainer.train(experiment, tmp_path / "run")
+    assert last["epoch"] == 1 and 0.0 <= last["val_error"] <= 1.0
 
 
 def test_small_norb_is_a_resized_image_pair(tmp_path, rng):

@@ -14,7 +14,7 @@ PROGRAM = Path(__file__).with_name("two_replicas.py")
 
 @pytest.fixture(scope="module")
 def replicas(tmp_path_factory):
-    questions = ["clipped", "scaled", "overflow", "resumed", "maps", "particles", "players", "chained"]
+    questions = ["clipped", "scaled", "overflow", "resumed", "maps", "particles", "switches", "players", "chained"]
     command = [sys.executable, str(PROGRAM), str(tmp_path_factory.mktemp("replicas")), *questions]
     environment = {**os.environ, "PYTHONPATH": str(PROGRAM.parents[2])}
     ran = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, check=False)
@@ -66,3 +66,9 @@ def test_players_on_two_replicas_step_as_on_one_device(replicas):
 
 def test_a_chain_on_two_devices_is_refused(replicas):
     assert replicas["chained"].startswith("A chain runs on one device")
+
+
+def test_switches_are_counted_over_all_replicas(replicas):
+    """Of the same rows with the same statistics, the running frequencies are those of one device."""
+    for one, two in zip(replicas["switches"]["1"], replicas["switches"]["2"], strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-5)

@@ -18,9 +18,10 @@ from tfvae import settings
 from tfvae.batch import DataInfo
 from tfvae.configs import dgdn_flickr8k_images, vae_digits
 from tfvae.inference.stein import Parameters, parameter_objective
-from tfvae.models import stein
+from tfvae.models import drmm, stein
 from tfvae.models.base import GenerativeModel, Objective
 from tfvae.models.players import Player
+from tfvae.networks import rendering
 from tfvae.probability import noise
 from tfvae.storage import checkpoints
 from tfvae.training import chain, devices, optimiser, trainer
@@ -164,6 +165,32 @@ def maps(workdir):
     trainer.train(experiment, f"{workdir}/run")
     kept = checkpoints.Checkpoints(f"{workdir}/run/checkpoints").newest().values["model"]
     return {path: array.tolist() for path, array in kept.items() if "usual" in path or "maps_nvil/mean" in path}
+
+
+def switches(workdir):
+    """How often a deep rendering mixture's units were on: on one device, and on two with the same halves."""
+    rng, shape = np.random.default_rng(0), (5, 5, 1)
+    image, label = rng.random([8, *shape]).astype("float32"), np.arange(8) % 3
+    small = rendering.Config(filters=(3, 2), kernels=(2, 2), paddings=("full", "valid"), blocks=(2, 1))
+    seen = {}
+    for num in (1, 2):
+        strategy = tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(num)])
+        with strategy.scope():
+            keras.utils.set_random_seed(0)
+            model = drmm.Config(network=small).build(DataInfo(shape, 3, 8, 8), seed=0)
+            for layer in model.network.layers:  # Statistics of a minibatch are a replica's own: leave them out.
+                layer.norm.trainable = False
+
+        def step(start, model=model, num=num):
+            rows = slice(start, start + 8 // num)
+            return model.objective({"labelled": {"image": image[rows], "label": label[rows]}}, noise.seed(0), True).loss
+
+        starts = strategy.experimental_distribute_values_from_function(
+            lambda context, num=num: context.replica_id_in_sync_group * 8 // num
+        )
+        strategy.run(step, args=(starts,))
+        seen[num] = [layer.frequencies.numpy().tolist() for layer in model.network.layers[:-1]]
+    return seen
 
 
 def particles(workdir):
