@@ -1,4 +1,4 @@
-"""DRMM on scikit-learn's 8×8 digits with 10 labels a class."""
+"""DRMM on scikit-learn's 8×8 digits with 10 labels a class: what `tools/demo` trains."""
 
 from tfvae.configs import drmm_mnist
 from tfvae.data import load as data

@@ -1,4 +1,4 @@
-"""SDGM on scikit-learn's 8×8 digits with 10 labels a class: what `tools/demo` trains."""
+"""SDGM on scikit-learn's 8×8 digits with 10 labels a class."""
 
 from tfvae import settings
 from tfvae.data import load as data
