@@ -142,5 +142,3 @@ def _assert_depth_makes_small(rows):
     covered = (np.abs(image - background) > 12).mean(axis=(1, 2, 3))
     depth = rows["factors"][:, sorted(scenes.FACTORS).index("depth")]
     assert np.corrcoef(depth, covered)[0, 1] < -0.3
-
-

@@ -30,7 +30,10 @@ def test_top_down_is_the_transpose_of_bottom_up_given_the_mask(rng, sides, paddi
     pooled, mask = inferred(layer, images)
     template = tf.constant(rng.normal(size=pooled.shape), tf.float32)
     # ⟨Λᵀ x, z⟩ = ⟨x, Λ z⟩
-    up, down = tf.reduce_sum(pooled * template, [1, 2, 3]), tf.reduce_sum(images * layer.render(template, mask), [1, 2, 3])
+    up, down = (
+        tf.reduce_sum(pooled * template, [1, 2, 3]),
+        tf.reduce_sum(images * layer.render(template, mask), [1, 2, 3]),
+    )
     np.testing.assert_allclose(up, down, rtol=1e-4, atol=1e-4)
 
 

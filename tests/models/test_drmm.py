@@ -89,7 +89,10 @@ def test_the_order_of_streams_is_no_matter(rng):
 
 
 def test_the_expected_error_is_that_of_all_classes_and_its_estimate_is_unbiased(rng):
-    exact, sampled = model_of(classes=5, rendered="expected"), model_of(classes=5, rendered="expected", rendered_classes=2)
+    exact, sampled = (
+        model_of(classes=5, rendered="expected"),
+        model_of(classes=5, rendered="expected", rendered_classes=2),
+    )
     sampled.set_weights(exact.get_weights())
     image = tf.constant(rng.random([4, 5, 5, 1]), tf.float32)
     batch, q = {"unlabelled": {"image": image}}, exact.classify(image).numpy()

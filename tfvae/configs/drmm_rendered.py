@@ -16,9 +16,7 @@ def get_config(size="full"):
     """
     check_size(size, "full", "small", "tiny")
     return Experiment(
-        model=drmm.Config(
-            network=network(size), reconstruction_weight=0.5, kl_weight=0.2, negativity_weight=0.5
-        ),
+        model=drmm.Config(network=network(size), reconstruction_weight=0.5, kl_weight=0.2, negativity_weight=0.5),
         data=data.Config(
             source="shards",
             path="shards/rendered",

@@ -197,7 +197,9 @@ class DRMM(GenerativeModel):
         of_image = self._reduced((tf.tile(x, [num, 1, 1, 1]) if num > 1 else x) - image)
         # z⁽ᴸ⁾ is the class's own template, one-hot, and z⁽⁰⁾ is the image: what lies between may be negative.
         of_templates = tf.add_n([self._reduced(tf.nn.relu(-tf.cast(z, tf.float32))) for z in templates[1:-1]])
-        return tuple(tf.reduce_sum(weights * tf.reshape(term, tf.shape(weights)), 0) for term in (of_image, of_templates))
+        return tuple(
+            tf.reduce_sum(weights * tf.reshape(term, tf.shape(weights)), 0) for term in (of_image, of_templates)
+        )
 
     def _reduced(self, difference):
         """Squares over all but the rows: [N, ...] -> [N]."""
@@ -256,9 +258,7 @@ class DRMM(GenerativeModel):
 
     def activations(self, image):
         """What every layer hands on, name -> [B, h, w, C], from the image up."""
-        return {
-            layer.name: maps for layer, maps in zip(self.network.layers, self.network.infer(image).activations)
-        }
+        return {layer.name: maps for layer, maps in zip(self.network.layers, self.network.infer(image).activations)}
 
     def endpoints(self):
         image = tf.TensorSpec([None, *self.image_shape], tf.float32, name=IMAGE)

@@ -23,14 +23,18 @@ def main():
         ours, recorded = start("tensorflow", sys.executable, "drmm_step_tf.py"), str(folder / "step.npz")
         theirs = peers.torch_workers(start, arguments.peer_python, "drmm_step_torch.py", folder)
         checks = check_equal(ours.ask("record_step", path=recorded), theirs["stock"], recorded)
-        cases = [Case(f"ours_{name}", ours, "step", {"recorded": recorded, **of}, IMAGES_A_STEP) for name, of in OURS.items()]
+        cases = [
+            Case(f"ours_{name}", ours, "step", {"recorded": recorded, **of}, IMAGES_A_STEP) for name, of in OURS.items()
+        ]
         cases += [
             Case(f"torch_{peer}_{order}", worker, "step", {"recorded": recorded, "order": order}, IMAGES_A_STEP)
             for peer, worker in theirs.items()
             for order in ("contiguous", "channels_last")
         ]
         compared = [
-            Comparison(f"{name}/torch_{peer}_{order}", f"ours_{name}", f"torch_{peer}_{order}", *([1.1] if goal else []))
+            Comparison(
+                f"{name}/torch_{peer}_{order}", f"ours_{name}", f"torch_{peer}_{order}", *([1.1] if goal else [])
+            )
             for name in OURS
             for peer in theirs
             for order in ("contiguous", "channels_last")

@@ -21,7 +21,11 @@ from tfvae.training import callbacks, trainer
 
 
 def collect(workdir, folder):
-    """Makes the best of what was trained in `folder` the best weights of the run in `workdir`."""
+    """Makes the best of what was trained in `folder` the best weights of the run in `workdir`.
+
+    Returns:
+        {"best_epoch", "val_<monitor>"} of the epoch that was chosen.
+    """
     directory, folder = RunDirectory(workdir), Path(folder)
     experiment, split = directory.read()
     data = load.load(experiment.data, split)
@@ -37,7 +41,9 @@ def collect(workdir, folder):
             print(json.dumps({"epoch": epoch, **logs}))
             if monitor.observe(epoch, logs[monitor.key]):
                 checkpoints.save_weights(directory.best_weights, model)
-    print(json.dumps({"best_epoch": monitor.best_epoch, monitor.key: monitor.best}))
+    chosen = {"best_epoch": monitor.best_epoch, monitor.key: monitor.best}
+    print(json.dumps(chosen))
+    return chosen
 
 
 def _kept(folder):

@@ -1,12 +1,13 @@
-"""A preset's training step as one XLA program, to be run where there is no TensorFlow.
+"""A preset's training steps as one XLA program, to be run where there is no TensorFlow.
 
     python tools/portable_step/export.py --config=tfvae/configs/stein_vae_mnist.py --workdir=RUN --out=FOLDER
     python tools/portable_step/run.py FOLDER --epochs=100                             (needs JAX and NumPy alone)
     python tools/portable_step/collect.py --workdir=RUN --folder=FOLDER
 
-The program is the one that tfvae-train runs: the transform's noise, the losses, their gradients, the optimisers and the
-counter of steps, from which all noise follows. Its rows come in the order of tfvae-train too. So the weights are those
-that tfvae-train would have, up to the rounding of another device.
+The program is the one that tfvae-train runs: the transform's noise, the losses, their gradients, the optimisers with
+their schedules and the counter of steps, from which all noise follows. It takes many steps a call: all rows lie on the
+device, and a loop within the program gathers those of each step, in the order of tfvae-train. So the weights are those
+that tfvae-train would have, up to the rounding of another device. waiting.py holds a list of such runs.
 """
 
 import hashlib
@@ -24,6 +25,9 @@ from tfvae.data import mixture
 from tfvae.probability import determinant, noise
 from tfvae.run.directory import RunDirectory
 from tfvae.training import trainer
+
+# Of a call: with so many the device waits for nobody.
+MOST_STEPS = 200
 
 
 def _check(training, data, model):
@@ -49,30 +53,65 @@ def _check(training, data, model):
             )
 
 
-def exported(experiment, data, model):
-    """(the program as a serialised HLO module, names of its arguments, {output: argument it replaces}).
+def exported(experiment, data, model, most_steps=MOST_STEPS):
+    """(the program as a serialised HLO module, its concrete function, {output: argument it replaces}).
 
-    Its arguments are the rows of every stream, in the order of `rows`, and what the step reads and changes.
+    Its first outputs are the reports of the last step; the others replace what the steps read and change.
     """
-    entries = rows_of(data)
-    specs = [tf.TensorSpec([data.streams[stream].batch_size, *values.shape[1:]], values.dtype)
-             for (stream, _), values in entries.items()]  # fmt: skip
-
-    @tf.function(jit_compile=True, input_signature=specs)
-    def step(*tensors):
-        raw = {}
-        for (stream, entry), tensor in zip(entries, tensors):
-            raw.setdefault(stream, {})[entry] = tensor
-        seed = noise.seed(experiment.training.seed, mixture.NOISE, tf.convert_to_tensor(model.step))
-        return model.train_step(mixture.observed(raw, data.transforms, data.entries, seed))
-
+    steps = steps_of(experiment, data, model, most_steps)
     with determinant.compiled():
-        concrete = step.get_concrete_function()
-        ir = step.experimental_get_compiler_ir(*specs)
+        concrete = steps.get_concrete_function()
+        ir = steps.experimental_get_compiler_ir(*steps.input_signature)
         header = ir(stage="hlo").partition("\n")[0]
     replaces = {int(out): int(arg) for out, arg in re.findall(r"\{(\d+)\}: \((\d+), \{\}", header)}
     program = _without_copies(ir(stage="hlo_serialized"))
     return program, concrete, replaces
+
+
+def steps_of(experiment, data, model, most_steps):
+    """The compiled function of training steps, one after the other.
+
+    Its arguments are all rows of every stream, in the order of `rows_of`, the numbers of those of each step, int32
+    [most_steps, batch] a stream, and how many of these steps are taken. It reports on the last one.
+    """
+    entries, streams = rows_of(data), data.streams
+    specs = [tf.TensorSpec(values.shape, values.dtype) for values in entries.values()]
+    specs += [tf.TensorSpec([most_steps, spec.batch_size], tf.int32) for spec in streams.values()]
+    specs.append(tf.TensorSpec([], tf.int32))
+
+    def one_step(rows, order, number):
+        raw = {}
+        for (stream, entry), values in zip(entries, rows):
+            raw.setdefault(stream, {})[entry] = tf.gather(values, order[stream][number])
+        seed = noise.seed(experiment.training.seed, mixture.NOISE, tf.convert_to_tensor(model.step))
+        return model.train_step(mixture.observed(raw, data.transforms, data.entries, seed))
+
+    names = sorted(_reported(one_step, specs, entries, streams))
+
+    @tf.function(jit_compile=True, input_signature=specs, autograph=False)
+    def steps(*tensors):
+        rows, order = tensors[: len(entries)], dict(zip(streams, tensors[len(entries) : -1]))
+
+        def body(number, *reports):
+            del reports
+            reported = one_step(rows, order, number)
+            return (number + 1, *(reported[name] for name in names))
+
+        start = (tf.constant(0), *(tf.zeros([]) for _ in names))
+        _, *reports = tf.while_loop(lambda number, *_: number < tensors[-1], body, start)
+        return dict(zip(names, reports))
+
+    return steps
+
+
+def _reported(one_step, specs, entries, streams):
+    """What a step reports, found without taking one."""
+
+    @tf.function(input_signature=specs, autograph=False)
+    def step(*tensors):
+        return one_step(tensors[: len(entries)], dict(zip(streams, tensors[len(entries) : -1])), 0)
+
+    return step.get_concrete_function().structured_outputs
 
 
 def _without_copies(serialised):
@@ -127,16 +166,19 @@ def export(experiment, workdir, out):
     model.initialise(trainer.initial_images(data))
     with directory.lock():
         directory.record(experiment, data)
-    program, concrete, replaces = exported(experiment, data, model)
+    most_steps = min(MOST_STEPS, data.steps_per_epoch)
+    program, concrete, replaces = exported(experiment, data, model, most_steps)
     out.mkdir(parents=True, exist_ok=True)
     (out / "step.hlo").write_bytes(program)
     names, state = read_by(concrete, model)
     np.savez_compressed(out / "state.npz", **{str(i): value for i, value in enumerate(state)})
     rows = {f"{stream}/{entry}": values for (stream, entry), values in rows_of(data).items()}
+    paths = {variable.path for variable in model.variables}
     spec = {
+        "of_model": [i for i, name in enumerate(names) if name in paths],
         "entries": list(rows), "state": names, "replaces": replaces, "reports": sorted(concrete.structured_outputs),
         "rows": pooled(out, rows), "order": pooled(out, orders(experiment, data)),
-        "steps_per_epoch": data.steps_per_epoch, "epochs": experiment.training.epochs,
+        "steps_per_epoch": data.steps_per_epoch, "epochs": experiment.training.epochs, "most_steps": most_steps,
     }  # fmt: skip
     (out / "spec.json").write_text(json.dumps(spec, indent=1))
 

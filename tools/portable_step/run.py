@@ -48,16 +48,18 @@ class Program:
         )
         with np.load(folder / "state.npz") as stored:
             self.state = [jax.device_put(stored[str(i)], device) for i in range(len(self.spec["state"]))]
-        first = len(self.spec["entries"])
+        self.rows = [jax.device_put(self.rows[name], device) for name in self.spec["entries"]]
+        first = len(self.rows) + len(self.order) + 1
         self.replaces = {int(out): arg - first for out, arg in self.spec["replaces"].items()}
 
-    def step(self, t):
-        """Training step t; what it reports, still on the device."""
-        batch = [
-            jax.device_put(self.rows[name][self.order[name.partition("/")[0]][t]], self.device)
-            for name in self.spec["entries"]
+    def steps(self, start, end):
+        """Training steps start to end − 1, at most `most_steps`; what the last one reports, still on the device."""
+        order = [
+            np.resize(rows[start:end].astype(np.int32), [self.spec["most_steps"], rows.shape[1]])
+            for rows in self.order.values()
         ]
-        answers = self._step.execute_sharded([*batch, *self.state]).disassemble_into_single_device_arrays()
+        given = [jax.device_put(array, self.device) for array in (*order, np.int32(end - start))]
+        answers = self._step.execute_sharded([*self.rows, *given, *self.state]).disassemble_into_single_device_arrays()
         for out, place in self.replaces.items():
             self.state[place] = answers[out][0]
         return [answers[i][0] for i in range(len(self.spec["reports"]))]
@@ -68,13 +70,12 @@ class Program:
         Returns:
             {epoch: variables after it} of the epochs in `keep` and the last, and what was measured.
         """
-        steps = self.spec["steps_per_epoch"]
-        reports = self.step(0)
-        jax.block_until_ready(reports)
+        steps, most = self.spec["steps_per_epoch"], self.spec["most_steps"]
         began, lines, kept = time.perf_counter(), [], {}
         for epoch in range(min(epochs or self.spec["epochs"], self.spec["epochs"])):
-            for t in range(max(1, epoch * steps), (epoch + 1) * steps):
-                reports = self.step(t)
+            end = (epoch + 1) * steps
+            for start in range(epoch * steps, end, most):
+                reports = self.steps(start, min(start + most, end))
             values = {name: float(np.asarray(value)) for name, value in zip(self.spec["reports"], reports)}
             lines.append({"epoch": epoch + 1, "seconds": time.perf_counter() - began, **values})
             if epoch + 1 in keep:
@@ -88,9 +89,8 @@ class Program:
         }  # fmt: skip
 
     def variables(self):
-        """{number in `spec["state"]`: value} without the optimiser's own."""
-        names = self.spec["state"]
-        return {i: np.asarray(value) for i, value in enumerate(self.state) if not names[i].startswith("adam/")}
+        """{number in `spec["state"]`: value} of the model, without the optimisers' own."""
+        return {i: np.asarray(self.state[i]) for i in self.spec["of_model"]}
 
 
 def save(kept, measured, stem, half=False):
@@ -120,7 +120,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", type=Path, nargs="+")
     parser.add_argument("--epochs", type=int, default=0, help="0 for as many as were exported")
-    parser.add_argument("--seconds", type=float, default=0.0, help="stop after the epoch that ends beyond; 0 for never")
+    parser.add_argument(
+        "--seconds", type=float, default=0.0, help="stop after the epoch that ends beyond; 0 for what was exported"
+    )
     parser.add_argument("--keep", default="", help="epochs to keep beside the last, such as 1,4")
     parser.add_argument("--half", action="store_true", help="files of half the size: weights to three digits")
     parser.add_argument("--out", type=Path, help="where NAME.npz and NAME.json go instead of into the folders")
@@ -131,7 +133,8 @@ def main():
     for folder, future in zip(chosen.folders, made):
         try:
             program = future.result()
-            kept, measured = program.train(chosen.epochs, chosen.seconds, keep)
+            seconds = chosen.seconds or program.spec.get("seconds", 0.0)
+            kept, measured = program.train(chosen.epochs, seconds, keep or set(program.spec.get("keep", ())))
         except Exception as error:  # One program that fails leaves the others to run.
             print(f"{folder}: {type(error).__name__}: {error}"[:2000], flush=True)
             continue

@@ -35,7 +35,10 @@ _RENDERED = {
         "As every class",
         "Left a held-out image, then every class rendered with the switches and positions found in that image.",
     ),
-    "class_samples": ("Samples of every class", "A line shares its draw of switches and positions, a column its class."),
+    "class_samples": (
+        "Samples of every class",
+        "A line shares its draw of switches and positions, a column its class.",
+    ),
 }
 
 
