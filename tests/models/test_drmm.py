@@ -194,7 +194,8 @@ def test_a_matrix_of_the_readout_begins_as_the_identity(rng):
 @pytest.mark.parametrize(
     "fields, classes, said",
     [
-        ({"kl_sign": "plus"}, 3, "kl_sign"), ({"reduction": "median"}, 3, "reduction"), ({"rendered": "all"}, 3, "rendered"),
+        ({"kl_sign": "plus"}, 3, "kl_sign"), ({"reduction": "median"}, 3, "reduction"),
+        ({"rendered": "all"}, 3, "rendered"),
         ({"rendered": "expected", "rendered_classes": 1}, 3, "rendered_classes"), ({}, 0, "vae"),
     ],
 )  # fmt: skip

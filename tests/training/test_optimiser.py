@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tfvae import settings
+from tfvae.models import players
 from tfvae.training import optimiser
 
 SHAPES = ((4, 3), (3,), (2, 2, 2))
@@ -240,15 +241,8 @@ def test_weight_decay_shrinks_kernels_and_nothing_else(kind, precision):
     fields = {"learning_rate": 0.1, "weight_decay": 0.5, "epochs": 1, "precision": precision}
     kernel, bias = (keras.Variable(np.ones(3, np.float32), name=name) for name in ("kernel", "bias"))
 
-    class Learner:
-        variables = [kernel, bias]
-
-        def rounds(self, epochs):
-            return 1
-
-        steps = 1
-
-    made = optimiser.of_players(settings.Config(optimiser=kind, **fields), 1, {"model": Learner()})["model"]
+    learner = players.Player(objective=None, variables=[kernel, bias])
+    made = optimiser.of_players(settings.Config(optimiser=kind, **fields), 1, {"model": learner})["model"]
     tf.function(lambda: made.apply([tf.zeros(3), tf.zeros(3)], [kernel, bias]))()
     np.testing.assert_allclose(kernel, 0.95, rtol=1e-6)
     np.testing.assert_allclose(bias, 1.0)

@@ -65,8 +65,8 @@ class Config:
             if min(found) < 1:
                 raise ValueError(
                     f"Images of {image_shape[0]}×{image_shape[1]} are too small: layer {layer} has {sides[0]}×"
-                    f"{sides[1]} units for filters of {kernel}×{kernel}. Use fewer `network.blocks`, padding `half`, or "
-                    "set `data.image_size` larger."
+                    f"{sides[1]} units for filters of {kernel}×{kernel}. Use fewer `network.blocks`, padding `half`, "
+                    "or set `data.image_size` larger."
                 )
             sides = tuple(-(-side // block) for side in found)
 

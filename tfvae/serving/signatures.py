@@ -53,7 +53,7 @@ def served_endpoints(
     and once more, as `<name>_bytes`, PNG or JPEG strings of any size; `classify_example` takes serialised tf.Examples
     with the image in the feature `image`. Images that come out are pictures in [0, 1]; `<name>_bytes` gives them as
     PNG too, also of `sample`. Images of further modalities, such as `image_b`, come and go in the same ways; captions
-    as text. `evaluate_example` is for evaluators: serialised tf.Examples in, probabilities and a bound (or an energy) out.
+    as text. `evaluate_example` is for evaluators: serialised tf.Examples in, probabilities and a bound or energy out.
 
     A request of another rank or shape, and a row that is no image, fail with an error that says which. What answers
     about one image, `classify`, `caption` and `encode`, is offered as `<name>_bytes_checked` too, where a bad row fails

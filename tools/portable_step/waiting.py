@@ -5,8 +5,8 @@
     python tools/portable_step/run.py FOLDER/*/                       (there: it needs JAX and NumPy alone)
     python tools/portable_step/waiting.py collect --out=FOLDER
 
-queue.json beside this file lists rows of `tfvae-reproduce`'s tables with fields of their own, the seconds that a run may
-take on the device, and what it decides; the first come first, and a run whose result lies in tools/results/queue is
+queue.json beside this file lists rows of `tfvae-reproduce`'s tables with fields of their own, the seconds that a run
+may take on the device, and what it decides; the first come first, and a run whose result lies in tools/results/queue is
 done. `collect` chooses an epoch of those kept by validation rows, measures it once on the test rows and writes the
 result. Where no device is had, run.py trains on the CPU, slower.
 """
@@ -26,7 +26,7 @@ import collect as collecting  # noqa: E402
 import export as exporting  # noqa: E402
 
 from tfvae.evaluation import label_draws  # noqa: E402
-from tfvae.evaluation.evaluate import evaluate, plain  # noqa: E402
+from tfvae.evaluation.evaluate import evaluate, plain, scalars  # noqa: E402
 from tfvae.reproduction import runs  # noqa: E402
 from tfvae.reproduction.tables import TABLES  # noqa: E402
 from tfvae.run.opening import open_run  # noqa: E402
@@ -76,9 +76,7 @@ def export(out, seconds, data_dir="", results=RESULTS, queue=QUEUE):
         keep = sorted({max(1, experiment.training.epochs * share // 100) for share in _KEPT})
         told = {"seconds": entry["seconds"], "keep": keep, "run": {**entry, "draw": draw}}
         spec.write_text(json.dumps({**json.loads(spec.read_text()), **told}, indent=1))
-        print(
-            f"{name}: {experiment.training.epochs} epochs, at most {entry['seconds']} s; it decides {entry['decides']}"
-        )
+        print(f"{name}: {experiment.training.epochs} epochs, {entry['seconds']} s; it decides {entry['decides']}")
     print(f"{seconds - left} of {seconds} s are planned")
 
 
@@ -90,14 +88,14 @@ def collect(out, results=RESULTS):
         chosen = collecting.collect(folder / "run", folder)
         opened = open_run(folder / "run")
         table = TABLES[spec["run"]["table"]]
-        test = evaluate(opened.model, opened.data, **table.evaluation)
+        test = plain(scalars(evaluate(opened.model, opened.data, **table.evaluation)))
         result = {
-            **spec["run"], **chosen, "test": plain(test), "device": measured["device"], "seconds": measured["seconds"],
+            **spec["run"], **chosen, "test": test, "device": measured["device"], "seconds": measured["seconds"],
             "epochs": measured["epochs"], "date": datetime.date.today().isoformat(),
         }  # fmt: skip
         results.mkdir(parents=True, exist_ok=True)
         atomic.write_json(results / f"{folder.name}.json", result)
-        print(json.dumps({"run": folder.name, **chosen, "test": plain(test)}))
+        print(json.dumps({"run": folder.name, **chosen, "test": test}))
 
 
 def main(argv):

@@ -24,8 +24,8 @@ _CAPTIONS = {
 _RENDERED = {
     "samples": (
         "Samples",
-        "Invented: a random class, rendered with every switch and position drawn by itself, as often as it was seen. In "
-        "real images they depend on each other, so these are poor pictures of what the model knows.",
+        "Invented: a random class, rendered with every switch and position drawn by itself, as often as it was seen. "
+        "In real images they depend on each other, so these are poor pictures of what the model knows.",
     ),
     "reconstructions": (
         "Reconstructions",
