@@ -84,3 +84,20 @@ def test_what_cannot_be_fitted_is_told(rng):
         TransductiveSVM(Config(kernel="cubic"))
     with pytest.raises(ValueError, match="above 0"):
         TransductiveSVM(Config(cost=0.0))
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_right_guess_needs_no_annealing_and_a_wrong_one_does_not_bind(seed):
+    points, label, labelled = _moons(seed)
+    config = Config(gamma=8.0, components=150)
+    right = TransductiveSVM(config).fit(points[labelled], label[labelled], points, guess=label)
+    assert np.mean(right.predict(points) != label) < 0.01
+    # A guess that contradicts the labels loses against them.
+    wrong = TransductiveSVM(config).fit(points[labelled], label[labelled], points, guess=1 - label)
+    assert (wrong.predict(points[labelled]) == label[labelled]).all()
+
+
+def test_least_squares_are_those_of_the_normal_equations(rng):
+    features, targets = rng.normal(size=(50, 4)), rng.normal(size=(50, 2))
+    expected = np.linalg.lstsq(features, targets, rcond=None)[0]
+    np.testing.assert_allclose(transductive._least_squares(features, targets), expected, rtol=0.02, atol=0.01)

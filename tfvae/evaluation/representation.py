@@ -1,5 +1,7 @@
 """How much of the class is in the codes? Classifiers on codes (M1+TSVM of Kingma et al. 2014)."""
 
+import numpy as np
+
 from tfvae.capabilities import Capability
 from tfvae.evaluation import classifiers, labels
 from tfvae.evaluation.batched import at_once, map_rows, subset
@@ -33,7 +35,9 @@ def applies(model, data, rows):
 
 
 def measure(model, data, rows, settings, unlabelled_limit=5000):
-    """Errors of an inductive and a transductive SVM on codes.
+    """Errors of an inductive and a transductive SVM on codes, and of a graph on codes and on pixels.
+
+    The graph is ours, not the source's: labels spread along neighbours among training rows, then an SVM of them all.
 
     Args:
         model, data: the model and `tfvae.data.load.Data`; settings of the SVMs are chosen on its validation rows.
@@ -42,7 +46,7 @@ def measure(model, data, rows, settings, unlabelled_limit=5000):
         unlabelled_limit: training rows, drawn at random, that the transductive SVM sees; 0 for all.
 
     Returns:
-        {"svm_error", "tsvm_error" (fractions), "tsvm_unlabelled_rows"}.
+        {"svm_error", "tsvm_error", "graph_error", "graph_pixels_error" (fractions), "tsvm_unlabelled_rows"}.
 
     Raises:
         ValueError: without labelled rows of two classes.
@@ -56,11 +60,22 @@ def measure(model, data, rows, settings, unlabelled_limit=5000):
     validation = (codes(model, data, held_out), held_out.label) if len(held_out) else (None, None)
     inductive = classifiers.svm(labelled, data.labelled.label, *validation)
     transduced = classifiers.tsvm(labelled, data.labelled.label, unlabelled, *validation, seed=settings.seed)
+    spread = classifiers.graph(labelled, data.labelled.label, unlabelled, *validation)
+    pixels = [_pixels(data, part) for part in (data.labelled, some, held_out, rows)]
+    of_pixels = (pixels[2], held_out.label) if len(held_out) else (None, None)
+    spread_on_pixels = classifiers.graph(pixels[0], data.labelled.label, pixels[1], *of_pixels)
     return {
         "svm_error": classifiers.error(inductive, test, rows.label),
         "tsvm_error": classifiers.error(transduced, test, rows.label),
+        "graph_error": classifiers.error(spread, test, rows.label),
+        "graph_pixels_error": classifiers.error(spread_on_pixels, pixels[3], rows.label),
         "tsvm_unlabelled_rows": len(some),
     }
+
+
+def _pixels(data, rows):
+    """Flattened expected observations: float32 [N, D]."""
+    return np.asarray(data.observe(rows), np.float32).reshape(len(rows), -1)
 
 
 def headlines(metrics, data):
@@ -73,6 +88,11 @@ def headlines(metrics, data):
         "A transductive SVM on the model's codes errs this often on test rows; an ordinary SVM on the same codes "
         f"{percent(metrics['svm_error'])}."
     )
+    if metrics.get("graph_error") is not None:
+        meaning += (
+            f" Labels that spread along neighbouring codes and an SVM of them all: {percent(metrics['graph_error'])}; "
+            f"along neighbouring pixels, without any model: {percent(metrics['graph_pixels_error'])}."
+        )
     return [Headline("Error from codes", percent(metrics["tsvm_error"]), meaning, rank=20)]
 
 
@@ -80,5 +100,9 @@ MEASUREMENT = Measurement(
     applies,
     measure,
     headlines,
-    errors={"tsvm_error": " + transductive SVM on codes", "svm_error": " + SVM on codes"},
+    errors={
+        "tsvm_error": " + transductive SVM on codes",
+        "svm_error": " + SVM on codes",
+        "graph_error": " + graph on codes",
+    },
 )

@@ -19,6 +19,8 @@ from sklearn.kernel_approximation import Nystroem
 from sklearn.preprocessing import StandardScaler
 
 _STEEPNESS = 3.0
+# Of the least squares that a guess becomes, a share of the features' mean square.
+_RIDGE = 1e-3
 
 
 @dataclasses.dataclass
@@ -41,7 +43,7 @@ class Config:
     unlabelled_cost: float = 1.0
     anneal_steps: int = 10
     gamma: float = 1.0
-    components: int = 300
+    components: int = 1000
     max_iter: int = 100
     seed: int = 0
 
@@ -82,6 +84,13 @@ def objective(w, labelled, sign, unlabelled, bias, cost, unlabelled_cost):
     return value, gradient
 
 
+def _least_squares(features, targets):
+    """w [D, K] of the smallest ‖features w − targets‖² + a small ridge."""
+    gram = features.T @ features
+    ridge = _RIDGE * np.trace(gram) / len(gram) * np.eye(len(gram))
+    return np.linalg.solve(gram + ridge, features.T @ targets)
+
+
 class TransductiveSVM:
     """One problem a class, all solved together; the class with the largest f(x) is predicted.
 
@@ -93,13 +102,15 @@ class TransductiveSVM:
         self.config = config or Config()
         self.config.validate()
 
-    def fit(self, labelled, label, unlabelled):
+    def fit(self, labelled, label, unlabelled, guess=None):
         """Fits all classes.
 
         Args:
             labelled: [L, D].
             label: [L], integers; every class at least once.
             unlabelled: [U, D]; these are the points the boundary avoids.
+            guess: [U], classes of these from elsewhere, such as a graph, whose least squares solution the descent starts
+                from; None to start from the inductive SVM, from which C* rises.
 
         Returns:
             self.
@@ -122,7 +133,14 @@ class TransductiveSVM:
         self._bias = 2.0 * share[-len(wanted) :] - 1.0
         phi_l, phi_u = self._features(labelled), features - self._centre
         sign = np.where(np.asarray(label)[:, None] == wanted, 1.0, -1.0)  # [L, K]
-        self._weights = self._anneal(phi_l, sign, phi_u)
+        if guess is None:
+            self._weights = self._descend(
+                np.zeros([phi_l.shape[1], sign.shape[1]]), phi_l, sign, phi_u, self._annealed()
+            )
+        else:
+            guessed = np.where(np.asarray(guess)[:, None] == wanted, 1.0, -1.0)
+            start = _least_squares(np.concatenate([phi_l, phi_u]), np.concatenate([sign, guessed]) - self._bias)
+            self._weights = self._descend(start, phi_l, sign, phi_u, [self.config.cost * self.config.unlabelled_cost])
         return self
 
     def decision(self, points):
@@ -134,12 +152,16 @@ class TransductiveSVM:
         """The class of every point: [N]."""
         return self.classes[self.decision(points).argmax(axis=1)]
 
-    def _anneal(self, labelled, sign, unlabelled):
-        """w [D, K] after C* has risen from 0 (the inductive SVM) to its end."""
-        config = self.config
-        shape = (labelled.shape[1], sign.shape[1])
-        w = np.zeros(shape).ravel()
-        ends = config.cost * config.unlabelled_cost * 2.0 ** np.arange(1 - config.anneal_steps, 1)
+    def _annealed(self):
+        """C* as it rises from 0 (the inductive SVM) to its end."""
+        if not self.config.unlabelled_cost:
+            return [0.0]
+        rising = 2.0 ** np.arange(1 - self.config.anneal_steps, 1)
+        return [0.0, *(self.config.cost * self.config.unlabelled_cost * rising)]
+
+    def _descend(self, start, labelled, sign, unlabelled, unlabelled_costs):
+        """w [D, K] after descents with one C* after another."""
+        config, shape, w = self.config, start.shape, start.ravel()
 
         def flat_objective(flat, unlabelled_cost):
             args = (labelled, sign, unlabelled, self._bias, config.cost, unlabelled_cost)
@@ -148,7 +170,7 @@ class TransductiveSVM:
 
         # The products are too small to share: threads would only wait for each other, and for TensorFlow's.
         with threadpoolctl.threadpool_limits(1):
-            for unlabelled_cost in (0.0, *ends) if config.unlabelled_cost else (0.0,):
+            for unlabelled_cost in unlabelled_costs:
                 options = {"maxiter": config.max_iter}
                 w = optimize.minimize(flat_objective, w, unlabelled_cost, "L-BFGS-B", jac=True, options=options).x
         return w.reshape(shape)

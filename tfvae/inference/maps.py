@@ -112,6 +112,11 @@ def expected(logits: tf.Tensor, block: int, seed: tf.Tensor | None = None) -> Ma
     return most_probable(logits, block, seed)._replace(up=cells, down=cells)
 
 
+def expected_upwards(logits: tf.Tensor, block: int, seed: tf.Tensor | None = None) -> MapDraw:
+    """A `MapDraw` that pools as `expected` does and unpools by the most probable outcomes."""
+    return most_probable(logits, block, seed)._replace(up=expected(logits, block).up)
+
+
 def observed(logits: tf.Tensor, position: tf.Tensor, block: int) -> MapDraw:
     """A `MapDraw` of given outcomes [N, h, w, K]."""
     log_q, num_outcomes = tf.math.log_softmax(logits), logits.shape[-1]

@@ -26,8 +26,8 @@ from tfvae.inference.maps import (
     MapLikelihood,
     NoMaps,
     expected,
+    expected_upwards,
     hard_draw,
-    most_probable,
     total_divergence,
 )
 from tfvae.inference.nvil import LocalNvil, Nvil
@@ -312,8 +312,8 @@ class DGDN(ModelWithHeads):
     def encode(self, image):
         """q(s | x) at the expectation of every pooled value.
 
-        The code of the most probable maps would be that of pooling that the encoder never trained with: a linear
-        classifier of it errs up to twice as often as the mean over draws, of the expected one hardly more often.
+        It is the mean of pooling over draws of the maps, which is what the encoder trained with; the most probable maps
+        pool larger values than any it saw.
         """
         return self.infer(image, 1, None, expected).q_s
 
@@ -323,7 +323,11 @@ class DGDN(ModelWithHeads):
         return families.tfd.Independent(families.tfd.Normal(mean, tf.exp(-0.5 * self.precision.log())), 3)
 
     def reconstruct(self, image):
-        inferred = self.infer(image, 1, None, most_probable)
+        """The image of the expected code, unpooled by the most probable maps: [B, H, W, C].
+
+        The code of the most probable maps would be another one than the decoder knows (see `encode`).
+        """
+        inferred = self.infer(image, 1, None, expected_upwards)
         return self.deconvnet.top_down(inferred.s, self._masks(inferred.draws, tf.shape(image)[0]))
 
     def sample(self, num, seed):
