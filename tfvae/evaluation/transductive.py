@@ -109,8 +109,8 @@ class TransductiveSVM:
             labelled: [L, D].
             label: [L], integers; every class at least once.
             unlabelled: [U, D]; these are the points the boundary avoids.
-            guess: [U], classes of these from elsewhere, such as a graph, whose least squares solution the descent starts
-                from; None to start from the inductive SVM, from which C* rises.
+            guess: [U], classes of these from elsewhere, such as a graph, from whose least squares solution the descent
+                starts; None to start from the inductive SVM, from which C* rises.
 
         Returns:
             self.
