@@ -16,7 +16,10 @@ _FORMER_TYPES = {
     "tfvae.models.stacked.Config": "tfvae.models.m1m2.Config",
 }
 # What a field meant before there was one: its default would change a run that began without it.
-_FORMER_DEFAULTS = {"tfvae.models.stein.Config": {"own": "in"}}
+_FORMER_DEFAULTS = {
+    "tfvae.models.stein.Config": {"own": "in", "weigh_prior": True},
+    "tfvae.models.dgdn.Config": {"weigh_prior": True},
+}
 _FORMER_FIELDS = {
     "tfvae.data.load.Config": {"moons_noise": "points_noise"},
     "tfvae.models.dgdn.Config": {"estimator": "map_gradient"},

@@ -62,16 +62,19 @@ def test_terms_are_those_of_the_rows_that_have_the_target(batch, rng):
     """Two draws of ten images: ξ times the surrogate in rows 2 to 4 of each, 0 elsewhere, and the prior's share."""
     head = BayesianSvm(2, 3)
     s = tf.constant(rng.normal(size=[20, 2]), tf.float32)
-    found = targets.target_terms({"label": head}, {"label": 60.0}, s, batch, 2, num_labelled=30)
+    found = targets.target_terms({"label": head}, {"label": 60.0}, s, batch, 2, targets.prior_share(False, 90, 30))
     by_draw, xi = found.value.numpy().reshape(2, 10), 60.0 / (3 * 0.3)
     np.testing.assert_array_equal(by_draw[:, [0, 1, *range(5, 10)]], 0.0)
     log_probs = [head.log_prob(draw[2:5], batch["labelled"]["label"]) for draw in tf.reshape(s, [2, 10, 2])]
     np.testing.assert_allclose(by_draw[:, 2:5], xi * np.array(log_probs), rtol=1e-4)
     np.testing.assert_allclose(found.terms["label_log_prob"], np.mean(log_probs, axis=0), rtol=1e-4)
+    assert float(found.log_prior) == pytest.approx(float(head.log_prior()) / 90, rel=1e-5)
+    weighted = targets.prior_share(True, 90, 30)
+    found = targets.target_terms({"label": head}, {"label": 60.0}, s, batch, 2, weighted)
     assert float(found.log_prior) == pytest.approx(xi * 0.3 * float(head.log_prior()) / 30, rel=1e-5)
 
 
 def test_without_targets_there_are_no_terms(batch, rng):
     found = targets.target_terms({"label": Softmax(2, 3)}, {"label": 60.0}, tf.zeros([5, 2]),
-                                 {"unlabelled": batch["unlabelled"]}, 1, 30)  # fmt: skip
+                                 {"unlabelled": batch["unlabelled"]}, 1, None)  # fmt: skip
     assert found.terms == {} and found.log_prior == 0.0 and not found.value.numpy().any()

@@ -109,7 +109,7 @@ def test_the_loss_is_the_bound_and_weighted_labels(batch, head):
     model = build(unpooling="deterministic", head=head)
     objective = model.objective(batch, noise.seed(0))
     terms, xi = objective.terms, xi_of(model)
-    prior = xi * 3 / 8 * model.heads["label"].log_prior() / INFO.num_labelled
+    prior = model.heads["label"].log_prior() / INFO.num_train  # Not weighted by ξ (eq. 29).
     expected = -tf.reduce_mean(terms["bound"]) - 3 / 8 * xi * tf.reduce_mean(terms["label_log_prob"]) - prior
     assert float(objective.loss) == pytest.approx(float(expected), rel=1e-4)
 

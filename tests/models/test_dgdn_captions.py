@@ -50,7 +50,7 @@ def test_labels_captions_and_unlabelled_images_add_up(batch):
     model = build(unpooling="deterministic", label_weight=0.5, caption_weight=2.0)
     objective = model.objective(batch, noise.seed(0))
     terms, xi = objective.terms, 0.5 * 64 / (3 * 3 / 8)
-    prior = xi * 3 / 8 * model.heads["label"].log_prior() / INFO.num_labelled
+    prior = model.heads["label"].log_prior() / INFO.num_train  # Not weighted by ξ (eq. 29).
     words = np.array([4.0, 2.0])  # Their ends counted.
     of_captions = np.sum(2.0 * 64 / (words * 2 / 8) * terms["caption_log_prob"].numpy()) / 8
     expected = (

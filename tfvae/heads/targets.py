@@ -8,8 +8,8 @@ Pu et al. 2016, section 4.1; Pu 2017, sections 3.4.3 and 4.4.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -107,13 +107,26 @@ def weight(head: Head, scale: float, values: tf.Tensor, share: float | tf.Tensor
     return scale / (head.num_outcomes(values) * share)
 
 
+def prior_share(weighted: bool, num_train: int, num_labelled: int) -> Callable[[Any, Any], Any]:
+    """Of log p(β, κ), what an image of the batch bears: 1/N, for eq. (29) weighs the labels' likelihood alone.
+
+    Args:
+        weighted: whether ξ multiplies the prior too, ξ ρ / N_l, as tfvae 0.1 had it: where an image has many pixels, so
+            strong a prior pays more for β = 0 than a few labels can for any other.
+        num_train, num_labelled: N and N_l.
+    """
+    if weighted:
+        return lambda xi, share: xi * share / max(num_labelled, 1)
+    return lambda xi, share: 1.0 / num_train
+
+
 def target_terms(
     heads: Mapping[str, Head],
     scales: Mapping[str, float],
     s: tf.Tensor,
     batch: Batch,
     num_samples: int,
-    num_labelled: int,
+    prior_share: Callable[[Any, Any], Any],
 ) -> TargetTerms:
     """Σ_t ξ_t log p(t | s) of every image, by surrogates, and log p of the heads' weights.
 
@@ -123,7 +136,7 @@ def target_terms(
         s: [S·B, Z], a draw of all images after the other.
         batch: of streams, B images.
         num_samples: S.
-        num_labelled: images of the training set that have a label, among whom the prior of the head is shared.
+        prior_share: (ξ, ρ) -> the share of a head's log prior that an image of the batch bears, by `prior_share`.
     """
     num = num_images(batch)
     by_draw = tf.reshape(s, [num_samples, num, s.shape[-1]])
@@ -135,7 +148,7 @@ def target_terms(
         xi = weight(head, scales[target.name], values, target.share)
         of_rows = tf.reshape(xi * head.surrogate(z, values), [num_samples, -1])
         value += tf.pad(of_rows, [(0, 0), (target.first, num - target.end)])
-        log_prior += tf.reduce_mean(xi) * target.share * head.log_prior() / max(num_labelled, 1)
+        log_prior += prior_share(tf.reduce_mean(xi), target.share) * head.log_prior()
         log_prob = tf.reshape(head.log_prob(z, values), [num_samples, -1])
         terms[f"{target.name}_log_prob"] = tf.reduce_mean(log_prob, axis=0)
     return TargetTerms(tf.reshape(value, [-1]), log_prior, terms)

@@ -78,6 +78,8 @@ class Config:
             captioned share; 0 for a model without a head for captions.
         target_scale: how N_x is read: `pixels`, H·W, as the sources print it here; or `dimensions`, H·W·C, as Pu 2017,
             section 4.4, does.
+        weigh_prior: whether the prior of a head's weights β is multiplied by the weight of a label too, as in 0.1;
+            eq. (29) weighs the labels' likelihood alone.
         caption: sizes of that head, and how it chooses captions.
         caption_encoder: whether q(s | Y) is learned too: images from captions, and retrieval.
         caption_kl_warmup_steps: steps over which the weight of KL(q(s | Y) ‖ p(s)) rises to 1; 0 for none.
@@ -98,6 +100,7 @@ class Config:
     label_weight: float = 1.0
     caption_weight: float = 0.0
     target_scale: str = "pixels"
+    weigh_prior: bool = False
     caption: captions.Config = dataclasses.field(default_factory=captions.Config)
     caption_encoder: bool = False
     caption_kl_warmup_steps: int = 0
@@ -164,7 +167,7 @@ class DGDN(ModelWithHeads):
         −mean_x U(x)                          `image_bound`, of all images
         −(B_l / B) mean_l ξ_l log p(y | s)    `target_terms`, of the labelled ones, ξ_l = `label_weight` N_x / (C ρ)
         −(B_c / B) mean_c ξ_c log p(Y | s)    and of the captioned ones, ξ_c = `caption_weight` N_x / (T ρ)
-        −ξ_l ρ log p(β, κ) / N_l              their `log_prior`, of a head that has one
+        −log p(β, κ) / N                      their `log_prior`, of a head that has one
         −(B_c / B) mean_c V(x, Y)             `caption_bound`, where q(s | Y) is learned too,
 
     with ρ = B_l / B or B_c / B, and U's gradient by `map_gradient`.
@@ -177,7 +180,11 @@ class DGDN(ModelWithHeads):
     }
 
     def __init__(self, config, info, seed=0, **kwargs):
-        shared = {"kl_warmup_steps": config.kl_warmup_steps, "target_scale": config.target_scale}
+        shared = {
+            "kl_warmup_steps": config.kl_warmup_steps,
+            "target_scale": config.target_scale,
+            "weigh_prior": config.weigh_prior,
+        }
         super().__init__(info, seed=seed, **shared, **kwargs)
         _check(config, info)
         self.config = config

@@ -61,6 +61,7 @@ class Config:
         prior_variance: of N(0, v I), the prior of the decoders' parameters; 0 for none.
         label_weight: times N_x / (C ρ) it is the weight ζ of a label; 0 for a model without labels.
         target_scale: how N_x is read: `dimensions`, H·W·C, as the source prints it; or `pixels`, H·W.
+        weigh_prior: whether the prior of a head's weights is multiplied by ζ too, as in tfvae 0.1.
     """
 
     latent_dim: int = 50
@@ -80,6 +81,7 @@ class Config:
     prior_variance: float = 1.0
     label_weight: float = 0.0
     target_scale: str = "dimensions"
+    weigh_prior: bool = False
 
     def build(self, info, seed=0):
         return SteinVAE(self, info, seed)
@@ -102,7 +104,7 @@ class SteinVAE(OneCodeModel, ModelWithHeads):
     settings_of: ClassVar = {Capability.CLASSIFY: "`model.label_weight` above 0"}
 
     def __init__(self, config, info, seed=0, **kwargs):
-        super().__init__(info, seed=seed, target_scale=config.target_scale, **kwargs)
+        super().__init__(info, seed=seed, target_scale=config.target_scale, weigh_prior=config.weigh_prior, **kwargs)
         _check(config, info)
         self.config, self.likelihood = config, config.likelihood
         net, z, shape = config.network, config.latent_dim, tuple(info.image_shape)

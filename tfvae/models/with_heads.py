@@ -19,11 +19,13 @@ class ModelWithHeads(LatentVariableModel, abc.ABC):
     Args:
         info: `tfvae.batch.DataInfo`.
         target_scale: how N_x is read, one of `tfvae.heads.targets.TARGET_SCALES`.
+        weigh_prior: whether the prior of a head's weights is multiplied by ξ too (`tfvae.heads.targets.prior_share`).
     """
 
-    def __init__(self, info, *, target_scale, **kwargs):
+    def __init__(self, info, *, target_scale, weigh_prior, **kwargs):
         super().__init__(info, **kwargs)
         self.size_of_image = targets.size_of_image(self.image_shape, target_scale)
+        self.prior_share = targets.prior_share(weigh_prior, info.num_train, info.num_labelled)
         self.heads, self.scales = {}, {}
 
     @abc.abstractmethod
@@ -46,4 +48,4 @@ class ModelWithHeads(LatentVariableModel, abc.ABC):
 
     def target_terms(self, s, batch, num_samples) -> TargetTerms:
         """Σ_t ξ_t log p(t | s) of codes s [S·B, Z], and log p of the heads' weights."""
-        return targets.target_terms(self.heads, self.scales, s, batch, num_samples, self.info.num_labelled)
+        return targets.target_terms(self.heads, self.scales, s, batch, num_samples, self.prior_share)
