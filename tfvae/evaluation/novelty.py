@@ -16,6 +16,7 @@ import tensorflow as tf
 from tfvae.batch import IMAGE
 from tfvae.capabilities import Capability
 from tfvae.evaluation.batched import map_rows, subset
+from tfvae.evaluation.compiled import function_of
 from tfvae.evaluation.measurement import Headline, Measurement
 from tfvae.metrics import Metric
 from tfvae.probability import noise
@@ -113,8 +114,8 @@ def headlines(metrics, data):
 
 
 def _scored(model, data, rows):
-    function = tf.function(lambda image: scores(model, image), autograph=False)
-    return map_rows(lambda image, _: function(image), data, rows, batch_size=100)
+    scored = function_of(model, scores)
+    return map_rows(lambda image, _: scored(image), data, rows, batch_size=100)
 
 
 MEASUREMENT = Measurement(applies, measure, headlines)
