@@ -80,3 +80,22 @@ def test_binaries_are_short():
     for path in (ROOT / "bin").glob("*.py"):
         lines = len(path.read_text().splitlines())
         assert lines <= 65, f"{path.name} has {lines} lines: a binary is flags, parts and one call"
+
+
+def imported_modules(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+
+
+def test_only_probability_knows_tfp_and_only_what_is_public():
+    """TFP is in maintenance: what we take of it stands in one place, from which it could be replaced."""
+    repository, taken = ROOT.parent, []
+    for path in [*ROOT.rglob("*.py"), *(repository / "pipelines").rglob("*.py")]:
+        found = [name for name in imported_modules(path) if name.split(".")[0] == "tensorflow_probability"]
+        assert not found or path.parent == ROOT / "probability", f"{path} imports {found}"
+        assert not [name for name in found if ".python" in name], f"{path} imports what is TFP's own: {found}"
+        taken += found
+    assert taken, "nothing imports TFP: look for another name"

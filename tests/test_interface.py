@@ -108,3 +108,16 @@ def test_a_preset_is_trained_and_opened(tmp_path):
         run.classify(run.test.image[:1])
     with pytest.raises(ValueError, match="no preset 'vae_digit'"):
         tfvae.preset("vae_digit")
+
+
+def test_an_export_says_how_sure_it_is_and_what_is_new(exported_sdgm):
+    _, data, version = exported_sdgm
+    loaded, images = tfvae.load_export(version), data.test.image[:4]
+    found, new = loaded.classify(images), loaded.novelty(images)
+    assert new.held_out == len(data.validation) == loaded.calibration["novelty"]["rows"]
+    np.testing.assert_allclose(found.p_value, new.p_value)
+    assert found.calibrated.shape == found.probabilities.shape
+    loaded.calibration = {"missing": {"novelty": "there is no validation row"}}
+    loaded.functions = lambda: {"classify": None}
+    with pytest.raises(ValueError, match="cannot say what is new: there is no validation row"):
+        loaded.novelty(images)

@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae.batch import CAPTION, IMAGE, LABEL
+from tfvae.evaluation import calibration as calibrations
 from tfvae.experiment import Experiment
 from tfvae.reports import generation
 from tfvae.run import opening
@@ -34,16 +35,31 @@ class Classification(NamedTuple):
     labels:        names of the most probable classes, N of them.
     probabilities: float32 [N, K].
     class_names:   of the K columns.
+    calibrated:    float32 [N, K], probabilities after temperature scaling; None where no validation row has a label.
+    p_value:       float32 [N], as of `Novelty`; None where there is none.
     """
 
     labels: list[str]
     probabilities: np.ndarray
     class_names: tuple[str, ...]
+    calibrated: np.ndarray | None = None
+    p_value: np.ndarray | None = None
 
     @property
     def confidence(self):
         """The probability of the label: [N]."""
         return self.probabilities.max(axis=1)
+
+
+class Novelty(NamedTuple):
+    """Whether images are new: how strange they are beside images that no training saw.
+
+    p_value:  float32 [N]; of an image of the same kind it is at most α with a probability of at most α.
+    held_out: n, the validation images that they are ranked among; no p-value is below 1 / (n + 1).
+    """
+
+    p_value: np.ndarray
+    held_out: int
 
 
 class Answers(abc.ABC):
@@ -56,10 +72,13 @@ class Answers(abc.ABC):
     Attributes:
         image_shape: (H, W, C) as the model was trained, or (D,) where rows are no images.
         class_names: of the classes, () where there are none.
+        calibration: what was learned from validation rows: "temperature" and "novelty" with the rows behind them, and
+            "missing", why one of them is not there.
     """
 
     image_shape: tuple[int, ...]
     class_names: tuple[str, ...]
+    calibration: dict
 
     @abc.abstractmethod
     def functions(self) -> dict:
@@ -74,7 +93,20 @@ class Answers(abc.ABC):
         answer = self._of_images("classify", images)
         labels = [label.decode() for label in answer["label"]]
         names = self.class_names or tuple(str(k) for k in range(answer["probabilities"].shape[1]))
-        return Classification(labels, answer["probabilities"], names)
+        beside = (answer.get(calibrations.CALIBRATED), answer.get(calibrations.P_VALUE))
+        return Classification(labels, answer["probabilities"], names, *beside)
+
+    def novelty(self, images) -> Novelty:
+        """Whether images are new to the model, as a `Novelty`.
+
+        Raises:
+            ValueError: where no validation rows tell what is not new.
+        """
+        if calibrations.NOVELTY not in self.functions():
+            why = self.calibration.get("missing", {}).get(calibrations.NOVELTY, "it was exported by an older tfvae")
+            raise ValueError(f"This model cannot say what is new: {why}.")
+        found = self._of_images(calibrations.NOVELTY, images)
+        return Novelty(found[calibrations.P_VALUE], self.calibration[calibrations.NOVELTY]["rows"])
 
     def reconstruct(self, images) -> np.ndarray:
         """What is left of images after their codes: float32 [N, H, W, C] in [0, 1]."""
@@ -178,7 +210,11 @@ class Run(Answers):
         self.experiment, self.data, self.model, self.workdir = opening.open_run(workdir)
         self.image_shape = tuple(self.data.transform.raw_shape)
         self.class_names = tuple(self.data.class_names)
-        self._functions = None
+        self._calibration = self._functions = None
+
+    @property
+    def calibration(self) -> dict:
+        return self._calibrated().described()
 
     @property
     def metrics(self) -> dict:
@@ -200,9 +236,16 @@ class Run(Answers):
     def functions(self):
         if self._functions is None:  # Compiled once.
             forms = signatures.forms_of(self.data.entries)
-            served = signatures.served_endpoints(self.model, self.data.transforms, self.class_names, forms=forms)
+            served = signatures.served_endpoints(
+                self.model, self.data.transforms, self.class_names, forms=forms, calibration=self._calibrated()
+            )
             self._functions = {name: _named(endpoint) for name, endpoint in served.items()}
         return self._functions
+
+    def _calibrated(self):
+        if self._calibration is None:
+            self._calibration = calibrations.of_run(self.model, self.data, self.workdir)
+        return self._calibration
 
     def sample(self, num, seed=0, label=None) -> np.ndarray:
         """Invented images: float32 [num, H, W, C] in [0, 1]; of one class where `label` is its name or number."""
@@ -223,6 +266,7 @@ class Export(Answers):
         described = export.describe(self.version)
         self.image_shape = tuple(described["image"]["shape"])
         self.class_names = tuple(described["class_names"])
+        self.calibration = described.get("calibration", {})
         self._model = tf.saved_model.load(str(self.version))
 
     def functions(self):
@@ -242,19 +286,23 @@ def preset(name, size="full") -> Experiment:
     return module.get_config(size)
 
 
-def train(experiment, workdir) -> Run:
+def train(experiment, workdir, callbacks=()) -> Run:
     """Trains an experiment in a run directory, or goes on with what is there, and opens the run.
 
     Args:
         experiment: an `Experiment`, or the name of a preset, `sdgm_digits` or `sdgm_digits:tiny`.
         workdir: the run directory; made if there is none.
+        callbacks: own `keras.callbacks.Callback`s, called after the validation of an epoch and before it is written.
+            They see `self.model` and the logs (`loss`, `val_error`, ...), may add numbers to the logs, which
+            `metrics.jsonl` and TensorBoard then have, and may set `self.model.stop_training`. They keep no state: a run
+            that goes on calls new ones from the epoch where it stopped, twice for an epoch that a kill left unwritten.
 
     Raises:
         ValueError: as `tfvae.training.trainer.train`.
     """
     if isinstance(experiment, str):
         experiment = preset(*experiment.split(":"))
-    trainer.train(experiment, workdir)
+    trainer.train(experiment, workdir, callbacks=callbacks)
     return Run(workdir)
 
 

@@ -70,7 +70,8 @@ def add(tmp_path, monkeypatch):
 
 def test_the_questions_of_tfvae():
     assert set(FOUND) == {
-        "captioning", "classification", "decoding", "discrepancy", "likelihood", "posterior", "representation", "words",
+        "captioning", "classification", "decoding", "discrepancy", "likelihood", "novelty", "posterior",
+        "representation", "temperature", "words",
     }  # fmt: skip
 
 

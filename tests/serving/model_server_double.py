@@ -13,8 +13,7 @@ import pathlib
 import grpc
 import numpy as np
 import tensorflow as tf
-
-from tfvae.serving import requests
+from tensorflow_serving.apis import predict_pb2
 
 
 class Model:
@@ -31,14 +30,14 @@ class Model:
 
 def serve_grpc(port, model):
     def predict(message, context):
-        inputs = {name: requests.to_array(tensor) for name, tensor in message.inputs.items()}
-        response = requests.PredictResponse()
+        inputs = {name: tf.make_ndarray(tensor) for name, tensor in message.inputs.items()}
+        response = predict_pb2.PredictResponse()
         for name, array in model(message.model_spec.signature_name, inputs).items():
-            response.outputs[name] = tf.make_tensor_proto(array).SerializeToString()
+            response.outputs[name].CopyFrom(tf.make_tensor_proto(array))
         return response
 
     handler = grpc.unary_unary_rpc_method_handler(
-        predict, requests.PredictRequest.FromString, lambda message: message.SerializeToString()
+        predict, predict_pb2.PredictRequest.FromString, lambda message: message.SerializeToString()
     )
     server = grpc.server(concurrent.futures.ThreadPoolExecutor(1))
     service = grpc.method_handlers_generic_handler("tensorflow.serving.PredictionService", {"Predict": handler})

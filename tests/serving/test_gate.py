@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
 
 from tfvae.serving import gate, requests
 
@@ -52,7 +53,7 @@ def _export(directory, layer, function):
 
 
 def _log(signature="encode", **inputs):
-    log = requests.PredictionLog()
+    log = prediction_log_pb2.PredictionLog()
     log.predict_log.request.CopyFrom(requests.to_message(requests.Request(signature, inputs), "dense"))
     return log.SerializeToString()
 

@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 from google.protobuf import text_format
+from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from tfvae.serving import models_config
 
@@ -41,37 +42,72 @@ def test_what_is_listed_stays_as_it_was_written(tmp_path):
 def test_the_file_is_text_that_protobuf_reads(tmp_path):
     _add(tmp_path, "sdgm", "vae")
     text = models_config.update(tmp_path).read_text()
-    config = _server_config()
-    text_format.Parse(text, config)
+    config = text_format.Parse(text, ModelServerConfig())
     assert [model.name for model in config.model_config_list.config] == ["sdgm", "vae"]
 
 
-def test_a_file_of_another_kind_is_not_touched(tmp_path):
+NEW = [("sdgm", "/models/sdgm"), ("vae", "/models/vae")]
+OLD = 'config { name: "old" base_path: "/srv/old" model_platform: "tensorflow" }'
+# What a server reads -> the models that it names.
+LEGAL = {
+    "empty": ("", []),
+    "a comment": ("# nothing\n", []),
+    "no line end": ("model_config_list {}", []),
+    "one line": (f"model_config_list {{ {OLD} }}", ["old"]),
+    "one line, what is there already": (OLD.join(["model_config_list {", "}"]).replace("old", "sdgm"), ["sdgm"]),
+    "a colon": (f"model_config_list: {{ {OLD} }}", ["old"]),
+    "angle brackets": ("model_config_list < config < name: 'old' base_path: '/srv/old' > >", ["old"]),
+    "single quotes": (f"model_config_list {{ {OLD} }}".replace('"', "'"), ["old"]),
+    "a comma after each field": ('model_config_list { config { name: "old", base_path: "/srv/old" }, }', ["old"]),
+    "a name in two pieces": ('model_config_list { config { name: "o" "ld" base_path: "/srv/old" } }', ["old"]),
+    "escapes": (r'model_config_list { config { name: "\157ld" base_path: "/srv/old" } }', ["old"]),
+    "a name in a comment": (f'model_config_list {{\n  # name: "vae"\n  {OLD}\n}}\n', ["old"]),
+    "a comment behind": (f"model_config_list {{ {OLD} }}  # the end }} of it\n", ["old"]),
+    "braces in a text": ('model_config_list { config { name: "old" base_path: "/srv/}old{" } }', ["old"]),
+    "policies and labels": (
+        'model_config_list { config { name: "old" base_path: "/srv/old" '
+        'model_version_policy { specific { versions: 7 } } '
+        'version_labels { key: "stable" value: 7 } } }', ["old"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", LEGAL)
+def test_models_are_added_once_to_every_legal_form_and_the_rest_stays(tmp_path, form):
+    text, names = LEGAL[form]
+    before = text_format.Parse(text, ModelServerConfig())
+    assert [config.name for config in before.model_config_list.config] == names
+    _add(tmp_path, "sdgm", "vae")
+    path = tmp_path / models_config.FILE_NAME
+    path.write_text(text)
+    once = models_config.update(tmp_path).read_text()
+    found = text_format.Parse(once, ModelServerConfig()).model_config_list.config
+    assert list(found)[: len(names)] == list(before.model_config_list.config)
+    added = [(config.name, config.base_path) for config in list(found)[len(names) :]]
+    assert added == [new for new in NEW if new[0] not in names]
+    assert len({config.name for config in found}) == len(found), "a server refuses a model that is listed twice"
+    assert [line.partition("#")[2] for line in once.splitlines() if "#" in line] == [
+        line.partition("#")[2] for line in text.splitlines() if "#" in line
+    ]
+    assert models_config.update(tmp_path).read_text() == once
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("model_config_list { config { name: 1 } }", "is no ModelServerConfig that a server would read: 1:"),
+        ("model_config_list {", "is no ModelServerConfig"),
+        ('{"model_config_list": []}', "is no ModelServerConfig"),
+        ('model_config_list { config { nam: "old" } }', 'no field named "nam"'),
+        ("custom_model_config { }", "holds a `custom_model_config`"),
+    ],
+)
+def test_what_a_server_would_not_read_is_told_and_not_touched(tmp_path, text, told):
     _add(tmp_path, "sdgm")
-    (tmp_path / models_config.FILE_NAME).write_text("# nothing\n")
-    with pytest.raises(ValueError, match="must end with the closing brace"):
+    (tmp_path / models_config.FILE_NAME).write_text(text)
+    with pytest.raises(ValueError, match=told):
         models_config.update(tmp_path)
-    assert (tmp_path / models_config.FILE_NAME).read_text() == "# nothing\n"
-
-
-def _server_config():
-    """ModelServerConfig, as far as the file uses it."""
-    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-
-    file = descriptor_pb2.FileDescriptorProto(name="c.proto", package="c", syntax="proto3")
-    field = descriptor_pb2.FieldDescriptorProto
-    model = file.message_type.add(name="ModelConfig")
-    for number, name in ((1, "name"), (2, "base_path"), (4, "model_platform")):
-        model.field.add(name=name, number=number, type=field.TYPE_STRING, label=field.LABEL_OPTIONAL)
-    for name, part, of, label in (
-        ("ModelConfigList", "config", "ModelConfig", field.LABEL_REPEATED),
-        ("ModelServerConfig", "model_config_list", "ModelConfigList", field.LABEL_OPTIONAL),
-    ):
-        message = file.message_type.add(name=name)
-        message.field.add(name=part, number=1, type=field.TYPE_MESSAGE, type_name=f".c.{of}", label=label)
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("c.ModelServerConfig"))()
+    assert (tmp_path / models_config.FILE_NAME).read_text() == text
 
 
 def test_git_shows_nothing_of_an_export():

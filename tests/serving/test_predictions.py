@@ -8,8 +8,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+import tfvae
 from tfvae.data import folder, ingest
-from tfvae.serving import predictions
+from tfvae.serving import export, predictions
 
 
 @pytest.fixture
@@ -144,3 +145,30 @@ def test_what_cannot_be_asked_is_told(exported_sdgm, photos, tmp_path):
         predict(version, tmp_path / "large", tmp_path / "out")
     with pytest.raises(ValueError, match=r"holds no image and no shards"):
         predict(version, tmp_path / "empty", tmp_path / "out")
+
+
+def test_how_sure_and_how_new_are_said_with_what_they_rest_on(exported_sdgm, photos, tmp_path):
+    _, data, version = exported_sdgm
+    told = []
+    predictions.predict(version, photos, tmp_path / "out", report=told.append)
+    found = [line for line in lines(tmp_path / "out") if "error" not in line]
+    n = len(data.validation)
+    loaded = tfvae.load_export(version)
+    expected = loaded.classify([photos / line["file"] for line in found])
+    np.testing.assert_allclose([line["calibrated_probabilities"] for line in found], expected.calibrated, atol=1e-6)
+    np.testing.assert_allclose([line["p_value"] for line in found], expected.p_value, atol=1e-6)
+    assert any(f"n = {n} validation images; the smallest is {1 / (n + 1):.2g}" in line for line in told)
+    assert any("labelled validation images" in line and "temperature" in line for line in told)
+    predictions.predict(version, photos, tmp_path / "new", ("novelty",), report=told.append)
+    alone = [line for line in lines(tmp_path / "new") if "error" not in line]
+    assert [set(line) for line in alone] == [{"file", "p_value"}] * 5
+    np.testing.assert_allclose([line["p_value"] for line in alone], expected.p_value, atol=1e-6)
+
+
+def test_why_there_is_no_p_value_is_said(exported_sdgm, photos, tmp_path, monkeypatch):
+    version = exported_sdgm[2]
+    described = export.describe(version) | {"calibration": {"missing": {"novelty": "there is no validation row"}}}
+    monkeypatch.setattr(export, "describe", lambda path: described)
+    told = []
+    predictions.predict(version, photos, tmp_path / "out", ("classify",), report=told.append)
+    assert "no p_value: there is no validation row" in told

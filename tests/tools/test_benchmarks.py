@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 FOLDER = pathlib.Path(__file__).parents[2] / "tools" / "benchmarks"
-SCRIPTS = ("train_step", "input", "serve", "unpooling", "encode", "caption", "svgd")
+SCRIPTS = ("train_step", "input", "serve", "unpooling", "encode", "caption", "svgd", "cells")
 
 
 @pytest.fixture(autouse=True)

@@ -13,8 +13,10 @@ _BASE_PATH = flags.DEFINE_string("base_path", "/models", "Where the server sees 
 
 
 def main():
+    from tfvae.evaluation import calibration
     from tfvae.progress import tell, tell_next
     from tfvae.run import opening
+    from tfvae.run.directory import RunDirectory
     from tfvae.serving import export, models_config
 
     logging.set_verbosity(logging.WARNING)  # TensorFlow tells of every signature how it renamed its weights.
@@ -22,7 +24,9 @@ def main():
     tell(f"opening {_WORKDIR.value}")
     run = opening.open_run(_WORKDIR.value)
     origin = json.loads((run.workdir / "config.json").read_text())
-    version = export.export(run.model, run.data, _OUTPUT.value, origin=origin, tell=tell)
+    held_out = calibration.of_run(run.model, run.data, run.workdir)
+    known = (origin, tell, held_out, export.measured_of(RunDirectory(run.workdir)))
+    version = export.export(run.model, run.data, _OUTPUT.value, None, *known)
     config = models_config.update(pathlib.Path(_OUTPUT.value).resolve().parent, _BASE_PATH.value)
     print(f"{version} is ready to be served; {config} lists it.\n")
     print(export.summary(version), flush=True)

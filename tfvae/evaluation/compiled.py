@@ -16,6 +16,11 @@ def compiled(model, method):
     return _function(model, method, _call)
 
 
+def function_of(model, function):
+    """`function(model, ...)` compiled, as `compiled` does with a method."""
+    return _function(model, function, _apply)
+
+
 def mean_of(model, encoder):
     """The mean of the distribution that `model.<encoder>(image)` returns, compiled as `compiled` does."""
     return _function(model, encoder, _mean)
@@ -32,6 +37,10 @@ def _function(model, method, call):
 
 def _call(reference, method, *args, **kwargs):
     return getattr(reference(), method)(*args, **kwargs)
+
+
+def _apply(reference, function, *args):
+    return function(reference(), *args)
 
 
 def _mean(reference, encoder, image):

@@ -2,7 +2,8 @@
 
 import keras
 import tensorflow as tf
-import tensorflow_probability as tfp
+
+from tfvae.probability import families
 
 
 class Particles(keras.layers.Layer):
@@ -51,9 +52,7 @@ class Particles(keras.layers.Layer):
     def mixture(self, *parents):
         """(1/J) Σ_j p(child | parents, θ_j), the particles averaged out: batch shape [...]."""
         params = self.params(*parents)
-        components = self.family.distribution(tf.stack(tf.unstack(params), axis=-2))
-        equal = tfp.distributions.Categorical(logits=tf.zeros(self.num_particles))
-        return tfp.distributions.MixtureSameFamily(equal, components)
+        return families.equal_mixture(self.family.distribution(tf.stack(tf.unstack(params), axis=-2)))
 
     def _stack(self, number, variables):
         values = [keras.ops.convert_to_numpy(variable) for variable in variables]

@@ -7,7 +7,6 @@ from typing import Any, ClassVar, NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from tfvae import batch as batches
 from tfvae.batch import IMAGE, Batch, DataInfo
@@ -15,6 +14,7 @@ from tfvae.capabilities import Capability, Endpoint, Part, UndeclaredError
 from tfvae.models.players import Trainable
 from tfvae.networks import dgdn, mlp, rendering
 from tfvae.probability import noise
+from tfvae.probability.families import Distribution
 
 # Keeps the noise of a picture apart from that of the code it shows.
 PICTURE_NOISE = 1
@@ -181,11 +181,11 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
     """A model p(z) p(x | z, ...) with a recognition model q(z | x, ...): what it answers besides."""
 
     @abc.abstractmethod
-    def encode(self, image: tf.Tensor) -> tfp.distributions.Distribution:
+    def encode(self, image: tf.Tensor) -> Distribution:
         """q(z | x) as a distribution with batch shape [B] for images [B, ...]."""
 
     @abc.abstractmethod
-    def decode(self, z: tf.Tensor, **parents: tf.Tensor) -> tfp.distributions.Distribution:
+    def decode(self, z: tf.Tensor, **parents: tf.Tensor) -> Distribution:
         """p(x | z, ...) as a distribution over images."""
 
     @abc.abstractmethod
@@ -200,7 +200,7 @@ class LatentVariableModel(GenerativeModel, abc.ABC):
         of_latents = {Capability.ENCODE, Capability.RECONSTRUCT, Capability.BOUND, Capability.KL_PER_UNIT}
         return super().capabilities() | of_latents
 
-    def picture(self, p_x: tfp.distributions.Distribution, seed: tf.Tensor | None = None) -> tf.Tensor:
+    def picture(self, p_x: Distribution, seed: tf.Tensor | None = None) -> tf.Tensor:
         """The picture that a distribution over images gives: its mean, [..., *image_shape].
 
         A decoder without a mean in closed form (autoregressive, a flow) overrides this and gives a draw, by `seed`.

@@ -11,11 +11,12 @@ import numpy as np
 import scipy.stats
 import tensorflow as tf
 import tensorflow_probability as tfp
-from tensorflow_probability.python.internal import parameter_properties as properties
 
 from tfvae.probability import noise
 
 tfd = tfp.distributions
+
+Distribution = tfd.Distribution  # What the others call TFP's: nothing beside this package imports it.
 
 _LOG_2_PI = float(np.log(2.0 * np.pi))
 
@@ -45,7 +46,7 @@ class DiagGaussian(tfd.Independent):
 
     @classmethod
     def _parameter_properties(cls, dtype, num_classes=None):
-        vector = properties.ParameterProperties(event_ndims=1)
+        vector = tfp.util.ParameterProperties(event_ndims=1)
         return {"loc": vector, "log_variance": vector}
 
     def _log_prob(self, x):
@@ -69,7 +70,7 @@ class BernoulliVector(tfd.Independent):
 
     @classmethod
     def _parameter_properties(cls, dtype, num_classes=None):
-        return {"logits": properties.ParameterProperties(event_ndims=1)}
+        return {"logits": tfp.util.ParameterProperties(event_ndims=1)}
 
     def _log_prob(self, x):
         return tf.reduce_sum(x * self._logits - tf.math.softplus(self._logits), axis=-1)
@@ -114,7 +115,7 @@ class PoissonCounts(tfd.Independent):
 
     @classmethod
     def _parameter_properties(cls, dtype, num_classes=None):
-        return {"log_rates": properties.ParameterProperties(event_ndims=1)}
+        return {"log_rates": tfp.util.ParameterProperties(event_ndims=1)}
 
     def _log_prob(self, x):
         # The factorials once a row, not once a draw of its code.
@@ -211,3 +212,9 @@ class SoftplusGamma(tfd.TransformedDistribution):
 def standard_normal(dim):
     """N(0, I) over vectors [dim]."""
     return DiagGaussian(tf.zeros(dim), tf.zeros(dim))
+
+
+def equal_mixture(components):
+    """(1/J) Σ_j p_j of distributions of batch shape [..., J]: batch shape [...]."""
+    equal = tfd.Categorical(logits=tf.zeros(components.batch_shape[-1]))
+    return tfd.MixtureSameFamily(equal, components)

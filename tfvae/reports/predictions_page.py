@@ -66,15 +66,18 @@ def _answers(output) -> Iterator[dict]:
 
 
 def table(answers, class_names):
-    """CSV: a row for each file with its label, confidence, a column a class, its caption, and what was wrong."""
+    """CSV: a row for each file with its label, confidence, a column a class, its caption, what was wrong, and, where
+    they are known, the confidence after temperature scaling and the p-value of an image that is not new.
+    """
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["file", "label", "confidence", *class_names, "caption", "error"])
+    rows.writerow(["file", "label", "confidence", *class_names, "caption", "error", "calibrated_confidence", "p_value"])
     for answer in answers:
         probs = answer.get("probabilities") or [""] * len(class_names)
         sure = max(probs, default="")
         words = answer.get("caption", ""), answer.get("error", "")
-        rows.writerow([answer["file"], answer.get("label", ""), sure, *probs, *words])
+        surer = max(answer.get("calibrated_probabilities", ()), default=""), answer.get("p_value", "")
+        rows.writerow([answer["file"], answer.get("label", ""), sure, *probs, *words, *surer])
     return text.getvalue()
 
 

@@ -4,6 +4,7 @@ config.json   the resolved experiment, versions of the stack, git revision, seed
 split.json    which rows are labelled, validation, test
 checkpoints/  state to resume from
 best.weights.h5 + .sha256      the weights by the validation metric
+calibration.json  what validation rows say of these weights: a temperature, and scores that new images are ranked among
 draws/        of a chain: the draws that it keeps
 tensorboard/  metrics.jsonl  metrics.json  report.html
 """
@@ -41,6 +42,7 @@ class RunDirectory:
         self.config = self.path / "config.json"
         self.split = self.path / "split.json"
         self.best_weights = self.path / "best.weights.h5"
+        self.calibration = self.path / "calibration.json"
         self.draws = self.path / "draws"
         self.metrics_log = self.path / "metrics.jsonl"
         self.metrics = self.path / "metrics.json"

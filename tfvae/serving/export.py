@@ -7,6 +7,7 @@ import os
 import pathlib
 import secrets
 import shutil
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -14,7 +15,8 @@ import tensorflow as tf
 
 import tfvae
 from tfvae.batch import IMAGE, is_image
-from tfvae.serving import gate, requests, signatures
+from tfvae.evaluation import calibration as calibrations
+from tfvae.serving import gate, model_card, requests, signatures
 from tfvae.serving.graph import MetaGraph
 from tfvae.storage import atomic
 
@@ -23,7 +25,27 @@ INCOMING = ".incoming-"  # A server looks at integers only.
 _NUM_ROWS = 4
 
 
-def export(model, data, output, name=None, origin=None, tell=gate.silent):
+class Measured(NamedTuple):
+    """metrics: of `metrics.json`, or None; why: there are none."""
+
+    metrics: dict | None
+    why: str = ""
+
+
+NOT_MEASURED = Measured(None)
+
+
+def measured_of(run_directory):
+    """What `tfvae-evaluate` measured of the weights that a run has now."""
+    if not run_directory.metrics.exists():
+        return NOT_MEASURED
+    weights = run_directory.best_weights
+    if weights.exists() and weights.stat().st_mtime > run_directory.metrics.stat().st_mtime:
+        return Measured(None, "the run was trained further after it was evaluated")
+    return Measured(atomic.read_json(run_directory.metrics))
+
+
+def export(model, data, output, name=None, origin=None, tell=gate.silent, calibration=None, measured=NOT_MEASURED):
     """Exports a model as the next integer version of `output`, if it passes the gate.
 
     The version is written and checked in a directory beside the others that no server looks at, and appears by one
@@ -36,6 +58,8 @@ def export(model, data, output, name=None, origin=None, tell=gate.silent):
         name: under which it is served, the last part of `output` by default.
         origin: JSON values that say where the model comes from, such as the run's config.json; kept in `tfvae.json`.
         tell: called with a line before each thing that takes a while.
+        calibration: `tfvae.evaluation.calibration.Calibration` of the model; fitted on validation rows by default.
+        measured: what the run measured, for the model card: `Measured`.
 
     Returns:
         pathlib.Path of the version.
@@ -45,7 +69,7 @@ def export(model, data, output, name=None, origin=None, tell=gate.silent):
     """
     output = pathlib.Path(output)
     with _incoming(output) as directory:
-        write_checked(model, data, directory, name or output.resolve().name, origin, tell)
+        write_checked(model, data, directory, name or output.resolve().name, origin, tell, calibration, measured)
         return _publish(directory, output)
 
 
@@ -69,9 +93,10 @@ def push(version, output):
         return _publish(directory, output)
 
 
-def write_checked(model, data, directory, name, origin=None, tell=gate.silent):
+def write_checked(model, data, directory, name, origin=None, tell=gate.silent, calibration=None, measured=NOT_MEASURED):
     """Writes a version to a new directory that no server looks at, and checks it: see `export`."""
-    served = write(model, data, directory, tell)
+    calibration = calibration or calibrations.fit(model, data)
+    served = write(model, data, directory, tell, calibration)
     asked = _asked(data)
     questions = requests.example_requests(served, asked)
     alone = requests.example_requests(served, {name: values[:1] for name, values in asked.items()})
@@ -80,7 +105,9 @@ def write_checked(model, data, directory, name, origin=None, tell=gate.silent):
     requests.write_warmup(directory, [*alone, *questions], name)
     requests.write_answers(directory, questions, answers, name)
     report = gate.check(directory, questions, answers, name, tell)
-    _describe(directory, model, data, name, report, origin)
+    _describe(directory, model, data, name, report, origin, calibration)
+    card = model_card.text(describe(directory), data, measured.metrics, measured.why)
+    (directory / model_card.NAME).write_text(card, encoding="utf-8")
 
 
 def digest(version):
@@ -121,10 +148,10 @@ def check_output(output):
             raise ValueError(f"`--output` {output} cannot be written: no permission in {folder}. Name another one.")
 
 
-def write(model, data, directory, tell=gate.silent):
+def write(model, data, directory, tell=gate.silent, calibration=signatures.UNCALIBRATED):
     """Writes the SavedModel alone; returns {name: Endpoint} of what it serves."""
     forms = signatures.forms_of(data.entries)
-    served = signatures.served_endpoints(model, data.transforms, data.class_names, forms=forms)
+    served = signatures.served_endpoints(model, data.transforms, data.class_names, forms=forms, calibration=calibration)
     tell(f"tracing {len(served)} signatures")
     archive = keras.export.ExportArchive()
     archive.track(model)
@@ -206,7 +233,7 @@ def _few(data, name):
     return None
 
 
-def _describe(directory, model, data, name, report, origin):
+def _describe(directory, model, data, name, report, origin, calibration):
     described = {
         "name": name,
         "model": type(model).__name__,
@@ -214,6 +241,7 @@ def _describe(directory, model, data, name, report, origin):
         "class_names": list(data.class_names),
         **{name: _image(transform) for name, transform in data.transforms.items()},
         "versions": {"tfvae": tfvae.__version__, "tensorflow": tf.__version__, "keras": keras.__version__},
+        "calibration": calibration.described(),
         "gate": report._asdict(),
         "origin": origin,
     }

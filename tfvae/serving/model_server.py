@@ -16,13 +16,14 @@ from typing import Any, TextIO, TypeAlias
 
 import grpc
 import numpy as np
+import tensorflow as tf
+from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 from tfvae.serving import requests
 from tfvae.serving.requests import Request
 
 BINARY = "tensorflow_model_server"
 START_SECONDS = 120
-_PREDICT = "/tensorflow.serving.PredictionService/Predict"
 
 
 Answer: TypeAlias = dict[str, np.ndarray]  # By the names of outputs.
@@ -147,13 +148,9 @@ def _from_json(value: Any, wanted: np.ndarray | None) -> np.ndarray:
 def _ask_grpc(port: int, model_name: str, question: Request, wanted: Answer) -> Answer:
     del wanted
     with grpc.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.max_receive_message_length", -1)]) as channel:
-        predict = channel.unary_unary(
-            _PREDICT,
-            request_serializer=lambda message: message.SerializeToString(),
-            response_deserializer=requests.PredictResponse.FromString,
-        )
+        service = prediction_service_pb2_grpc.PredictionServiceStub(channel)
         try:
-            response = predict(requests.to_message(question, model_name), timeout=60)
+            response = service.Predict(requests.to_message(question, model_name), timeout=60)
         except grpc.RpcError as error:
             raise ServerError(f"{question.signature!r} over gRPC: {error.details()}") from error
-    return {name: requests.to_array(tensor) for name, tensor in response.outputs.items()}
+    return {name: tf.make_ndarray(tensor) for name, tensor in response.outputs.items()}

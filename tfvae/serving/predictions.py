@@ -14,17 +14,22 @@ from tfvae.batch import IMAGE, is_image
 from tfvae.data import folder as folders
 from tfvae.data import images, manifest, records
 from tfvae.data.entries.image import Image
+from tfvae.evaluation import calibration
 from tfvae.serving import export, image_decoding, signatures
 from tfvae.storage import atomic, record_files
 
 DESCRIPTION = "predictions.json"
 FORMATS = ("jsonl", "tfrecord")
-# Signature -> what is kept of its answer, under which name.
+# Signature -> what is kept of its answer, as far as it has it, under which name.
 KEPT = {
-    "classify": {"label": "label", "probabilities": "probabilities"},
+    "classify": {
+        "label": "label", "probabilities": "probabilities", calibration.CALIBRATED: calibration.CALIBRATED,
+        calibration.P_VALUE: calibration.P_VALUE,
+    },
+    "novelty": {calibration.P_VALUE: calibration.P_VALUE},
     "encode": {"mean": "code", "stddev": "code_stddev"},
     "caption": {"caption": "caption", "log_prob": "caption_log_prob"},
-}
+}  # fmt: skip
 _BATCH = 64
 
 
@@ -53,14 +58,15 @@ def predict(model, source, output, signatures=(), suffix="jsonl", rows_per_part=
     """Asks a model about every image, and goes on where an earlier call stopped.
 
     A line (or tf.Example) for every file that training would read as an image, whatever its name: `file`, and `label`,
-    `probabilities`, `code`, `code_stddev`, `caption`, `caption_log_prob` as far as the model has them; `error` instead
-    for a file that is no image. What training reads and a server does not, such as WebP, is sent as PNG.
+    `probabilities`, `calibrated_probabilities`, `p_value` (is the image new?), `code`, `code_stddev`, `caption`,
+    `caption_log_prob` as far as the model has them; `error` instead for a file that is no image. What training reads
+    and a server does not, such as WebP, is sent as PNG.
 
     Args:
         model: a version, or a base path whose newest version is taken.
         source: a folder of images, or of shards that ingest wrote.
         output: the folder of the parts `part-<i>-of-<n>.<suffix>`; each appears when it is whole.
-        signatures: of `classify`, `encode` and `caption`; all that the model has by default.
+        signatures: of `classify`, `novelty`, `encode` and `caption`; all that the model has by default.
         suffix: `jsonl`, or `tfrecord` for tf.Examples.
         rows_per_part: files in a part; with shards a part is a shard.
         spread: applies a function to values as `map` does, maybe in other processes that see the same files.
@@ -87,7 +93,29 @@ def predict(model, source, output, signatures=(), suffix="jsonl", rows_per_part=
     counts = list(spread(functools.partial(_part, job), numbered))
     total = {"images": sum(n for n, _ in counts), "errors": sum(bad for _, bad in counts), "parts": len(parts)}
     report(f"{total['images']} images, {total['errors']} of them unreadable, in {total['parts']} parts in {output}")
+    for line in _confidence(version, asked):
+        report(line)
     return total
+
+
+def _confidence(version, asked):
+    """What `calibrated_probabilities` and `p_value` rest on, or why they are not there: a line each."""
+    if not {"classify", calibration.NOVELTY} & set(asked):
+        return
+    known = export.describe(version).get("calibration")
+    if known is None:
+        return  # An export of an older tfvae, which answers neither.
+    if calibration.NOVELTY in known:
+        found = known[calibration.NOVELTY]
+        yield f"p_value: rank among n = {found['rows']} validation images; the smallest is {found['smallest_p']:.2g}"
+    if "classify" in asked and calibration.TEMPERATURE in known:
+        found = known[calibration.TEMPERATURE]
+        labelled = f"{found['rows']} labelled validation images"
+        yield f"{calibration.CALIBRATED}: temperature {found['value']:.3g}, fitted on {labelled}"
+    columns = {calibration.NOVELTY: calibration.P_VALUE, calibration.TEMPERATURE: calibration.CALIBRATED}
+    for name, why in known["missing"].items():
+        if "classify" in asked or name == calibration.NOVELTY:
+            yield f"no {columns[name]}: {why}"
 
 
 def _parts(source, output, rows_per_part):
@@ -131,7 +159,9 @@ def _signatures(version, asked, shapes):
     missing = [name for name in asked if name not in has]
     if missing or not has:
         raise ValueError(f"{version} has the signatures {has} of {list(KEPT)}; it cannot be asked to {missing}.")
-    return tuple(name for name in KEPT if name in (asked or has))
+    # What classifies says what is new as well.
+    default = [name for name in has if name != calibration.NOVELTY or "classify" not in has]
+    return tuple(name for name in KEPT if name in (asked or default))
 
 
 def _describe(job, parts, stamps):
@@ -250,7 +280,7 @@ def _asked(job, names, given):
                 return [{"file": names[0], "error": _reason(error)}]
             # A bad image fails its batch, so each of them is asked about by itself.
             return [line for i in range(len(names)) for line in _asked(job, *_only(names, given, i))]
-        for name, kept in KEPT[signature].items():
+        for name, kept in ((name, kept) for name, kept in KEPT[signature].items() if name in answer):
             for line, value in zip(lines, answer[name].numpy(), strict=True):
                 line[kept] = value
     return lines

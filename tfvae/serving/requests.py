@@ -4,9 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
-from tensorflow.core.framework import tensor_pb2
+from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from tfvae.batch import IMAGE, is_image
 from tfvae.data import records
@@ -88,68 +87,13 @@ def _strings(values):
     return np.array(values, object)
 
 
-# Records of tensorflow_serving/apis/{prediction_log,predict,model}.proto. Tensors are declared as `bytes`, which have
-# the form of the TensorProto in them on the wire, so neither that package nor its version of protobuf is needed.
-
-_TENSORS = "map<string, bytes>"
-_MESSAGES = {
-    "ModelSpec": {"name": (1, "string"), "signature_name": (3, "string")},
-    "PredictRequest": {"model_spec": (1, "ModelSpec"), "inputs": (2, _TENSORS)},
-    "PredictResponse": {"outputs": (1, _TENSORS)},
-    "PredictLog": {"request": (1, "PredictRequest"), "response": (2, "PredictResponse")},
-    "PredictionLog": {"predict_log": (6, "PredictLog")},
-}
-_PACKAGE = "tfvae.serving"
-
-
-def _message_classes():
-    file = descriptor_pb2.FileDescriptorProto(name="tfvae/serving.proto", package=_PACKAGE, syntax="proto3")
-    for message_name, fields in _MESSAGES.items():
-        message = file.message_type.add(name=message_name)
-        for name, (number, kind) in fields.items():
-            _add_field(message, name, number, kind)
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return {
-        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}")) for name in _MESSAGES
-    }
-
-
-def _add_field(message, name, number, kind):
-    field = descriptor_pb2.FieldDescriptorProto
-    added = message.field.add(name=name, number=number, label=field.LABEL_OPTIONAL)
-    if kind == "string":
-        added.type = field.TYPE_STRING
-        return
-    added.type = field.TYPE_MESSAGE
-    if kind != _TENSORS:
-        added.type_name = f".{_PACKAGE}.{kind}"
-        return
-    entry = message.nested_type.add(name=f"{name.capitalize()}Entry")
-    entry.options.map_entry = True
-    entry.field.add(name="key", number=1, label=field.LABEL_OPTIONAL, type=field.TYPE_STRING)
-    entry.field.add(name="value", number=2, label=field.LABEL_OPTIONAL, type=field.TYPE_BYTES)
-    added.label, added.type_name = field.LABEL_REPEATED, f".{_PACKAGE}.{message.name}.{entry.name}"
-
-
-_CLASSES = _message_classes()
-PredictRequest = _CLASSES["PredictRequest"]
-PredictResponse = _CLASSES["PredictResponse"]
-PredictionLog = _CLASSES["PredictionLog"]
-
-
 def to_message(request, model_name):
-    """A `PredictRequest`."""
-    message = PredictRequest()
+    """A `PredictRequest` of TensorFlow Serving."""
+    message = predict_pb2.PredictRequest()
     message.model_spec.name, message.model_spec.signature_name = model_name, request.signature
     for name, array in request.inputs.items():
-        message.inputs[name] = tf.make_tensor_proto(array).SerializeToString()
+        message.inputs[name].CopyFrom(tf.make_tensor_proto(array))
     return message
-
-
-def to_array(tensor_bytes):
-    """The array of a serialised TensorProto."""
-    return tf.make_ndarray(tensor_pb2.TensorProto.FromString(tensor_bytes))
 
 
 def write_warmup(directory, requests, model_name):
@@ -189,10 +133,10 @@ def _write(directory, name, logged, model_name):
     path.parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(path)) as writer:
         for request, answer in logged:
-            log = PredictionLog()
+            log = prediction_log_pb2.PredictionLog()
             log.predict_log.request.CopyFrom(to_message(request, model_name))
             for output, value in answer.items():
-                log.predict_log.response.outputs[output] = tf.make_tensor_proto(value).SerializeToString()
+                log.predict_log.response.outputs[output].CopyFrom(tf.make_tensor_proto(value))
             writer.write(log.SerializeToString())
     return path
 
@@ -212,9 +156,9 @@ def _read(path, what):
 
 def _parsed(index, record, what):
     try:
-        log = PredictionLog.FromString(record).predict_log
-        inputs = {name: to_array(tensor) for name, tensor in log.request.inputs.items()}
-        outputs = {name: to_array(tensor) for name, tensor in log.response.outputs.items()}
+        log = prediction_log_pb2.PredictionLog.FromString(record).predict_log
+        inputs = {name: tf.make_ndarray(tensor) for name, tensor in log.request.inputs.items()}
+        outputs = {name: tf.make_ndarray(tensor) for name, tensor in log.response.outputs.items()}
     except (ValueError, TypeError, DecodeError) as error:
         raise WarmupError(f"Of the {what}, record {index} is no readable PredictionLog: {error}.") from error
     if not inputs:

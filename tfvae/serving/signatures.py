@@ -9,6 +9,7 @@ from tfvae.batch import IMAGE, is_image
 from tfvae.capabilities import Endpoint
 from tfvae.data.entry import Entry, Served
 from tfvae.data.transforms import Transform
+from tfvae.evaluation.calibration import Calibration
 from tfvae.models.base import GenerativeModel, by_row
 from tfvae.probability import noise
 from tfvae.serving import checks, image_decoding
@@ -19,6 +20,8 @@ EXAMPLES = "examples"
 SEED = "seed"
 CHECKED = "_checked"  # Behind the name of an endpoint that takes encoded images and says of each what is wrong.
 STATUS = "status"
+
+UNCALIBRATED = Calibration()
 
 # Keeps a row's noise in its pixels apart from the noise of its latent variables.
 _OBSERVATION = 1
@@ -46,6 +49,7 @@ def served_endpoints(
     class_names: Sequence[str] = (),
     max_pixels: int = image_decoding.MAX_PIXELS,
     forms: Mapping[str, Served] | None = None,
+    calibration: Calibration = UNCALIBRATED,
 ) -> dict[str, Endpoint]:
     """Served functions of a model; the first one becomes `serving_default`.
 
@@ -65,6 +69,8 @@ def served_endpoints(
         class_names: a name for every class, or empty: then the numbers are the names.
         max_pixels: images with more are refused before they are decoded.
         forms: entry -> `tfvae.data.entry.Served`, what stands for it in the graph; of others, what the model takes.
+        calibration: what validation rows say of the model; with it `classify` also gives `calibrated_probabilities`
+            and `p_value`, and `novelty` is served.
 
     Returns:
         {name: Endpoint}.
@@ -72,7 +78,7 @@ def served_endpoints(
     Raises:
         ValueError: if the number of class names is not the model's number of classes, or the model has no endpoints.
     """
-    own = model.endpoints()
+    own = calibration.endpoints(model)
     if not own:
         raise ValueError(f"{type(model).__name__} lists no endpoints, so there is nothing to serve.")
     if class_names and len(class_names) != model.num_classes:

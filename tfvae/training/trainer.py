@@ -1,11 +1,13 @@
 """Training an experiment in a run directory, from its start or from where it was stopped."""
 
+import keras
 import numpy as np
 from absl import logging
 
 from tfvae.batch import CAPTIONED, IMAGE, LABELLED, UNLABELLED
 from tfvae.capabilities import Capability
 from tfvae.data.entries.label import NO_LABEL
+from tfvae.evaluation import calibration
 from tfvae.run import opening
 from tfvae.run.directory import RunDirectory
 from tfvae.storage import atomic, checkpoints
@@ -22,7 +24,7 @@ from tfvae.training.state import TrainingState
 _DRAWN = "drawn"
 
 
-def train(experiment, workdir, test_elsewhere=False):
+def train(experiment, workdir, test_elsewhere=False, callbacks=()):
     """Trains until the last epoch or until patience ends, and resumes what is there.
 
     A run that was killed at any point and is started again ends bit for bit where the uninterrupted one would have.
@@ -31,18 +33,21 @@ def train(experiment, workdir, test_elsewhere=False):
         experiment: `tfvae.experiment.Experiment`.
         workdir: the run directory; made where there is none.
         test_elsewhere: whether others hold the test rows, so that nobody is told that there are none.
+        callbacks: own `keras.callbacks.Callback`s. They come after validation and before what is written: what they
+            add to the logs of an epoch stands in `metrics.jsonl` and TensorBoard.
 
     Returns:
         The last line of `metrics.jsonl`, with "best_epoch" and "best_<monitor>".
 
     Raises:
-        ValueError: for settings that cannot be trained, a run directory of another experiment, other data or another
-            split, one that another process uses, or a loss that is not finite.
+        ValueError: for callbacks that are not Keras', settings that cannot be trained, a run directory of another
+            experiment, other data or another split, one that another process uses, or a loss that is not finite.
         OSError: where a file cannot be written.
         SystemExit: 143 or 130 after SIGTERM or SIGINT, when a checkpoint was saved.
     """
     settings = experiment.training
     settings.validate()
+    _check_callbacks(callbacks)
     directory = RunDirectory(workdir)
     with Interruption() as interruption, directory.lock():
         data = directory.load_data(experiment)
@@ -69,7 +74,7 @@ def train(experiment, workdir, test_elsewhere=False):
             )
         logging.info("%s; the first step takes a while, because it is compiled.", _roles(data))
         pictures = tensorboard.Pictures(data, directory.tensorboard, settings.figures_epochs, settings.seed)
-        _fit(state, experiment, data, interruption, pictures, chain)
+        _fit(state, experiment, data, interruption, pictures, chain, callbacks)
         if state.step > began_at or not (directory.tensorboard / _DRAWN).exists():
             _finish(state, experiment, data, pictures)
         best = {"best_epoch": state.monitor.best_epoch, f"best_{settings.monitor}": state.monitor.best}
@@ -100,7 +105,7 @@ def compiled(experiment, data, steps_per_epoch):
     return model
 
 
-def _fit(state, experiment, data, interruption, pictures, chain):
+def _fit(state, experiment, data, interruption, pictures, chain, own=()):
     """Keras' `fit` over what is left; the rest of an epoch that was interrupted is a `fit` of its own."""
     settings = experiment.training
     guard = NanGuard(state, data, settings, chain)
@@ -108,13 +113,15 @@ def _fit(state, experiment, data, interruption, pictures, chain):
         Steps(state, interruption, guard.training, settings.steps_per_execution),
         *([Draws(state, chain)] if chain else []),
         Validation(data, guard.validation),
+        *own,
         tensorboard.Scalars(state.directory.tensorboard),
         pictures,
         Epochs(state, interruption, settings),
         EpochLines(state, settings),
     ]
     interruption.waits = True
-    while state.epoch < settings.epochs and not state.monitor.exhausted:
+    stopped = False
+    while state.epoch < settings.epochs and not state.monitor.exhausted and not stopped:
         done_in_epoch = state.step % state.steps_per_epoch
         state.model.fit(
             devices.training_batches(state.model.distribute_strategy, data, settings.seed, state.step),
@@ -125,15 +132,17 @@ def _fit(state, experiment, data, interruption, pictures, chain):
             shuffle=False,
             verbose=0,  # `EpochLines` tells.
         )
+        stopped = state.model.stop_training  # By an own callback.
     interruption.waits = False
     if interruption.requested:
         interruption.exit()
 
 
 def _finish(state, experiment, data, pictures):
-    """What is drawn once, of the best weights."""
+    """What is drawn and fitted once, of the best weights."""
     log_dir = state.directory.tensorboard
     checkpoints.load_weights(state.directory.best_weights, state.model)
+    calibration.store(state.model, data, state.directory.path)
     pictures.finish(state.model, state.epoch)
     tensorboard.write_hparams(log_dir, experiment)
     if state.model.can(Capability.ENCODE):
@@ -156,6 +165,16 @@ def _check_monitor(monitor, model, data):
         raise ValueError("No validation row has a caption: set `training.monitor=bound`, or caption some.")
     if monitor == "error" and (data.validation.label == NO_LABEL).all():
         raise ValueError("No validation row has a label: set `training.monitor=bound`, or give some rows labels.")
+
+
+def _check_callbacks(callbacks):
+    """Raises ValueError for what `fit` would not call."""
+    wrong = [callback for callback in callbacks if not isinstance(callback, keras.callbacks.Callback)]
+    if wrong:
+        raise ValueError(
+            f"`callbacks` are objects of classes that derive from keras.callbacks.Callback, got {wrong[0]!r}. For a "
+            "function there is keras.callbacks.LambdaCallback."
+        )
 
 
 def _roles(data):
