@@ -1,7 +1,7 @@
 """How much of the class is in the codes? Classifiers on codes (M1+TSVM of Kingma et al. 2014)."""
 
 from tfvae.capabilities import Capability
-from tfvae.evaluation import classifiers, labels
+from tfvae.evaluation import classifiers, intervals, labels, nouns
 from tfvae.evaluation.batched import at_once, map_rows, subset
 from tfvae.evaluation.compiled import mean_of
 from tfvae.evaluation.measurement import Headline, Measurement
@@ -42,7 +42,7 @@ def measure(model, data, rows, settings, unlabelled_limit=5000):
         unlabelled_limit: training rows, drawn at random, that the transductive SVM sees; 0 for all.
 
     Returns:
-        {"svm_error", "tsvm_error" (fractions), "tsvm_unlabelled_rows"}.
+        {"svm_error", "tsvm_error" (fractions), "tsvm_unlabelled_rows", "classified_rows"}.
 
     Raises:
         ValueError: without labelled rows of two classes.
@@ -60,20 +60,22 @@ def measure(model, data, rows, settings, unlabelled_limit=5000):
         "svm_error": classifiers.error(inductive, test, rows.label),
         "tsvm_error": classifiers.error(transduced, test, rows.label),
         "tsvm_unlabelled_rows": len(some),
+        "classified_rows": len(rows),
     }
 
 
 def headlines(metrics, data):
     """The error of the better informed of the two."""
-    del data
     if metrics.get("tsvm_error") is None:
         return []
-    percent = METRICS["error"].shown
+    percent, rows = METRICS["error"].shown, intervals.judged(metrics, data)
     meaning = (
-        "A transductive SVM on the model's codes errs this often on test rows; an ordinary SVM on the same codes "
-        f"{percent(metrics['svm_error'])}."
+        f"A transductive SVM on the model's codes errs this often on {nouns.counted(rows, data, 'labelled')} that are "
+        f"held out; an ordinary SVM on the same codes {percent(metrics['svm_error'])} "
+        f"({intervals.in_words(metrics['svm_error'], rows)})."
     )
-    return [Headline("Error from codes", percent(metrics["tsvm_error"]), meaning, rank=20)]
+    spread = intervals.in_words(metrics["tsvm_error"], rows)
+    return [Headline("Error from codes", percent(metrics["tsvm_error"]), meaning, 20, spread)]
 
 
 MEASUREMENT = Measurement(

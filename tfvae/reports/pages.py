@@ -16,7 +16,7 @@ def environment(folder):
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"data_uri": _data_uri, "jpeg_uri": _jpeg_uri, "number": _number}
+    made.filters |= {"data_uri": _data_uri, "jpeg_uri": _jpeg_uri, "number": _number, "percent": _percent}
     return made
 
 
@@ -27,6 +27,11 @@ def _data_uri(image, kind="png"):
 
 def _jpeg_uri(image):
     return _data_uri(image, "jpeg")
+
+
+def _percent(share, rows):
+    """A share of so many rows in percent, without digits that these cannot tell."""
+    return f"{100.0 * share:.{2 if rows >= 1000 else 1}f}"
 
 
 def _number(value):
