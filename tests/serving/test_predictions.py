@@ -120,6 +120,29 @@ def test_what_is_done_is_not_done_again(exported_sdgm, photos, tmp_path):
     assert len(lines(out)) == 6 and not [name for name in os.listdir(out) if "partial" in name]
 
 
+@pytest.mark.parametrize("sharded", [False, True])
+def test_progress_advances_with_every_batch_and_counts_what_is_left(exported_sdgm, photos, tmp_path, sharded):
+    """Not once a part: a thousand images take a minute."""
+    source = photos
+    if sharded:
+        source = tmp_path / "shards"
+        ingest.ingest(photos, source, report=lambda text: None)
+    told = []
+    total = predictions.predict(
+        exported_sdgm[2], source, tmp_path / "out", rows_per_part=4, done=lambda *of: told.append(of), report=str
+    )
+    assert total["parts"] > 1 and told[-1] == (total["images"], total["images"])
+    assert [done for done, _ in told] == sorted(done for done, _ in told) and len(told) >= total["parts"]
+    part = sorted((tmp_path / "out").glob("part-*"))[0]
+    missing = len(part.read_text().splitlines())
+    part.unlink()
+    told.clear()
+    predictions.predict(
+        exported_sdgm[2], source, tmp_path / "out", rows_per_part=4, done=lambda *of: told.append(of), report=str
+    )
+    assert told == [(missing, missing)]
+
+
 def test_predictions_of_something_else_are_not_mixed(exported_sdgm, photos, tmp_path):
     version, out = exported_sdgm[2], tmp_path / "out"
     predict(version, photos, out, ("encode",))

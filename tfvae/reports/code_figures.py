@@ -70,6 +70,22 @@ def _role_handles(roles):
     ]  # fmt: skip
 
 
+def two_clouds(reference, new, title):
+    """Points of two samples in one plane.
+
+    Args:
+        reference, new: [N, 2], [M, 2].
+        title: of the picture.
+    """
+    with matplotlib.rc_context(figures.STYLE):
+        figure, axes = figures.axes_of(5.2, 4.2, title)
+        for index, (label, points) in enumerate((("training data", reference), ("new images", new))):
+            axes.scatter(*points.T, s=12, color=figures.colour(index), alpha=0.55, linewidths=0, label=label)
+        axes.set(xlabel="first component of both", ylabel="second component")
+        axes.legend(fontsize=8)
+        return figures.png(figure)
+
+
 def principal_components(codes):
     """Projections [N, 2] on the first two principal components, and their shares of the variance [2]."""
     centred = np.nan_to_num(codes - codes.mean(axis=0))

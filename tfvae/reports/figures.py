@@ -236,15 +236,45 @@ def two_histograms(reference, new, title, unit, bins=30):
         title: of the picture.
         unit: of the horizontal axis.
     """
-    figure, axes = axes_of(5.2, 3.2, title)
-    edges = np.histogram_bin_edges(np.concatenate([reference, new]), bins)
-    for index, (name, values) in enumerate((("training data", reference), ("new images", new))):
-        weights = np.full(len(values), 1.0 / len(values))
-        axes.hist(values, edges, weights=weights, alpha=0.55, color=colour(index), label=name)
-    axes.set_xlabel(unit)
-    axes.set_ylabel("share of the images")
-    axes.legend()
-    return png(figure)
+    with matplotlib.rc_context(STYLE):
+        figure, axes = axes_of(5.2, 3.2, title)
+        edges = np.histogram_bin_edges(np.concatenate([reference, new]), bins)
+        for index, (name, values) in enumerate((("training data", reference), ("new images", new))):
+            weights = np.full(len(values), 1.0 / len(values))
+            axes.hist(values, edges, weights=weights, alpha=0.55, color=colour(index), label=name)
+        axes.set_xlabel(unit)
+        axes.set_ylabel("share of the images")
+        axes.legend()
+        return png(figure)
+
+
+def two_shares(reference, new, num_reference, num_new, names, title, most=20):
+    """Shares of classes in two samples with their 95 % intervals, the largest differences first.
+
+    Args:
+        reference, new: [K], fractions.
+        num_reference, num_new: how many they were counted on.
+        names: K, or none.
+        title: of the picture.
+        most: classes that are drawn.
+    """
+    reference, new = np.asarray(reference), np.asarray(new)
+    order = np.argsort(-np.abs(new - reference), kind="stable")[:most][::-1]
+    with matplotlib.rc_context(STYLE):
+        figure, axes = axes_of(5.2, 1.2 + 0.42 * len(order), title)
+        pair = ((0.2, "training data", reference, num_reference), (-0.2, "new images", new, num_new))
+        for index, (offset, label, shares, num) in enumerate(pair):
+            ends = np.array([intervals.wilson(shares[k] * num, num) for k in order]).T
+            reach = 100.0 * np.maximum([shares[order] - ends[0], ends[1] - shares[order]], 0.0)
+            axes.barh(
+                np.arange(len(order)) + offset, 100.0 * shares[order], 0.38, color=colour(index), alpha=0.7,
+                label=label, xerr=reach, ecolor=INK, capsize=2,
+            )  # fmt: skip
+        axes.set_yticks(range(len(order)), [str(names[k])[:20] if k < len(names) else str(k) for k in order])
+        axes.set_xlabel("share of the images [%]")
+        axes.grid(axis="y", visible=False)
+        axes.legend(loc="lower right", fontsize=8)
+        return png(figure)
 
 
 def axes_of(width, height, title):

@@ -38,4 +38,4 @@ def _number(value):
     """A number for a table: as many digits as anybody reads."""
     if isinstance(value, bool) or not isinstance(value, float):
         return "not finite" if value is None else str(value)
-    return f"{value:.4g}"
+    return (f"{value:,.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}").replace("-", "\N{MINUS SIGN}")

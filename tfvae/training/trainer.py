@@ -68,10 +68,11 @@ def train(experiment, workdir, test_elsewhere=False):
                 "`test`: by a column of the metadata, a folder `test/`, a `captions_test*.json` or a `dataset_*.json`."
             )
         logging.info("%s; the first step takes a while, because it is compiled.", _roles(data))
+        tensorboard.describe(directory.tensorboard, experiment, data)
         pictures = tensorboard.Pictures(data, directory.tensorboard, settings.figures_epochs, settings.seed)
         _fit(state, experiment, data, interruption, pictures, chain)
         if state.step > began_at or not (directory.tensorboard / _DRAWN).exists():
-            _finish(state, experiment, data, pictures)
+            _finish(state, data, pictures)
         best = {"best_epoch": state.monitor.best_epoch, f"best_{settings.monitor}": state.monitor.best}
         return {**state.log.lines()[-1], **best}
 
@@ -130,14 +131,12 @@ def _fit(state, experiment, data, interruption, pictures, chain):
         interruption.exit()
 
 
-def _finish(state, experiment, data, pictures):
+def _finish(state, data, pictures):
     """What is drawn once, of the best weights."""
     log_dir = state.directory.tensorboard
     checkpoints.load_weights(state.directory.best_weights, state.model)
     pictures.finish(state.model, state.epoch)
-    tensorboard.write_hparams(log_dir, experiment)
-    if state.model.can(Capability.ENCODE):
-        tensorboard.write_projector(log_dir, state.model, data)
+    tensorboard.finish(log_dir, state.model, data)
     atomic.write_bytes(log_dir / _DRAWN, b"")
 
 
