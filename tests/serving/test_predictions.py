@@ -121,26 +121,25 @@ def test_what_is_done_is_not_done_again(exported_sdgm, photos, tmp_path):
 
 
 @pytest.mark.parametrize("sharded", [False, True])
-def test_progress_advances_with_every_batch_and_counts_what_is_left(exported_sdgm, photos, tmp_path, sharded):
-    """Not once a part: a thousand images take a minute."""
+def test_progress_advances_with_every_batch_and_counts_what_is_left(
+    exported_sdgm, photos, tmp_path, monkeypatch, sharded
+):
+    """Not once a part: the thousand images of one take a minute."""
+    monkeypatch.setattr(predictions, "_BATCH", 1)
     source = photos
     if sharded:
         source = tmp_path / "shards"
-        ingest.ingest(photos, source, report=lambda text: None)
+        ingest.ingest(photos, source, records_per_shard=2, report=lambda text: None)
     told = []
-    total = predictions.predict(
-        exported_sdgm[2], source, tmp_path / "out", rows_per_part=4, done=lambda *of: told.append(of), report=str
-    )
-    assert total["parts"] > 1 and told[-1] == (total["images"], total["images"])
-    assert [done for done, _ in told] == sorted(done for done, _ in told) and len(told) >= total["parts"]
+    asked = (exported_sdgm[2], source, tmp_path / "out")
+    total = predict(*asked, rows_per_part=4, done=lambda *of: told.append(of))["images"]
+    assert total >= 5 and told == [(i, total) for i in range(1, total + 1)]
     part = sorted((tmp_path / "out").glob("part-*"))[0]
     missing = len(part.read_text().splitlines())
     part.unlink()
     told.clear()
-    predictions.predict(
-        exported_sdgm[2], source, tmp_path / "out", rows_per_part=4, done=lambda *of: told.append(of), report=str
-    )
-    assert told == [(missing, missing)]
+    predict(*asked, rows_per_part=4, done=lambda *of: told.append(of))
+    assert told == [(i, missing) for i in range(1, missing + 1)]
 
 
 def test_predictions_of_something_else_are_not_mixed(exported_sdgm, photos, tmp_path):
