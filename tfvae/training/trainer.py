@@ -6,6 +6,7 @@ from absl import logging
 from tfvae.batch import CAPTIONED, IMAGE, LABELLED, UNLABELLED
 from tfvae.capabilities import Capability
 from tfvae.data.entries.label import NO_LABEL
+from tfvae.evaluation import labels
 from tfvae.run import opening
 from tfvae.run.directory import RunDirectory
 from tfvae.storage import atomic, checkpoints
@@ -112,7 +113,7 @@ def _fit(state, experiment, data, interruption, pictures, chain):
         tensorboard.Scalars(state.directory.tensorboard),
         pictures,
         Epochs(state, interruption, settings),
-        EpochLines(state, settings),
+        EpochLines(state, settings, rows=len(labels.labelled(data.validation))),
     ]
     interruption.waits = True
     while state.epoch < settings.epochs and not state.monitor.exhausted:
