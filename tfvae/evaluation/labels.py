@@ -23,7 +23,7 @@ def to_compare(data, rows):
     """
     if not can_compare(data, rows):
         raise ValueError(
-            "Classifiers need labels of at least two classes to learn from, and labelled rows for the test. "
+            "Classifiers need labelled rows of at least two classes, and labelled test rows. "
             "Evaluate the likelihood instead."
         )
     return labelled(rows)
