@@ -35,13 +35,13 @@ def main(argv):
         raise ValueError(f"`--new` {new} is what the served version was trained on: name other shards.")
     with runner.quiet():
         anomalies = statistics.anomalies(settings, reference, new)
-    found = drift.measure(settings.output, reference, new, _IMAGES.value)
+    found = drift.measure(settings.output, reference, new, _IMAGES.value, level=_LEVEL.value)
     page = drift_report.render(found, _LEVEL.value, anomalies)
     atomic.write_bytes(Path(_REPORT.value), page.encode())
     changed = drift.drifted(found, _LEVEL.value)
     for text in anomalies:
         print(f"anomaly: {text}")
-    print(f"changed: {', '.join(changed) or 'nothing'}; {_REPORT.value} shows it.")
+    print(f"changed: {', '.join(changed) or 'nothing'}; {_REPORT.value} shows it. {drift.verdict(found, _LEVEL.value)}")
     sys.exit(3 if changed or anomalies else 0)
 
 

@@ -58,6 +58,15 @@ def test_what_is_short_needs_no_line(clock, seconds, lines):
     assert not lines or stream.getvalue().splitlines()[-1] == "50 done"
 
 
+def test_a_counter_tells_how_long_the_rest_takes(clock):
+    stream = io.StringIO()
+    done = Progress(every=10, stream=stream, clock=clock).counter("images")
+    for images in (64, 128, 192):
+        clock.now += 8
+        done(images, 1000)
+    assert stream.getvalue() == "128 of 1,000 images, about 2 min left\n"
+
+
 def test_the_next_command_can_be_pasted(capsys):
     progress.tell_next("tfvae-evaluate", "--workdir=my runs/a")
     assert capsys.readouterr() == ("", "next: tfvae-evaluate '--workdir=my runs/a'\n")

@@ -54,7 +54,7 @@ def shown(value: float, unit: str, digits: int = 2) -> str:
 
 
 _TABLE = (
-    Metric("error", "Error", "%", False, "Rows the model never trained on.", monitored=True),
+    Metric("error", "Error", "%", False, "On what the model never trained on.", monitored=True),
     Metric(
         "bound", "Bound on log p(x)", "nats", True,
         "It should rise and level off; a fall is overfitting.", monitored=True,

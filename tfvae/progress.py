@@ -59,10 +59,10 @@ class Progress:
                 yield item
                 self(functools.partial(line, done))
 
-    def spread(self, function: Callable[[Any], Any], items: Iterable[Any], what: str = "parts") -> Iterator[Any]:
-        """As `map` does, with a line about how many of the items are done and how long the others will take."""
-        items, began = list(items), self._clock()
-        return self.over(map(function, items), lambda done: self._of(done, len(items), what, self._clock() - began))
+    def counter(self, what: str) -> Callable[[int, int], None]:
+        """`done(number, of)`, to be called as often as one likes while the work goes on."""
+        began = self._clock()
+        return lambda done, of: self(lambda: self._of(done, of, what, self._clock() - began))
 
     @staticmethod
     def _of(done: int, total: int, what: str, seconds: float) -> str:

@@ -30,6 +30,7 @@ class PlainData:
             raw_shape=self.test.image.shape[1:],
             config=types.SimpleNamespace(noise="none", scale="raw", contrast="none"),
         )
+        self.split, self.words, self.num_streamed = {}, (), 0
         self.seeds = []
 
     def observe(self, rows, seed=None):

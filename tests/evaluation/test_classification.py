@@ -125,9 +125,25 @@ def test_compiled_functions_do_not_keep_their_model_alive():
     assert gone() is None
 
 
-def test_the_interval_of_no_errors_does_not_end_at_zero():
-    low, high = classification.wilson_interval(0, 100)
-    assert low == 0.0
-    assert high == pytest.approx(0.037, abs=0.001)
-    low, high = classification.wilson_interval(50, 100)
-    assert (low, high) == (pytest.approx(0.404, abs=0.001), pytest.approx(0.596, abs=0.001))
+@pytest.mark.parametrize("rows", [16, 200, 5000])
+def test_chance_makes_the_gap_that_calibrated_predictions_show(rng, rows):
+    """Of 40 sets of labels drawn from the stated probabilities about one in twenty exceeds it."""
+    probs = rng.dirichlet(np.ones(3), rows)
+    bins = classification.calibration(probs, probs.argmax(axis=1))
+    chance = classification.chance_calibration(bins)
+    drawn = [(rng.random(rows)[:, None] > probs.cumsum(axis=1)).sum(axis=1).clip(max=2) for _ in range(40)]
+    exceeding = sum(classification.expected_calibration_error(probs, label) > chance for label in drawn)
+    assert exceeding <= 7
+    assert chance == pytest.approx(np.quantile([
+        classification.expected_calibration_error(probs, label) for label in drawn
+    ], 0.95), rel=0.35)  # fmt: skip
+
+
+def test_a_gap_that_chance_makes_is_called_so(digits):
+    bins = {"edges": [0, 1], "count": [16], "confidence": [0.6], "accuracy": [0.4]}
+    few = {"ece": 0.2, "calibration": bins, "classified_rows": 16}
+    many = {"ece": 0.2, "calibration": bins | {"count": [1600]}, "classified_rows": 1600}
+    said = {n: next(h.meaning for h in classification.headlines(m, digits)) for n, m in (("few", few), ("many", many))}
+    assert "no more than that was found" in said["few"] and "this is more" in said["many"]
+    assert not any("probabilities" in caveat for caveat in classification.caveats(few, digits))
+    assert any("probabilities" in caveat for caveat in classification.caveats(many, digits))

@@ -16,6 +16,7 @@ def test_a_class_conditional_model_is_asked_for_its_classes(small_sdgm, digits):
     assert {"error", "error_s3", "ece", "label_nll", "bound", "iw_bound"} <= set(metrics)
     assert (metrics["bound_rows"], metrics["classified_rows"], metrics["iw_samples"]) == (20, 50, 4)
     assert metrics["bound"] < 0.0 > metrics["iw_bound"]
+    assert metrics["error_low"] < metrics["error"] < metrics["error_high"]
     assert "svm_error" not in metrics
     json.dumps(metrics, allow_nan=False)
     assert "confusion" not in scalars(metrics)
@@ -24,6 +25,8 @@ def test_a_class_conditional_model_is_asked_for_its_classes(small_sdgm, digits):
 def test_a_vae_is_asked_for_its_codes(small_vae, digits):
     metrics = evaluate(small_vae, digits, digits.test.take(np.arange(50)), iw_samples=2)
     assert {"svm_error", "tsvm_error", "bound", "iw_bound"} <= set(metrics)
+    assert metrics["classified_rows"] == 50
+    assert all(metrics[f"{name}_low"] < metrics[name] < metrics[f"{name}_high"] for name in ("svm_error", "tsvm_error"))
     assert "error" not in metrics
 
 
@@ -32,7 +35,7 @@ def test_without_test_rows_the_validation_rows_are_measured_and_the_result_says_
     metrics = evaluate(small_sdgm, empty, iw_samples=0, rows_limit=10)
     assert metrics["evaluated_rows"] == "validation"
     assert metrics["classified_rows"] == len(digits.validation)
-    assert any("no test rows" in caveat for caveat in measurement.caveats(metrics, empty))
+    assert any("no test images" in caveat for caveat in measurement.caveats(metrics, empty))
     on_test = evaluate(small_sdgm, digits, digits.test.take(np.arange(20)), iw_samples=0, rows_limit=10)
     assert "evaluated_rows" not in on_test
 

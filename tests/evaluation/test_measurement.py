@@ -147,7 +147,7 @@ def test_the_error_comes_first_and_surprise_last(digits):
         ("Test error", "10.0 %"), ("Bound on log p(x)", "−85.30 nats"), ("Word perplexity", "900"),
         ("Calibration error", "20.0 %"), ("Surprise at labels", "1.500 nats"),
     ]  # fmt: skip
-    assert "5 of 50 test rows" in headlines[0].meaning and "one draw, 7 rows" in headlines[1].meaning
+    assert "5 of 50 test images" in headlines[0].meaning and "one draw, 7 images" in headlines[1].meaning
 
 
 def test_numbers_that_are_missing_are_warned_about(digits):

@@ -64,13 +64,33 @@ def test_the_same_images_have_not_drifted_and_darker_ones_have(exported_sdgm, ph
     dark.mkdir()
     for path in (photos / "train").rglob("*.png"):
         Image.fromarray(np.asarray(Image.open(path)) // 3).save(dark / path.name)
-    found = drift.measure(version, tmp_path / "shards", dark, num=100)
+    Image.fromarray(np.full((8, 8), 255, np.uint8)).save(dark / "white.png")
+    found = drift.measure(version, tmp_path / "shards", dark, num=200)
     assert {"brightness", "contrast", "codes"} <= set(drift.drifted(found))
     assert found["tests"]["brightness"]["new_mean"] < found["tests"]["brightness"]["reference_mean"] / 2
+    assert found["strangest"][0]["file"] == "white.png" and len(found["strangest"]) == 12
     page = drift_report.render(found, anomalies=["label: <b>unexpected</b>"])
-    assert (
-        "The images have changed" in page and "&lt;b&gt;unexpected" in page and "No drift" in drift_report.render(same)
-    )
+    assert "The images have changed" in page and "&lt;b&gt;unexpected" in page
+    # Codes and classes as the model sees them, three histograms, twelve images; every test says what it would find.
+    assert page.count("data:image/png") == 5 and page.count("data:image/jpeg") == 12
+    assert set(found["power"]) == set(found["tests"])
+    assert page.count("<td>a shift of ") + page.count("of the images going over to") == 5
+    json.dumps(drift.answer(found), allow_nan=False)
+    assert not drift.weak(same) or "Too few images to tell" in drift_report.render(same)
+
+
+def test_a_comparison_that_could_find_nothing_says_so(exported_sdgm, photos, tmp_path):
+    """24 reference images, whatever is new: no change is called the absence of one."""
+    for path in sorted((photos / "test").rglob("*.png"))[12:] + sorted((photos / "validation").rglob("*.png"))[12:]:
+        path.unlink()
+    ingest.ingest(photos, tmp_path / "shards", report=lambda text: None)
+    found = drift.measure(exported_sdgm[2], tmp_path / "shards", photos / "train", num=100)
+    assert found["images"] == {"reference": 24, "new": 60}
+    assert drift.drifted(found) == [] and drift.weak(found)
+    said = drift.verdict(found)
+    assert said.startswith("Too few images to tell: 60 new images against 24") and "With 200 of each" in said
+    page = drift_report.render(found)
+    assert "<h1>Too few images to tell</h1>" in page and "No drift" not in page
 
 
 def test_the_discrepancy_is_that_of_the_paper(rng):
@@ -119,5 +139,19 @@ def test_the_binaries_answer_in_json_and_by_their_exit_code(exported_sdgm, photo
     command = [sys.executable, "-m", "tfvae.bin.canary", f"--stable={version}", f"--canary={version}"]
     done = subprocess.run([*command, f"--input={photos}", "--images=5"], capture_output=True, text=True)
     assert done.returncode == 0 and json.loads(done.stdout)["against"] == []
+    assert f"Nothing speaks against {version} on 5 images, 0.0% of which" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith(f"next: tfvae-predict --model={version}")
     done = subprocess.run([*command, "--input=nowhere"], capture_output=True, text=True)
     assert done.returncode == 1 and "error: There is no folder nowhere" in done.stderr
+
+
+@pytest.mark.parametrize("flag", ["output", "report"])
+def test_drift_writes_where_it_is_told_and_says_what_it_found(exported_sdgm, photos, tmp_path, flag):
+    ingest.ingest(photos, tmp_path / "shards", report=lambda text: None)
+    command = [sys.executable, "-m", "tfvae.bin.drift", f"--model={exported_sdgm[2]}", f"--input={photos / 'train'}"]
+    command += [f"--reference={tmp_path / 'shards'}", f"--{flag}={tmp_path / 'page.html'}"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    answer = json.loads(done.stdout)
+    assert done.returncode == (3 if answer["changed"] else 0) and answer["verdict"] in done.stderr
+    assert (tmp_path / "page.html").stat().st_size > 10_000
+    assert done.stderr.splitlines()[-1].startswith("next: tfvae-predict --model=")

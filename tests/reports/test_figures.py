@@ -5,7 +5,8 @@ import tensorflow as tf
 from tfvae.evaluation import classification
 from tfvae.metrics import METRICS
 from tfvae.probability.potentials import Potential
-from tfvae.reports import figures
+from tfvae.reports import code_figures, curve_figures, figures, roles
+from tfvae.reports.curve_figures import Line
 
 
 def _pixels(png):
@@ -34,25 +35,27 @@ def drawn(rng):
             lambda p: np.stack([p[:, 0] > 0, p[:, 0] <= 0], axis=1).astype(float), codes[:, :2], codes[:4, :2],
             np.array([0, 1, 0, 1]), names[:2],
         ),
-        "codes_pca": lambda: figures.codes_pca(codes, label, names),
-        "codes_without_labels": lambda: figures.codes_pca(codes, np.full(60, -1), ()),
-        "one_unit": lambda: figures.codes_pca(codes[:, :1], label, names),
+        "codes_pca": lambda: code_figures.codes_pca(codes, label, names),
+        "codes_without_labels": lambda: code_figures.codes_pca(codes, np.full(60, -1), ()),
+        "codes_of_all_roles": lambda: code_figures.codes_pca(codes, label, names, roles=np.resize(roles.ROLES, 60)),
+        "one_unit": lambda: code_figures.codes_pca(codes[:, :1], label, names),
         "potential": lambda: figures.potential(Potential("u1").log_prob, codes[:, :2], title="U1"),
         "kl_per_unit": lambda: figures.kl_per_unit({"z": rng.random(20), "a": rng.random(5)}),
-        "curves": lambda: figures.curves(
-            {"adgm": ([1, 2, 3], [0.5, 0.2, 0.1]), "m2": ([1], [0.4])}, METRICS["error"], "Error"
+        "curves": lambda: curve_figures.curves(
+            {"adgm": Line(([1, 2, 3], [0.5, 0.2, 0.1]), judged=2, rows=20), "m2": Line(([1], [0.4]), ([1], [0.3]))},
+            METRICS["error"], "Error",
         ),
         "reliability": lambda: figures.reliability(classification.calibration(probs, label)),
         "confusion": lambda: figures.confusion(classification.confusion(probs, label), names),
-        "errors": lambda: figures.errors({"ours": (0.02, 0.005), "rival": (0.1, None)}, ["ours"]),
+        "errors": lambda: figures.errors({"ours": (0.02, (0.0, 0.1)), "rival": (0.1, (0.1, 0.1))}, ["ours"]),
     }  # fmt: skip
 
 
 @pytest.mark.parametrize(
     "name",
     [
-        "decision_regions", "codes_pca", "codes_without_labels", "one_unit", "potential", "kl_per_unit", "curves",
-        "reliability", "confusion", "errors",
+        "decision_regions", "codes_pca", "codes_without_labels", "codes_of_all_roles", "one_unit", "potential",
+        "kl_per_unit", "curves", "reliability", "confusion", "errors",
     ],
 )  # fmt: skip
 def test_figures_are_drawn_and_repeat(drawn, name):
@@ -83,16 +86,32 @@ def test_regions_have_the_colours_of_their_classes():
 def test_principal_components_find_the_long_axis(rng):
     direction = np.array([0.6, 0.8, 0.0])
     codes = 5.0 * rng.normal(size=(300, 1)) * direction + 0.1 * rng.normal(size=(300, 3)) + 10.0
-    projected, share = figures.principal_components(codes)
+    projected, share = code_figures.principal_components(codes)
     assert share[0] > 0.99
     correlation = np.corrcoef(projected[:, 0], codes @ direction)[0, 1]
     assert abs(correlation) > 0.999
 
 
 def test_ours_stands_out_among_rivals():
-    errors = {"a": (0.1, None), "b": (0.1, None)}
+    errors = {"a": (0.1, (0.1, 0.1)), "b": (0.1, (0.1, 0.1))}
     assert _share(figures.errors(errors, ["a"]), figures.colour(0)) > 0.02
     assert _share(figures.errors(errors, []), figures.colour(0)) == 0.0
+
+
+def test_the_judged_epoch_and_the_training_curve_are_drawn():
+    """Both change what is seen: without them the picture is another."""
+    line = Line(([1, 2, 3, 4], [-9.0, -8.0, -7.5, -7.7]))
+    drawn = [
+        curve_figures.curves({"run": each}, METRICS["bound"], "Bound")
+        for each in (line, line._replace(judged=3), line._replace(training=([1, 2, 3, 4], [-9.0, -7.0, -6.0, -5.0])))
+    ]
+    assert len(set(drawn)) == 3
+
+
+def test_a_labelled_code_looks_otherwise_than_an_unlabelled_one(rng):
+    codes, label = rng.normal(size=(20, 3)), np.zeros(20, int)
+    drawn = {role: code_figures.codes_pca(codes, label, ("a",), roles=np.full(20, role)) for role in roles.ROLES}
+    assert len(set(drawn.values())) == 4
 
 
 def test_dollars_in_captions_are_no_mathematics():

@@ -58,5 +58,20 @@ def test_the_loss_is_drawn_where_nothing_else_was_recorded():
     unmeasured, measured = {"epoch": 1, "loss": 3.0}, {"epoch": 1, "loss": 3.0, "val_error": 0.5, "val_bound": -80.0}
     assert [each.title for each in curves.curves({"run": [unmeasured]})] == [METRICS["loss"].title]
     titles = [each.title for each in curves.curves({"run": [measured], "other": [unmeasured]})]
-    assert titles == ["Validation error", "Validation bound on log p(x)"]
+    assert titles == [METRICS["error"].title, METRICS["bound"].title]
     assert curves.curves({"run": []}) == []
+
+
+def test_a_curve_has_validation_beside_training_and_says_how_sure_its_errors_are(monkeypatch):
+    drawn = {}
+    monkeypatch.setattr(curves.curve_figures, "curves", lambda lines, metric, title: drawn.update({title: lines}))
+    records = [
+        {"epoch": e, "val_error": 0.5, "bound": -80.0 + e, "val_bound": -82.0, "label_log_prob": -0.1 * e}
+        for e in (1, 2)
+    ]
+    found = curves.curves({"run": records}, {"run": 2}, {"run": 28}, "images")
+    error, bound, label = drawn.values()
+    assert error["run"] == curves.Line(([1, 2], [0.5, 0.5]), ([], []), judged=2, rows=28)
+    assert bound["run"] == curves.Line(([1, 2], [-82.0, -82.0]), ([1, 2], [-79.0, -78.0]), judged=2)
+    assert label["run"] == curves.Line(([], []), ([1, 2], [-0.1, -0.2]), judged=2)
+    assert found[0].caption.endswith("interval on 28 validation images.") and "interval" not in found[1].caption

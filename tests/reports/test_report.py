@@ -1,6 +1,7 @@
 import dataclasses
 import html.parser
 import json
+import re
 import shutil
 import subprocess
 
@@ -9,7 +10,8 @@ import pytest
 import tensorflow as tf
 
 from tfvae.evaluation.evaluate import evaluate
-from tfvae.reports import report
+from tfvae.reports import report, roles
+from tfvae.reports.panels import codes
 
 
 class Page(html.parser.HTMLParser):
@@ -64,7 +66,7 @@ def test_the_page_is_well_formed_and_needs_nothing_from_outside(rendered):
     page = Page(rendered)
     assert "script" not in page.tags
     assert page.sources
-    assert all(source.startswith(("data:image/png;base64,", "#")) for source in page.sources)
+    assert all(source.startswith(("data:image/png;base64,", "data:image/jpeg;base64,", "#")) for source in page.sources)
     assert "url(" not in rendered
     assert "@import" not in rendered
 
@@ -83,6 +85,46 @@ def test_the_page_says_what_was_run_and_how(rendered):
         "interrupted: 8 of 20 epochs; the weights judged are those of epoch 8",
     ):  # fmt: skip
         assert expected in words, expected
+
+
+def test_columns_of_grids_have_the_names_of_their_classes(rendered):
+    columns = [part.split("</div>")[0] for part in rendered.split('<div class="columns')[1:]]
+    named = [re.findall(r"<span>(.*?)</span>", part) for part in columns]
+    classes = ["&lt;script&gt;alert(1)&lt;/script&gt;", *map(str, range(1, 10))]
+    assert named == [["original", *classes], classes]
+
+
+def test_images_are_called_images_and_what_was_not_labelled_is_shown_by_class(rendered, digits):
+    text = re.sub(r"<style>.*?</style>|<img.*?>|<pre>.*?</pre>", "", rendered, flags=re.S)
+    text = text.split('<section id="details">')[0].replace("SDGM on digits", "").replace("--rows=0", "")
+    assert not re.findall(r".*\b(?:row|digit)s?\b.*", text)
+    assert f"{len(digits.train):,} training images of 8×8×1" in text
+    assert "What it says of unlabelled images" in text and "Their labels are not known" in text
+    counts = [int(count.replace(",", "")) for count in re.findall(r"<h3>[^<]*: ([\d,]+) <small>", text)]
+    assert sum(counts) == len(digits.train) - len(digits.labelled)
+
+
+def test_every_error_on_the_page_has_its_interval(rendered):
+    """Headline, table and verdict."""
+    assert re.search(r"<b>[\d.]+.%</b><em>95.% interval [\d.]+.% to [\d.]+.%</em>", rendered)
+    lines = re.findall(r"<td class=\"num\">([\d.]+) %</td>\s*<td class=\"num\">([\d.]+) to ([\d.]+) %</td>", rendered)
+    assert len(lines) == 3 and all(float(low) <= float(error) <= float(high) for error, low, high in lines)
+    assert re.search(r"95.% interval of the difference is −?[\d.]+ to −?[\d.]+ points", rendered)
+
+
+def test_codes_of_all_roles_are_shown(small_sdgm, digits):
+    rows, which = roles.together(digits, most=100)
+    assert dict(zip(*np.unique(which, return_counts=True))) == {
+        "labelled": len(digits.labelled), "test": 100, "unlabelled": 100, "validation": 100,
+    }  # fmt: skip
+    np.testing.assert_array_equal(np.sort(rows.label[which == "labelled"]), np.sort(digits.labelled.label))
+    parts = roles.of(digits)
+    assert {role: len(part) for role, part in parts.items()} == {
+        "unlabelled": len(digits.train) - len(digits.labelled), "labelled": len(digits.labelled),
+        "validation": len(digits.validation), "test": len(digits.test),
+    }  # fmt: skip
+    captions = [each.caption for each in codes.draw(small_sdgm, digits, {}, 0)]
+    assert len(captions) == 2 and all("all 1,797 images" in caption for caption in captions)
 
 
 def test_a_vae_and_a_run_without_history_have_a_report(small_vae, digits, tmp_path):

@@ -8,7 +8,7 @@ from matplotlib import image as images
 
 from tfvae.configs import adgm_moons, auxiliary_vae_potential
 from tfvae.data import load
-from tfvae.reports import figures
+from tfvae.reports import curve_figures
 from tfvae.reproduction import drawings, runs
 from tfvae.reproduction.tables import Entry
 from tfvae.run.opening import Run, build_model
@@ -29,13 +29,13 @@ def untrained(experiment):
 @pytest.fixture
 def curves(monkeypatch):
     drawn = {}
-    monkeypatch.setattr(figures, "curves", lambda given, *_, **__: drawn.update(given) or b"")
+    monkeypatch.setattr(curve_figures, "curves", lambda given, *_, **__: drawn.update(given) or b"")
     return drawn
 
 
 def test_curves_are_means_over_draws_as_far_as_all_of_them_go(curves):
     drawings.convergence([done("ADGM", {}, 0, [0.4, 0.2, 0.1]), done("ADGM", {}, 1, [0.2, 0.1])])
-    epochs, errors = curves["ADGM"]
+    epochs, errors = curves["ADGM"].validation
     assert epochs == [1, 2]
     np.testing.assert_allclose(errors, [0.3, 0.15])
 

@@ -121,6 +121,28 @@ def test_what_is_done_is_not_done_again(exported_sdgm, photos, tmp_path):
     assert len(lines(out)) == 6 and not [name for name in os.listdir(out) if "partial" in name]
 
 
+@pytest.mark.parametrize("sharded", [False, True])
+def test_progress_advances_with_every_batch_and_counts_what_is_left(
+    exported_sdgm, photos, tmp_path, monkeypatch, sharded
+):
+    """Not once a part: the thousand images of one take a minute."""
+    monkeypatch.setattr(predictions, "_BATCH", 1)
+    source = photos
+    if sharded:
+        source = tmp_path / "shards"
+        ingest.ingest(photos, source, records_per_shard=2, report=lambda text: None)
+    told = []
+    asked = (exported_sdgm[2], source, tmp_path / "out")
+    total = predict(*asked, rows_per_part=4, done=lambda *of: told.append(of))["images"]
+    assert total >= 5 and told == [(i, total) for i in range(1, total + 1)]
+    part = sorted((tmp_path / "out").glob("part-*"))[0]
+    missing = len(part.read_text().splitlines())
+    part.unlink()
+    told.clear()
+    predict(*asked, rows_per_part=4, done=lambda *of: told.append(of))
+    assert told == [(i, missing) for i in range(1, missing + 1)]
+
+
 def test_predictions_of_something_else_are_not_mixed(exported_sdgm, photos, tmp_path):
     version, out = exported_sdgm[2], tmp_path / "out"
     predict(version, photos, out, ("encode",))

@@ -11,12 +11,14 @@ _MODEL = flags.DEFINE_string("model", None, "A version, or a base path whose new
 
 
 def main(files):
+    from tfvae.progress import tell_next
     from tfvae.serving import asking
 
     if not files:
         raise ValueError(f"Name image files to ask about: tfvae-ask --model={_MODEL.value} photo.png")
     for line in asking.ask(_MODEL.value, files):
-        print(line)
+        print(line, flush=True)
+    tell_next("tfvae-predict", f"--model={_MODEL.value}", "--input=photos/", "--output=predictions/")
 
 
 run = command.of(main, takes_files=True)

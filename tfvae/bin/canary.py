@@ -23,10 +23,13 @@ _BOUND_LOSS = flags.DEFINE_float("max_bound_loss", 1.0, "How much lower the mean
 def main():
     from tfvae.evaluation.evaluate import plain
     from tfvae.monitoring import canary
+    from tfvae.progress import tell, tell_next
 
     found = canary.compare(_STABLE.value, _CANARY.value, _INPUT.value, _IMAGES.value)
     reasons = canary.refusals(found, _DISAGREEMENT.value, _BOUND_LOSS.value)
-    print(json.dumps(plain(found | {"against": reasons})))
+    tell(canary.verdict(found, reasons))
+    print(json.dumps(plain(found | {"against": reasons})), flush=True)
+    tell_next("tfvae-predict", f"--model={_CANARY.value}", f"--input={_INPUT.value}", "--output=predictions/")
     sys.exit(3 if reasons else 0)
 
 

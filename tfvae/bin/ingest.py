@@ -47,7 +47,11 @@ def ingested(spread=map, resume=False):
 
 
 def main():
+    from tfvae.progress import tell_next
+
     ingested()
+    shards = ("--config.data.source=shards", f"--config.data.path={_OUTPUT.value}")
+    tell_next("tfvae-train", "--config=sdgm_folder", *shards, "--workdir=runs/photos")
 
 
 run = command.of(main)

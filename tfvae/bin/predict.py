@@ -19,14 +19,14 @@ _FORMAT = flags.DEFINE_enum(
 _ROWS_PER_PART = flags.DEFINE_integer("rows_per_part", 1000, "Images of a folder in a part.", lower_bound=1)
 
 
-def predicted(spread=map):
-    """Does what the flags say; `spread` as of `tfvae.serving.predictions.predict`."""
+def predicted(spread=map, done=None):
+    """Does what the flags say; `spread` and `done` as of `tfvae.serving.predictions.predict`."""
     from tfvae.progress import tell
     from tfvae.reports import predictions_page
     from tfvae.serving import export, predictions
 
     asked = (tuple(_ASK.value), _FORMAT.value, _ROWS_PER_PART.value)
-    predictions.predict(_MODEL.value, _INPUT.value, _OUTPUT.value, *asked, spread=spread)
+    predictions.predict(_MODEL.value, _INPUT.value, _OUTPUT.value, *asked, spread=spread, done=done)
     if _FORMAT.value == "jsonl":
         names = export.describe(export.newest(_MODEL.value))["class_names"]
         for path in predictions_page.write(_OUTPUT.value, names):
@@ -34,9 +34,11 @@ def predicted(spread=map):
 
 
 def main():
-    from tfvae.progress import Progress
+    from tfvae.progress import Progress, tell_next
 
-    predicted(Progress().spread)
+    with Progress() as progress:
+        predicted(done=progress.counter("images"))
+    tell_next("tfvae-drift", f"--model={_MODEL.value}", "--reference=shards/", f"--input={_INPUT.value}")
 
 
 run = command.of(main)

@@ -31,6 +31,7 @@ def class_of(label, class_names):
 
 
 def main():
+    from tfvae.progress import tell_next
     from tfvae.reports import captions, generation
     from tfvae.run.opening import open_run
     from tfvae.storage import atomic
@@ -45,7 +46,8 @@ def main():
         images = generation.sampled(run.model, run.data, _NUM.value, _SEED.value, label)
     grid = generation.grid(images, columns=math.ceil(math.sqrt(len(images))))
     atomic.write_bytes(_OUTPUT.value, generation.png(grid, min_width=512))
-    print(f"{len(images)} images in {_OUTPUT.value}")
+    print(f"{len(images)} images in {_OUTPUT.value}", flush=True)
+    tell_next("tfvae-export", f"--workdir={run.workdir}", f"--output=savedmodels/{run.workdir.resolve().name}")
 
 
 run = command.of(main)

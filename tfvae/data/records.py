@@ -139,3 +139,10 @@ def _interleaved(files, key):
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=True,
     )
+
+
+def file_names(serialised):
+    """The names of the files that records [N] were made of, "" where nobody wrote one down."""
+    feature = tf.io.FixedLenFeature([], tf.string, default_value="")
+    parsed = tf.io.parse_example(serialised, {FILE_NAME: feature})
+    return [name.decode(errors="replace") for name in parsed[FILE_NAME].numpy()]

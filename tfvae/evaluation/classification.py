@@ -1,14 +1,12 @@
 """How often, and how surely, is the class right?"""
 
-import math
-
 import numpy as np
 
 from tfvae.capabilities import Capability
-from tfvae.evaluation import labels
+from tfvae.evaluation import intervals, labels, nouns
 from tfvae.evaluation.batched import at_once, chunk_sizes, map_rows
 from tfvae.evaluation.compiled import compiled
-from tfvae.evaluation.measurement import Headline, Measurement
+from tfvae.evaluation.measurement import EVALUATED_ROWS, Headline, Measurement
 from tfvae.metrics import METRICS
 from tfvae.probability import noise
 
@@ -156,15 +154,23 @@ def measure(model, data, rows, settings):
     return result
 
 
-def wilson_interval(errors, rows, z=1.96):
-    """The 95 % interval of an error rate that was counted on so many rows: (low, high), fractions.
+def chance_calibration(bins, seed=0, draws=2000):
+    """The expected calibration error that nineteen of twenty calibrated models stay below on rows like these.
 
-    Wilson 1927; it stays inside 0..1 and is right for few errors, where mean ± 2 standard errors is not.
+    Of few rows even a calibrated model shows a gap: in every bin the accuracy of `count` rows scatters about the
+    confidence, binomially.
+
+    Args:
+        bins: what `calibration` returns.
+        seed: of the draws.
+        draws: of accuracies in every bin.
     """
-    rate, square = errors / rows, z**2 / rows
-    centre = (rate + square / 2) / (1 + square)
-    half = z / (1 + square) * math.sqrt(rate * (1 - rate) / rows + square / (4 * rows))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    count = np.asarray(bins["count"])
+    used = count > 0
+    count, confidence = count[used], np.asarray(bins["confidence"], np.float64)[used]
+    hits = np.random.default_rng(seed).binomial(count, np.clip(confidence, 0.0, 1.0), (draws, len(count)))
+    gaps = np.abs(hits - count * confidence).sum(axis=1) / max(1, count.sum())
+    return float(np.quantile(gaps, 0.95))
 
 
 def headlines(metrics, data):
@@ -177,7 +183,9 @@ def headlines(metrics, data):
             f"How far stated confidence and accuracy are apart on average ({NUM_BINS} bins); 0 % means that of "
             "predictions made with 90 % confidence, 90 % are right."
         )
-        told.append(Headline("Calibration error", METRICS["ece"].shown(metrics["ece"]), meaning, rank=90))
+        told.append(
+            Headline("Calibration error", METRICS["ece"].shown(metrics["ece"]), meaning + _by_chance(metrics), 90)
+        )
     if metrics.get("label_nll") is not None:
         meaning = (
             "Mean −log probability of the true class. Confident mistakes are what makes it large; guessing among K "
@@ -189,29 +197,47 @@ def headlines(metrics, data):
 
 def caveats(metrics, data):
     """Few rows, and confidences that are no probabilities."""
-    del data
     told = []
     rows = metrics.get("classified_rows")
     if rows and rows < 500:
-        told.append(f"Only {rows} labelled test rows: smaller differences than the interval mean nothing.")
-    if metrics.get("ece") is not None and metrics["ece"] > 0.1:
+        told.append(
+            f"Only {nouns.counted(rows, data, _labelled(metrics))}: smaller differences than the interval mean nothing."
+        )
+    if metrics.get("ece") is not None and metrics["ece"] > max(0.1, _chance(metrics)):
         told.append("Confidences are off by more than 10 points on average: do not take them for probabilities.")
     return told
 
 
+def _labelled(metrics):
+    """Which rows were judged, before their noun."""
+    return f"labelled {metrics.get(EVALUATED_ROWS, 'test')}"
+
+
+def _chance(metrics):
+    return chance_calibration(metrics["calibration"]) if metrics.get("calibration") else 0.0
+
+
+def _by_chance(metrics):
+    """Whether a calibrated model would look as bad on as many rows; nothing where the bins were not written down."""
+    if not metrics.get("calibration"):
+        return ""
+    chance = _chance(metrics)
+    found = "no more than that was found" if metrics["ece"] <= chance else "this is more"
+    return f" By chance a calibrated model shows up to {METRICS['ece'].shown(chance)} here: {found}."
+
+
 def _error_headline(metrics, data):
     rows, percent = metrics["classified_rows"], METRICS["error"].shown
-    errors = metrics["error"] * rows
-    low, high = wilson_interval(errors, rows)
+    judged = metrics.get(EVALUATED_ROWS, "test")
     drawn = next((name for name in metrics if name.startswith("error_s")), None)
     extra = f" Averaged over {drawn.removeprefix('error_s')} draws: {percent(metrics[drawn])}." if drawn else ""
     return Headline(
-        "Test error",
+        f"{judged.title()} error",
         percent(metrics["error"]),
-        f"{round(errors):,} of {rows:,} test rows get the wrong class (95 % interval {percent(low)} to "
-        f"{percent(high)}), learned from {len(data.labelled):,} labelled of {data.info.num_train:,} training rows."
-        f"{extra}",
+        f"{round(metrics['error'] * rows):,} of {nouns.counted(rows, data, judged)} get the wrong class, learned from "
+        f"{len(data.labelled):,} labelled of {nouns.counted(data.info.num_train, data, 'training')}.{extra}",
         rank=10,
+        spread=intervals.in_words(metrics["error"], rows),
     )
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from absl import logging
 
-from tfvae.evaluation import labels
+from tfvae.evaluation import intervals, labels
 from tfvae.evaluation.measurement import EVALUATED_ROWS, Settings, measurements
 from tfvae.evaluation.rivals import contest
 
@@ -28,7 +28,8 @@ def evaluate(
         progress: `tfvae.progress.Progress` that hears what is measured.
 
     Returns:
-        What the measurements that apply and the rivals return, as JSON values, None where a number is not finite.
+        What the measurements that apply and the rivals return, as JSON values, None where a number is not finite;
+        beside every error the ends of its 95 % interval, "<error>_low" and "<error>_high".
 
     Raises:
         ValueError: if two measurements give one number.
@@ -48,7 +49,18 @@ def evaluate(
     if rivals and labels.can_compare(data, rows):
         progress(lambda: f"training rivals on {len(data.labelled):,} labels")
         results |= contest.measure(data, rows, model.supervised_network(), seed=seed)
+    results |= _ends(results)
     return plain(results | ({EVALUATED_ROWS: "validation"} if validates and results else {}))
+
+
+def _ends(results):
+    """The 95 % interval of every error that was counted."""
+    named = {name for measurement in measurements().values() for name in measurement.errors} | contest.found().keys()
+    found = {}
+    for name in named & results.keys() if results.get("classified_rows") else ():
+        rows = results["classified_rows"]
+        found[f"{name}_low"], found[f"{name}_high"] = intervals.wilson(results[name] * rows, rows)
+    return dict(sorted(found.items()))
 
 
 def _joined(results, found, name):

@@ -5,10 +5,10 @@ import time
 import numpy as np
 
 from tfvae.capabilities import Capability
-from tfvae.evaluation import words
+from tfvae.evaluation import nouns, words
 from tfvae.evaluation.batched import at_once, chunk_sizes, map_rows, subset
 from tfvae.evaluation.compiled import compiled
-from tfvae.evaluation.measurement import Headline, Measurement
+from tfvae.evaluation.measurement import EVALUATED_ROWS, Headline, Measurement
 from tfvae.metrics import METRICS
 from tfvae.probability import noise
 
@@ -130,13 +130,13 @@ def measure(model, data, rows, settings):
 
 def headlines(metrics, data):
     """The tightest bound; of a potential how far the fit is from its target."""
-    del data
     name = "iw_bound" if metrics.get("iw_bound") is not None else "bound"
     if metrics.get(name) is None:
         return []
     if metrics.get("log_normaliser") is not None:
         return [_fit_headline(metrics)]
-    return [Headline(METRICS["bound"].title, METRICS["bound"].shown(metrics[name]), _meaning(metrics, name), rank=60)]
+    value, meaning = METRICS["bound"].shown(metrics[name]), _meaning(metrics, name, data)
+    return [Headline(METRICS["bound"].title, value, meaning, 60, _spread(metrics, name))]
 
 
 def caveats(metrics, data):
@@ -144,7 +144,8 @@ def caveats(metrics, data):
     rows = metrics.get("bound_rows", len(data.test))
     if rows >= len(data.test):
         return []
-    return [f"The bounds were taken on a random {rows:,} of {len(data.test):,} test rows; --rows=0 takes all."]
+    test = nouns.counted(len(data.test), data, "test")
+    return [f"The bounds were taken on a random {rows:,} of {test}; --rows=0 takes all."]
 
 
 def _fit_headline(metrics):
@@ -159,19 +160,24 @@ def _fit_headline(metrics):
     )
 
 
-def _meaning(metrics, name):
-    """What a bound says: how it was taken, how sure it is, in bits."""
+def _spread(metrics, name):
+    """The standard error of the mean over rows, where it was measured."""
+    error = metrics.get(f"{name}_stderr")
+    return f"±\N{NO-BREAK SPACE}{error:.2f}, the standard error" if error is not None else ""
+
+
+def _meaning(metrics, name, data):
+    """What a bound says: how it was taken, and in bits."""
     how = f"{metrics['iw_samples']} importance-weighted draws" if name == "iw_bound" else "one draw"
-    error = metrics.get("iw_bound_stderr")
-    spread = f" ±\N{NO-BREAK SPACE}{error:.2f} (standard error)" if error is not None else ""
     bits = METRICS["bits_per_dim"]
     in_bits = f" {bits.shown(metrics[bits.name], 3)}." if metrics.get(bits.name) is not None else ""
     # The density of an encoder z = f(x, ξ) is not known.
     implicit = metrics.get("stein_discrepancy") is not None
     caveat = " It holds as far as the encoder's map z = f(x, ξ) is one-to-one in ξ." if implicit else ""
+    judged, rows = metrics.get(EVALUATED_ROWS, "test"), nouns.counted(metrics["bound_rows"], data)
     return (
-        f"The mean log-likelihood of a test image is at least this{spread}: {how}, {metrics['bound_rows']:,} rows. "
-        f"Higher is better; comparable only between models of the same observations.{in_bits}{caveat}"
+        f"The mean log-likelihood of a {judged} {nouns.noun(data)} is at least this: {how}, {rows}. Higher is better; "
+        f"comparable only between models of the same observations.{in_bits}{caveat}"
     )
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from tfvae import evaluation
 from tfvae.data.examples import Examples
 from tfvae.data.load import Data
-from tfvae.evaluation import listing
+from tfvae.evaluation import listing, nouns
 from tfvae.metrics import Metric
 from tfvae.models.base import GenerativeModel
 
@@ -38,12 +38,19 @@ class Headline(NamedTuple):
     value:   as it is shown.
     meaning: a sentence or two for somebody who never saw it: what it means, how sure it is.
     rank:    the lowest stand first; those of tfvae have 10 (the error) to 100.
+    spread:  how sure the value is, in words that are quoted with it: "95 % interval 33.2 % to 76.9 %".
     """
 
     name: str
     value: str
     meaning: str
     rank: int = 200
+    spread: str = ""
+
+    @property
+    def in_words(self) -> str:
+        """Name, value and spread."""
+        return f"{self.name} {self.value}" + (f" ({self.spread})" if self.spread else "")
 
 
 def _nothing(metrics, data):
@@ -84,20 +91,21 @@ def headlines(metrics, data):
 
 def in_words(metrics, data):
     """The headlines on one line."""
-    return "; ".join(f"{each.name} {each.value}" for each in headlines(metrics, data)) or "no number applies"
+    return "; ".join(each.in_words for each in headlines(metrics, data)) or "no number applies"
 
 
 def caveats(metrics, data):
     """What a careful reader should know before trusting the numbers."""
     told = []
     if metrics.get("invalid_rows"):
+        invalid = nouns.counted(metrics["invalid_rows"], data, metrics.get(EVALUATED_ROWS, "test"))
         told.append(
-            f"{metrics['invalid_rows']} test rows gave a number that is not finite; they count as wrong, and means "
-            "over them are missing. Look at the training curves for a run that diverged."
+            f"{invalid} gave a number that is not finite; they count as wrong, and means over them are missing. Look "
+            "at the training curves for a run that diverged."
         )
     if metrics.get(EVALUATED_ROWS) == "validation":
         told.append(
-            "There are no test rows: the numbers are of validation rows, by which the weights were chosen, and flatter "
-            "the model. Give some images the split `test`."
+            f"There are no test {nouns.plural(data)}: the numbers are of those for validation, by which the weights "
+            "were chosen, and flatter the model. Give some the split `test`."
         )
     return told + [caveat for each in measurements().values() for caveat in each.caveats(metrics, data)]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tfvae.capabilities import Capability
-from tfvae.evaluation import classifiers, labels
+from tfvae.evaluation import classifiers, intervals, labels, nouns
 from tfvae.evaluation.batched import at_once, map_rows, subset
 from tfvae.evaluation.compiled import mean_of
 from tfvae.evaluation.measurement import Headline, Measurement
@@ -46,7 +46,8 @@ def measure(model, data, rows, settings, unlabelled_limit=5000):
         unlabelled_limit: training rows, drawn at random, that the transductive SVM sees; 0 for all.
 
     Returns:
-        {"svm_error", "tsvm_error", "graph_error", "graph_pixels_error" (fractions), "tsvm_unlabelled_rows"}.
+        {"svm_error", "tsvm_error", "graph_error", "graph_pixels_error" (fractions), "tsvm_unlabelled_rows",
+        "classified_rows"}.
 
     Raises:
         ValueError: without labelled rows of two classes.
@@ -70,6 +71,7 @@ def measure(model, data, rows, settings, unlabelled_limit=5000):
         "graph_error": classifiers.error(spread, test, rows.label),
         "graph_pixels_error": classifiers.error(spread_on_pixels, pixels[3], rows.label),
         "tsvm_unlabelled_rows": len(some),
+        "classified_rows": len(rows),
     }
 
 
@@ -80,20 +82,21 @@ def _pixels(data, rows):
 
 def headlines(metrics, data):
     """The error of the better informed of the two."""
-    del data
     if metrics.get("tsvm_error") is None:
         return []
-    percent = METRICS["error"].shown
+    percent, rows = METRICS["error"].shown, intervals.judged(metrics, data)
     meaning = (
-        "A transductive SVM on the model's codes errs this often on test rows; an ordinary SVM on the same codes "
-        f"{percent(metrics['svm_error'])}."
+        f"A transductive SVM on the model's codes errs this often on {nouns.counted(rows, data, 'labelled')} that are "
+        f"held out; an ordinary SVM on the same codes {percent(metrics['svm_error'])} "
+        f"({intervals.in_words(metrics['svm_error'], rows)})."
     )
     if metrics.get("graph_error") is not None:
         meaning += (
             f" Labels that spread along neighbouring codes and an SVM of them all: {percent(metrics['graph_error'])}; "
             f"along neighbouring pixels, without any model: {percent(metrics['graph_pixels_error'])}."
         )
-    return [Headline("Error from codes", percent(metrics["tsvm_error"]), meaning, rank=20)]
+    spread = intervals.in_words(metrics["tsvm_error"], rows)
+    return [Headline("Error from codes", percent(metrics["tsvm_error"]), meaning, 20, spread)]
 
 
 MEASUREMENT = Measurement(

@@ -60,6 +60,14 @@ def refusals(found, max_disagreement, max_bound_loss):
     return reasons
 
 
+def verdict(found, reasons):
+    """What speaks against the canary, or how much of it was compared, in a sentence."""
+    if reasons:
+        return f"Against {found['canary']}: {'; '.join(reasons)}."
+    differ = f", {found['disagreement']:.1%} of which get another class" if "disagreement" in found else ""
+    return f"Nothing speaks against {found['canary']} on {found['images']:,} images{differ}."
+
+
 def _asked(old, new):
     """{signature: output} of what both answer about images: what is known, and what gives an image of its own."""
     shared = [name for name in new.described["signatures"] if old.compares(name) and new.compares(name)]

@@ -1,16 +1,18 @@
-"""Have the images changed since training? Gray levels, codes and bounds against those of the training data."""
+"""Have the images changed since training? Gray levels, codes, bounds and classes against those of the training data."""
 
 import numpy as np
 from scipy import stats
 
 from tfvae.batch import IMAGE
-from tfvae.monitoring import served
+from tfvae.monitoring import power, served
+from tfvae.monitoring.strangest import DISTANCE, code_distances, strangest
+from tfvae.reports import code_figures, thumbnails
 
 _PERMUTATIONS = 2000
 _FEWEST = 10  # Images of which a distribution can be said to be another.
 
 
-def measure(model, reference, source, num=500, seed=0):
+def measure(model, reference, source, num=500, seed=0, level=0.01):
     """Compares images with those that a model was made for.
 
     Args:
@@ -19,40 +21,124 @@ def measure(model, reference, source, num=500, seed=0):
             that an overfitted model does not see drift in everything new.
         source: a folder of the images in question, or shards.
         num, seed: images drawn from each.
+        level: as of `drifted`; by it is told what each test could have found.
 
     Returns:
-        {"model", "images": counts, "tests"}. Of "brightness" and "contrast" (mean and standard deviation of an image's
-        gray levels; of every modality) and of "bound" (nats) the means of both and the p-value of a Kolmogorov-Smirnov
-        test; of "codes" the squared maximum mean discrepancy (RBF kernel, median bandwidth) with the p-value of a
-        permutation test (Gretton et al. 2012, sections 2 and 4); of "classes" the Jensen-Shannon divergence (bits) of
-        the predicted ones with the p-value of such a test.
+        {"model", "images": counts, "class_names", "tests", "power", "strangest"}.
+
+        "tests": of "brightness" and "contrast" (mean and standard deviation of an image's gray levels; of every
+        modality) and of "bound" (nats) the means of both and the p-value of a Kolmogorov-Smirnov test; of "codes" the
+        squared maximum mean discrepancy (RBF kernel, median bandwidth) with the p-value of a permutation test (Gretton
+        et al. 2012, sections 2 and 4); of "classes" the Jensen-Shannon divergence (bits) of the predicted ones with the
+        p-value of such a test.
+        "power": of every test what it would find four times of five (`tfvae.monitoring.power`).
+        "strangest": the new images that lie farthest from the reference: file, measure, value, usual range, small JPEG.
+
+        `answer` leaves out what is there for pictures.
 
     Raises:
         ValueError: for a model, a reference or a source that is none.
     """
     version = served.Served(model)
-    both = (
-        served.sample(reference, version.shapes, num, seed, ("validation", "test")),
-        served.sample(source, version.shapes, num, seed),
-    )
+    new, names = served.drawn(source, version.shapes, num, seed)
+    both = served.sample(reference, version.shapes, num, seed, ("validation", "test")), new
     counts = [len(next(iter(images.values()))) for images in both]
     if min(counts) < _FEWEST:
         raise ValueError(f"Both need {_FEWEST} images at least, there are {counts[0]} and {counts[1]}.")
     rng = np.random.default_rng(seed)
-    found = {"images": {"reference": counts[0], "new": counts[1]}, "model": str(version.version), "tests": {}}
+    scalars = _scalars(version, both)
+    tests = {name: _scalar(*values) for name, values in scalars.items()}
+    unlike, codes = dict(scalars), None
+    if version.compares("encode"):
+        codes = [version.of_images("encode", "mean", images).astype(np.float64) for images in both]
+        tests["codes"] = discrepancy(*codes, rng)
+        unlike[DISTANCE] = code_distances(*codes)
+    if version.compares("classify"):
+        probs = [version.of_images("classify", "probabilities", images) for images in both]
+        tests["classes"] = divergence(*(p.argmax(axis=-1) for p in probs), probs[0].shape[-1], rng)
+    return {
+        "images": {"reference": counts[0], "new": counts[1]},
+        "model": str(version.version),
+        "class_names": list(version.class_names),
+        "tests": tests,
+        "power": _power(tests, counts, codes, level / len(tests)),
+        "strangest": [_shown(strange, new, names) for strange in strangest(unlike)],
+    }
+
+
+def _scalars(version, both):
+    """Name -> one value of every reference image [N], and of every new one [M]."""
+    found = {}
     for image in version.shapes:
         for name, statistic in (("brightness", np.mean), ("contrast", np.std)):
             of_image = name if image == IMAGE else f"{name} of {image}"
-            found["tests"][of_image] = _scalar(*(statistic(images[image], axis=(1, 2, 3)) for images in both))
+            found[of_image] = [statistic(images[image], axis=(1, 2, 3)) for images in both]
     if version.compares("score"):
-        found["tests"]["bound"] = _scalar(*(version.of_images("score", "bound", images) for images in both))
-    if version.compares("encode"):
-        codes = [version.of_images("encode", "mean", images) for images in both]
-        found["tests"]["codes"] = discrepancy(*codes, rng)
-    if version.compares("classify"):
-        probs = [version.of_images("classify", "probabilities", images) for images in both]
-        found["tests"]["classes"] = divergence(*(p.argmax(axis=-1) for p in probs), probs[0].shape[-1], rng)
+        found["bound"] = [version.of_images("score", "bound", images) for images in both]
     return found
+
+
+def _power(tests, counts, codes, level):
+    """Name of the test -> {"standard_deviations", or "share" that goes over to "class": what it finds four times of
+    five, None for nothing}.
+    """
+    shift, found = power.shift(*counts, level), {}
+    for name, test in tests.items():
+        if name == "codes":
+            found[name] = {
+                "standard_deviations": power.code_shift(codes[0], len(codes[1]), test["values"]["null"], level)
+            }
+        elif name == "classes":
+            share, of_class = power.share(test["reference"], *counts, level)
+            found[name] = {"share": share, "class": of_class}
+        else:
+            found[name] = {"standard_deviations": shift}
+            if shift is not None and test["values"]:
+                found[name]["shift"] = shift * float(np.std(test["values"]["reference"]))
+    return found
+
+
+def _shown(strange, images, names):
+    """A strange image for people, and for the answer in JSON."""
+    image = next(iter(images.values()))[strange.number]
+    told = {"file": names[strange.number], **strange._asdict(), "thumbnail": thumbnails.of_array(image)}
+    return told | {"usual": list(strange.usual)}
+
+
+def weak(found):
+    """Whether a shift of half a standard deviation would have been missed by the tests of gray levels."""
+    finds = [of["standard_deviations"] for name, of in found["power"].items() if name.startswith("brightness")]
+    return any(of is None or of > power.WEAK for of in finds)
+
+
+def verdict(found, level=0.01):
+    """What was found, in a sentence or two: what changed, or what would not have been seen.
+
+    Args:
+        found: of `measure`.
+        level: as of `drifted`.
+    """
+    changed, counts = drifted(found, level), found["images"]
+    compared = f"{counts['new']:,} new images against {counts['reference']:,} that were held out of training"
+    if changed:
+        return f"The images have changed ({', '.join(changed)}): {compared}."
+    finds = found["power"]["brightness" if "brightness" in found["power"] else next(iter(found["power"]))]
+    shift = finds["standard_deviations"]
+    seen = "no shift however large" if shift is None else f"a shift of {shift:.1f} standard deviations"
+    told = f"four times of five they would find {seen} of the brightness, and nothing smaller"
+    if not weak(found):
+        return f"No drift was found: {compared}; {told}."
+    enough = power.enough(level / len(found["tests"]))
+    advice = f" With {enough:,} of each they would find half a standard deviation." if enough else ""
+    return f"Too few images to tell: {compared}; {told}, so that nothing was found says little.{advice}"
+
+
+def answer(found, level=0.01):
+    """What was found as JSON values: without what is there for pictures, with "changed" and the verdict."""
+    tests = {name: {key: of for key, of in test.items() if key != "values"} for name, test in found["tests"].items()}
+    strange = [{key: of for key, of in each.items() if key != "thumbnail"} for each in found["strangest"]]
+    said = {"changed": drifted(found, level), "verdict": verdict(found, level)}
+    return found | {"tests": tests, "strangest": strange} | said
 
 
 def drifted(found, level=0.01):
@@ -70,7 +156,8 @@ def discrepancy(x, y, rng, permutations=_PERMUTATIONS):
         permutations: random divisions.
 
     Returns:
-        {"mmd2", "p_value"}. The unbiased estimate, which may be below 0 (Gretton et al. 2012, eq. 3).
+        {"mmd2", "p_value", "values"}. The unbiased estimate, which may be below 0 (Gretton et al. 2012, eq. 3); for
+        pictures the samples in the plane of their principal components, and the values of random divisions.
     """
     both = np.concatenate([x, y]).astype(np.float64)
     norms = np.sum(both**2, axis=-1)
@@ -79,7 +166,9 @@ def discrepancy(x, y, rng, permutations=_PERMUTATIONS):
     kernel = np.exp(-squared / (2.0 * max(median, 1e-12)))
     observed = _mmd2(kernel, np.arange(len(both)) < len(x))
     drawn = [_mmd2(kernel, rng.permutation(len(both)) < len(x)) for _ in range(permutations)]
-    return {"mmd2": float(observed), "p_value": _share(drawn, observed)}
+    plane, _ = code_figures.principal_components(both)
+    values = {"reference": plane[: len(x)], "new": plane[len(x) :], "null": drawn}
+    return {"mmd2": float(observed), "p_value": _share(drawn, observed), "values": values}
 
 
 def divergence(x, y, num_classes, rng, permutations=_PERMUTATIONS):

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tfvae.monitoring import drift
-from tfvae.reports import figures, pages
+from tfvae.reports import code_figures, figures, pages
 
 _UNITS = {
     "brightness": "mean gray level of an image",
@@ -25,21 +25,64 @@ def render(found, level=0.01, anomalies=()):
         level: as of `drift.drifted`.
         anomalies: what else was found, a text for each, such as those of TensorFlow Data Validation.
     """
-    tests = found["tests"]
-    panels = [
-        figures.two_histograms(
-            test["values"]["reference"], test["values"]["new"], name.title(), _UNITS[name.partition(" ")[0]]
-        )
-        for name, test in tests.items()
-        if test.get("values")
-    ]
+    tests, changed = found["tests"], drift.drifted(found, level)
     rows = [
-        (name, _MEANINGS[name.partition(" ")[0]], *_effect(test), test["p_value"], name in drift.drifted(found, level))
+        (name, _MEANINGS[_kind(name)], *_effect(test), finds(found, name), test["p_value"], name in changed)
         for name, test in tests.items()
     ]
-    changed = drift.drifted(found, level)
     template = pages.environment(Path(__file__).parent).get_template("drift.html.j2")
-    return template.render(found=found, rows=rows, panels=panels, names=changed, level=level, anomalies=anomalies)
+    return template.render(
+        found=found, rows=rows, names=changed, level=level, anomalies=anomalies, weak=drift.weak(found),
+        verdict=drift.verdict(found, level), pictures=_pictures(found), histograms=_histograms(tests),
+    )  # fmt: skip
+
+
+def finds(found, name):
+    """What a test would find four times of five, in words."""
+    of = found["power"][name]
+    size = of.get("share", of.get("standard_deviations"))
+    if size is None:
+        return "nothing"
+    if "share" in of:
+        names, number = found["class_names"], of["class"]
+        name = names[number] if number < len(names) else number
+        return f"{100 * size:.0f}\N{NO-BREAK SPACE}% of the images going over to {name}"
+    amount = f" ({of['shift']:.3g})" if "shift" in of else ""
+    along = " along the first component" if name == "codes" else ""
+    return f"a shift of {size:.2g} standard deviations{amount}{along}"
+
+
+def _kind(name):
+    return name.partition(" ")[0]
+
+
+def _histograms(tests):
+    """Of what has one value an image."""
+    return [
+        figures.two_histograms(test["values"]["reference"], test["values"]["new"], name.title(), _UNITS[_kind(name)])
+        for name, test in tests.items()
+        if _kind(name) in _UNITS and test["values"]
+    ]
+
+
+def _pictures(found):
+    """(PNG, what to see) of the codes and of the classes: the tests that look at the images as the model does."""
+    tests, drawn = found["tests"], []
+    if "codes" in tests:
+        values = tests["codes"]["values"]
+        picture = code_figures.two_clouds(values["reference"], values["new"], "Codes")
+        drawn.append((picture, "Where new codes lie outside those of the training data, the model is guessing."))
+    if "classes" in tests:
+        shares = (tests["classes"]["reference"], tests["classes"]["new"])
+        picture = figures.two_shares(*shares, *_counts(found), found["class_names"], "Predicted classes")
+        drawn.append(
+            (picture, "The share of every class and its 95\N{NO-BREAK SPACE}% interval, the largest changes first.")
+        )
+    return drawn
+
+
+def _counts(found):
+    return found["images"]["reference"], found["images"]["new"]
 
 
 def _effect(test):

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfvae.batch import is_image
 from tfvae.data import folder as folders
-from tfvae.data import images, manifest
+from tfvae.data import images, manifest, records
 from tfvae.data.entries.image import Image
 from tfvae.serving import export
 
@@ -64,6 +64,11 @@ class Served:
 
 
 def sample(source, shapes, num, seed=0, splits=("train", "validation", "test")):
+    """The images of `drawn` without their names: {modality: uint8 [N, H, W, C]}."""
+    return drawn(source, shapes, num, seed, splits)[0]
+
+
+def drawn(source, shapes, num, seed=0, splits=("train", "validation", "test")):
     """Some images of a folder or of shards, as a model of that shape reads them.
 
     Args:
@@ -74,24 +79,25 @@ def sample(source, shapes, num, seed=0, splits=("train", "validation", "test")):
         splits: of shards, those that are read.
 
     Returns:
-        {modality: uint8 [N, H, W, C]}; files that hold no image are left out.
+        {modality: uint8 [N, H, W, C]}, and the N names of their files; files that hold no image are left out.
 
     Raises:
         ValueError: for a source without one image, or shards of another shape.
     """
     source, rng = Path(source).expanduser(), np.random.default_rng(seed)
     if (source / manifest.NAME).is_file():
-        found = _of_shards(source, shapes, num, rng, splits)
+        found, names = _of_shards(source, shapes, num, rng, splits)
     elif not source.is_dir():
         raise ValueError(f"There is no folder {source}; give one of images, or of shards.")
     elif len(shapes) == 1:
         ((name, shape),) = shapes.items()
-        found = {name: _of_folder(source, shape, num, rng)}
+        image, names = _of_folder(source, shape, num, rng)
+        found = {name: image}
     else:
-        found = _of_examples(source, shapes, num, rng)
+        found, names = _of_examples(source, shapes, num, rng)
     if not all(len(image) for image in found.values()):
         raise ValueError(f"{source} holds no image that can be read.")
-    return found
+    return found, names
 
 
 def _of_shards(source, shapes, num, rng, splits):
@@ -106,8 +112,8 @@ def _of_shards(source, shapes, num, rng, splits):
         raise ValueError(f"The shards in {source} have no rows of {', '.join(splits)}.")
     files = [str(source / shard.name) for shard in shards]
     chosen = set(rng.permutation(sum(shard.records for shard in shards))[:num])
-    drawn = [record.numpy() for i, record in enumerate(tf.data.TFRecordDataset(files)) if i in chosen]
-    return {name: Image(name, shape).decoded(drawn) for name, shape in shapes.items()}
+    found = [record.numpy() for i, record in enumerate(tf.data.TFRecordDataset(files)) if i in chosen]
+    return {name: Image(name, shape).decoded(found) for name, shape in shapes.items()}, records.file_names(found)
 
 
 def _has_all(described, shard, names):
@@ -121,7 +127,8 @@ def _of_examples(source, shapes, num, rng):
         raise ValueError(f"{source} holds images of {found.shapes}, the model takes {shapes}: ingest them first.")
     whole = [item for item in found.items if item.has(shapes)]
     chosen = [whole[i] for i in rng.permutation(len(whole))[:num]]
-    return {name: np.array([found.pixels(item, name) for item in chosen], np.uint8) for name in shapes}
+    read = {name: np.array([found.pixels(item, name) for item in chosen], np.uint8) for name in shapes}
+    return read, [str(item.files[next(iter(shapes))]) for item in chosen]
 
 
 def _of_folder(source, image_shape, num, rng):
@@ -130,13 +137,14 @@ def _of_folder(source, image_shape, num, rng):
         raise ValueError(
             f"Images of a folder are cut to squares, the model takes {height} x {width}: ingest them first."
         )
-    files = [source / file for file in folders.scan(source.resolve())[0]]
-    read = []
+    files = folders.scan(source.resolve())[0]
+    read, names = [], []
     for i in rng.permutation(len(files)):
         if len(read) == num:
             break
         try:
-            read.append(images.read(files[i], height, channels == 1))
+            read.append(images.read(source / files[i], height, channels == 1))
+            names.append(str(files[i]))
         except images.BadImage:
             continue
-    return np.array(read, np.uint8).reshape(-1, *image_shape)
+    return np.array(read, np.uint8).reshape(-1, *image_shape), names

@@ -9,17 +9,19 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
+from tfvae.evaluation import intervals
+
 # Okabe & Ito 2008: told apart by colour-blind readers too; the last four are ours, for more classes.
 _COLOURS = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F3C8D", "#8C8C8C", "#B8A800", "#4B2E1E",
 )  # fmt: skip
-_INK = "#1f2933"
-_MUTED = "#7b8794"
+INK = "#1f2933"
+MUTED = "#7b8794"
 STYLE = {
-    "font.size": 10.0, "font.family": "DejaVu Sans", "text.color": _INK, "axes.labelcolor": _INK,
-    "axes.edgecolor": _MUTED, "axes.titlesize": 11.0, "axes.titleweight": "bold", "axes.titlelocation": "left",
-    "axes.spines.top": False, "axes.spines.right": False, "xtick.color": _MUTED, "ytick.color": _MUTED,
-    "xtick.labelcolor": _INK, "ytick.labelcolor": _INK, "axes.grid": True, "axes.axisbelow": True,
+    "font.size": 10.0, "font.family": "DejaVu Sans", "text.color": INK, "axes.labelcolor": INK,
+    "axes.edgecolor": MUTED, "axes.titlesize": 11.0, "axes.titleweight": "bold", "axes.titlelocation": "left",
+    "axes.spines.top": False, "axes.spines.right": False, "xtick.color": MUTED, "ytick.color": MUTED,
+    "xtick.labelcolor": INK, "ytick.labelcolor": INK, "axes.grid": True, "axes.axisbelow": True,
     "grid.color": "#e4e7eb", "grid.linewidth": 0.8, "legend.frameon": False, "figure.facecolor": "white",
     "lines.linewidth": 1.8, "figure.dpi": 150,
 }  # fmt: skip
@@ -43,7 +45,7 @@ def decision_regions(probabilities, points, labelled, labelled_label, class_name
     with matplotlib.rc_context(STYLE):
         low, high = points.min(axis=0) - 0.3, points.max(axis=0) + 0.3
         wide, tall = high - low
-        figure, axes = _axes(6.4, float(np.clip(0.8 + 4.4 * tall / wide, 2.5, 6.0)), "Decision regions")
+        figure, axes = axes_of(6.4, float(np.clip(0.8 + 4.4 * tall / wide, 2.5, 6.0)), "Decision regions")
         horizontal, vertical = (np.linspace(low[i], high[i], 200, dtype=np.float32) for i in (0, 1))
         plane = np.stack(np.meshgrid(horizontal, vertical), axis=-1)
         probs = np.nan_to_num(probabilities(plane.reshape(-1, 2)))
@@ -53,7 +55,7 @@ def decision_regions(probabilities, points, labelled, labelled_label, class_name
             horizontal, vertical, which, cmap=ListedColormap([colour(k) for k in range(num_classes)]),
             vmin=-0.5, vmax=num_classes - 0.5, alpha=0.28, shading="nearest", rasterized=True,
         )  # fmt: skip
-        axes.scatter(*points[:3000].T, s=2, color=_MUTED, alpha=0.5, linewidths=0)
+        axes.scatter(*points[:3000].T, s=2, color=MUTED, alpha=0.5, linewidths=0)
         for k in range(num_classes):
             name = class_names[k] if k < len(class_names) else f"class {k}"
             axes.scatter(
@@ -88,7 +90,7 @@ def captioned(images, captions, columns=3):
             axes.spines[:].set_visible(False)
             # A dollar sign is one, and no mathematics.
             axes.set_title(_wrapped(made, 27, 3), fontsize=9, parse_math=False)
-            axes.set_xlabel(_wrapped(true, 33, 4), fontsize=8, color=_MUTED, parse_math=False)
+            axes.set_xlabel(_wrapped(true, 33, 4), fontsize=8, color=MUTED, parse_math=False)
         return png(figure)
 
 
@@ -96,41 +98,6 @@ def _wrapped(text, width, most):
     """Up to `most` lines of a text."""
     lines = textwrap.wrap(text, width)
     return "\n".join(lines[:most]) + ("…" if len(lines) > most else "")
-
-
-def codes_pca(codes, label, class_names, title="Codes"):
-    """The first two principal components of codes, coloured by class (figures 2d and 4b).
-
-    Args:
-        codes: [N, Z].
-        label: [N], negative where unknown.
-        class_names: K names.
-        title: above the axes.
-    """
-    with matplotlib.rc_context(STYLE):
-        figure, axes = _axes(5.2, 4.2, title)
-        projected, share = principal_components(codes)
-        classes = [k for k in np.unique(label) if k >= 0]
-        size = 14 if len(codes) < 1500 else 6
-        if (label < 0).any():
-            axes.scatter(*projected[label < 0].T, s=size, color=_MUTED, alpha=0.5, linewidths=0, label="no label")
-        for k in classes:
-            name = class_names[k] if k < len(class_names) else str(k)
-            axes.scatter(*projected[label == k].T, s=size, color=colour(k), alpha=0.7, linewidths=0, label=name)
-        axes.set(xlabel=f"first component ({share[0]:.0%} of the variance)")
-        axes.set(ylabel=f"second component ({share[1]:.0%})")
-        _legend_outside(axes, len(classes))
-        return png(figure)
-
-
-def principal_components(codes):
-    """Projections [N, 2] on the first two principal components, and their shares of the variance [2]."""
-    centred = np.nan_to_num(codes - codes.mean(axis=0))
-    _, singular, directions = np.linalg.svd(centred, full_matrices=False)
-    projected, power = centred @ directions[:2].T, singular**2
-    if projected.shape[1] < 2:
-        projected, power = np.pad(projected, [(0, 0), (0, 1)]), np.pad(power, (0, 1))
-    return projected, power[:2] / max(power.sum(), 1e-12)
 
 
 def potential(log_density, samples, edge=4.0, title=""):
@@ -182,35 +149,12 @@ def kl_per_unit(units):
         return png(figure)
 
 
-def curves(runs, metric, title):
-    """A metric against epochs, a line for every run (figure 5).
-
-    Args:
-        runs: name -> (epochs, values), equally long.
-        metric: `tfvae.metrics.Metric`; its values are shown in its unit.
-        title: above the axes.
-    """
-    with matplotlib.rc_context(STYLE):
-        figure, axes = _axes(6.4, 3.4, title)
-        percent = metric.unit == "%"
-        for index, (name, (epochs, values)) in enumerate(runs.items()):
-            shown = np.asarray(values, np.float64) * (100.0 if percent else 1.0)
-            marker = "o" if len(shown) < 4 else None
-            axes.plot(epochs, shown, color=colour(index), label=name, marker=marker, markersize=4)
-        axes.set(xlabel="epoch", ylabel=f"{metric.name} [{metric.unit}]")
-        if percent:
-            axes.set_ylim(bottom=0.0)
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        if len(runs) > 1:
-            axes.legend()
-        return png(figure)
-
-
-def reliability(bins):
-    """Accuracy against confidence, beside how many rows have that confidence.
+def reliability(bins, unit="rows"):
+    """Accuracy against confidence with its 95 % interval, beside how many rows have that confidence.
 
     Args:
         bins: `tfvae.evaluation.classification.calibration`.
+        unit: what the rows are.
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure((4.6, 4.4), layout="constrained")
@@ -218,13 +162,20 @@ def reliability(bins):
         edges, count = np.asarray(bins["edges"]), np.asarray(bins["count"])
         accuracy, confidence = (np.asarray(bins[name], np.float64) for name in ("accuracy", "confidence"))
         centres, width, used = (edges[:-1] + edges[1:]) / 2, np.diff(edges)[0], count > 0
-        axes.bar(centres[used], accuracy[used], width=0.92 * width, color=colour(0), label="accuracy")
+        ends = [intervals.wilson(share * n, n) for share, n in zip(accuracy[used], count[used])]
+        reach = np.maximum(
+            [accuracy[used] - [low for low, _ in ends], [high for _, high in ends] - accuracy[used]], 0.0
+        )
+        axes.bar(
+            centres[used], accuracy[used], width=0.92 * width, color=colour(0), label="accuracy", yerr=reach,
+            ecolor=MUTED, capsize=2,
+        )  # fmt: skip
         axes.plot(confidence[used], confidence[used], "o", color=colour(1), markersize=4, label="confidence")
-        axes.plot([0, 1], [0, 1], color=_MUTED, linewidth=1.0, linestyle="--")
+        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1.0, linestyle="--")
         axes.set(title="Reliability", ylabel="accuracy", xlim=(0, 1), ylim=(0, 1.02))
         axes.legend(loc="upper left")
-        counts.bar(centres, count, width=0.92 * width, color=_MUTED)
-        counts.set(xlabel="confidence of the prediction", ylabel="rows", yscale="symlog")
+        counts.bar(centres, count, width=0.92 * width, color=MUTED)
+        counts.set(xlabel="confidence of the prediction", ylabel=unit, yscale="symlog")
         return png(figure)
 
 
@@ -258,12 +209,12 @@ def confusion(counts, class_names):
     num = len(counts)
     with matplotlib.rc_context({**STYLE, "axes.grid": False}):
         side = min(9.0, 2.2 + 0.36 * num)
-        figure, axes = _axes(side + 0.4, side, "Confusion")
+        figure, axes = axes_of(side + 0.4, side, "Confusion")
         share = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
         axes.imshow(share, cmap="Blues", vmin=0.0, vmax=1.0)
         if num <= 20:
             for i, j in np.argwhere(counts > 0):
-                ink = "white" if share[i, j] > 0.55 else _INK
+                ink = "white" if share[i, j] > 0.55 else INK
                 axes.text(j, i, counts[i, j], ha="center", va="center", color=ink, fontsize=8)
         names = [str(name)[:14] for name in class_names] if num <= 40 else [""] * num
         upright = max((len(name) for name in names), default=0) > 3
@@ -275,24 +226,23 @@ def confusion(counts, class_names):
 
 
 def errors(rivals, ours):
-    """Test errors as bars, ours in another colour, the spread over label draws as whiskers.
+    """Errors as bars, ours in another colour, their 95 % intervals as whiskers.
 
     Args:
-        rivals: name -> (mean, standard deviation or None), fractions; ours included.
+        rivals: name -> (error, (low, high)), fractions; ours included.
         ours: the names to point out.
     """
     with matplotlib.rc_context(STYLE):
-        figure, axes = _axes(6.4, 0.9 + 0.42 * len(rivals), "Test error on the same labels")
+        figure, axes = axes_of(6.4, 0.9 + 0.42 * len(rivals), "Error on the same labels, 95 % intervals")
         names = sorted(rivals, key=lambda name: rivals[name][0], reverse=True)
         means = [100.0 * rivals[name][0] for name in names]
-        spread = [100.0 * (rivals[name][1] or 0.0) for name in names]
+        ends = 100.0 * np.array([rivals[name][1] for name in names]).T
+        reach = np.maximum([means - ends[0], ends[1] - means], 0.0)
         shades = [colour(0) if name in ours else "#cbd2d9" for name in names]
-        axes.barh(names, means, xerr=spread if any(spread) else None, color=shades, ecolor=_INK, capsize=3)
-        for row, (mean, deviation) in enumerate(zip(means, spread, strict=True)):
-            axes.annotate(
-                f"{mean:.1f} %", (mean + deviation, row), xytext=(6, 0), textcoords="offset points", va="center"
-            )
-        axes.set(xlabel="error [%]", xlim=(0, 1.18 * max(m + s for m, s in zip(means, spread, strict=True)) or 1.0))
+        axes.barh(names, means, xerr=reach, color=shades, ecolor=INK, capsize=3)
+        for row, (mean, end) in enumerate(zip(means, ends[1], strict=True)):
+            axes.annotate(f"{mean:.1f} %", (end, row), xytext=(6, 0), textcoords="offset points", va="center")
+        axes.set(xlabel="error [%]", xlim=(0, 1.18 * ends[1].max() or 1.0))
         axes.grid(axis="y", visible=False)
         return png(figure)
 
@@ -305,18 +255,48 @@ def two_histograms(reference, new, title, unit, bins=30):
         title: of the picture.
         unit: of the horizontal axis.
     """
-    figure, axes = _axes(5.2, 3.2, title)
-    edges = np.histogram_bin_edges(np.concatenate([reference, new]), bins)
-    for index, (name, values) in enumerate((("training data", reference), ("new images", new))):
-        weights = np.full(len(values), 1.0 / len(values))
-        axes.hist(values, edges, weights=weights, alpha=0.55, color=colour(index), label=name)
-    axes.set_xlabel(unit)
-    axes.set_ylabel("share of the images")
-    axes.legend()
-    return png(figure)
+    with matplotlib.rc_context(STYLE):
+        figure, axes = axes_of(5.2, 3.2, title)
+        edges = np.histogram_bin_edges(np.concatenate([reference, new]), bins)
+        for index, (name, values) in enumerate((("training data", reference), ("new images", new))):
+            weights = np.full(len(values), 1.0 / len(values))
+            axes.hist(values, edges, weights=weights, alpha=0.55, color=colour(index), label=name)
+        axes.set_xlabel(unit)
+        axes.set_ylabel("share of the images")
+        axes.legend()
+        return png(figure)
 
 
-def _axes(width, height, title):
+def two_shares(reference, new, num_reference, num_new, names, title, most=20):
+    """Shares of classes in two samples with their 95 % intervals, the largest differences first.
+
+    Args:
+        reference, new: [K], fractions.
+        num_reference, num_new: how many they were counted on.
+        names: K, or none.
+        title: of the picture.
+        most: classes that are drawn.
+    """
+    reference, new = np.asarray(reference), np.asarray(new)
+    order = np.argsort(-np.abs(new - reference), kind="stable")[:most][::-1]
+    with matplotlib.rc_context(STYLE):
+        figure, axes = axes_of(5.2, 1.2 + 0.42 * len(order), title)
+        pair = ((0.2, "training data", reference, num_reference), (-0.2, "new images", new, num_new))
+        for index, (offset, label, shares, num) in enumerate(pair):
+            ends = np.array([intervals.wilson(shares[k] * num, num) for k in order]).T
+            reach = 100.0 * np.maximum([shares[order] - ends[0], ends[1] - shares[order]], 0.0)
+            axes.barh(
+                np.arange(len(order)) + offset, 100.0 * shares[order], 0.38, color=colour(index), alpha=0.7,
+                label=label, xerr=reach, ecolor=INK, capsize=2,
+            )  # fmt: skip
+        axes.set_yticks(range(len(order)), [str(names[k])[:20] if k < len(names) else str(k) for k in order])
+        axes.set_xlabel("share of the images [%]")
+        axes.grid(axis="y", visible=False)
+        axes.legend(loc="lower right", fontsize=8)
+        return png(figure)
+
+
+def axes_of(width, height, title):
     """A figure of that size in inches and its only axes."""
     figure = Figure((width, height), layout="constrained")
     axes = figure.add_subplot()

@@ -89,7 +89,7 @@ def reconstructions(model, data, rows, columns=_COLUMNS):
     for start in range(0, len(rows), columns):
         for images in (original, reconstruction):
             line = images[start : start + columns]
-            blank = np.zeros((columns - len(line), *line.shape[1:]), line.dtype)
+            blank = np.ones((columns - len(line), *line.shape[1:]), line.dtype)
             lines.append(np.concatenate([line, blank]))
     return grid(np.concatenate(lines), columns)
 

@@ -6,11 +6,11 @@ import numpy as np
 
 from tfvae.capabilities import Capability
 from tfvae.evaluation import classification, labels
-from tfvae.reports import generation
+from tfvae.reports import generation, thumbnails
 
 
 class Mistake(NamedTuple):
-    """A test row that was misclassified: PNG bytes, the names of the two classes, and the stated probability."""
+    """A test image that was misclassified: JPEG bytes, the names of the two classes, and the stated probability."""
 
     image: bytes
     true: str
@@ -29,10 +29,10 @@ def mistakes(model, data, limit=18):
     wrong = wrong[np.argsort(-confidence[wrong], kind="stable")][:limit]
     if not len(wrong):
         return []
-    shown = data.transform.picture(data.observe(rows.take(wrong))).numpy()
+    shown = rows.take(wrong).image  # As they are, whatever the transform leaves of them.
     return [
         Mistake(
-            generation.png(generation.grid(image[None], 1, gap=0), min_width=72),
+            thumbnails.of_array(image),
             data.class_names[rows.label[row]],
             data.class_names[predicted[row]],
             float(confidence[row]),

@@ -16,7 +16,7 @@ def environment(folder):
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"data_uri": _data_uri, "jpeg_uri": _jpeg_uri, "number": _number}
+    made.filters |= {"data_uri": _data_uri, "jpeg_uri": _jpeg_uri, "number": _number, "percent": _percent}
     return made
 
 
@@ -29,8 +29,13 @@ def _jpeg_uri(image):
     return _data_uri(image, "jpeg")
 
 
+def _percent(share, rows):
+    """A share of so many rows in percent, without digits that these cannot tell."""
+    return f"{100.0 * share:.{2 if rows >= 1000 else 1}f}"
+
+
 def _number(value):
     """A number for a table: as many digits as anybody reads."""
     if isinstance(value, bool) or not isinstance(value, float):
         return "not finite" if value is None else str(value)
-    return f"{value:.4g}"
+    return (f"{value:,.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}").replace("-", "\N{MINUS SIGN}")

@@ -13,12 +13,15 @@ _ROWS = 2000
 
 
 class Panel(NamedTuple):
-    """title, caption: words; image: PNG bytes; pixels: whether it is a picture made of large pixels."""
+    """title, caption: words; image: PNG bytes; pixels: whether it is a picture made of large pixels; columns: names of
+    what stands in columns of equal width, the first one first.
+    """
 
     title: str
     caption: str
     image: bytes
     pixels: bool = False
+    columns: tuple[str, ...] = ()
 
 
 class Panels(NamedTuple):

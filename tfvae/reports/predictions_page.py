@@ -10,11 +10,10 @@ from typing import NamedTuple
 
 from PIL import Image, ImageOps
 
-from tfvae.reports import pages
+from tfvae.reports import pages, thumbnails
 from tfvae.storage import atomic
 
 TABLE, PAGE = "predictions.csv", "predictions.html"
-_SIDE = 96
 _THUMBNAILS = 1000  # In all: a page of some megabytes, which a browser opens at once.
 
 
@@ -109,14 +108,8 @@ def _thumbnail(path):
     """A small JPEG; None of what is not there, as in shards, or no longer."""
     try:
         with Image.open(path) as image:
-            image.draft("RGB", (2 * _SIDE, 2 * _SIDE))
+            image.draft("RGB", (2 * thumbnails.SIDE, 2 * thumbnails.SIDE))
             small = ImageOps.exif_transpose(image).convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
-    if max(small.size) < _SIDE:  # Digits of 8 pixels are enlarged as they are.
-        scale = _SIDE // max(small.size)
-        small = small.resize((small.width * scale, small.height * scale), Image.Resampling.NEAREST)
-    small.thumbnail((_SIDE, _SIDE))
-    written = io.BytesIO()
-    small.save(written, "JPEG", quality=85)
-    return written.getvalue()
+    return thumbnails.of(small)

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from tfvae.capabilities import Capability
-from tfvae.evaluation import measurement
-from tfvae.reports import comparison, curves, figures, mistakes, next_steps, pages, panel
+from tfvae.evaluation import labels, measurement, nouns
+from tfvae.reports import comparison, curves, figures, mistakes, next_steps, pages, panel, unlabelled
 from tfvae.run.monitor import course
 from tfvae.storage import atomic
 from tfvae.storage.metrics_log import MetricsLog
@@ -40,11 +40,14 @@ def render(model, data, metrics, workdir, description=None, others=(), command="
         headlines=measurement.headlines(metrics, data),
         entrants=entrants,
         errors_figure=_errors_figure(entrants),
-        verdict=comparison.verdict(entrants, num_draws),
+        verdict=comparison.verdict(entrants, num_draws, comparison.judged(metrics, data)),
         num_draws=num_draws,
-        learning=curves.curves(runs),
+        judged=comparison.judged(metrics, data),
+        learning=_learning(runs, workdir, others, data),
         **panel.drawn(model, data, metrics, seed),
         mistakes=mistakes.mistakes(model, data),
+        unlabelled=unlabelled.guesses(model, data, seed),
+        plural=nouns.plural(data),
         steps=next_steps.next_steps(workdir, metrics, data, model.can(Capability.CLASSIFY)),
         numbers=[(key, value) for key, value in metrics.items() if not isinstance(value, list | dict)],
         configuration=list(flatten(description.get("experiment", {}))),
@@ -80,7 +83,22 @@ def _errors_figure(entrants):
     if len(entrants) < 2:
         return None
     ours = [entrant.name for entrant in entrants if entrant.ours]
-    return figures.errors({entrant.name: (entrant.error, entrant.std) for entrant in entrants}, ours)
+    return figures.errors({entrant.name: (entrant.error, entrant.interval) for entrant in entrants}, ours)
+
+
+def _learning(runs, workdir, others, data):
+    """The curves, with the epochs that are judged, and the interval of this run's errors."""
+    judged = {path.name: _judged(path, runs[path.name]) for path in (workdir, *map(Path, others))}
+    counts = {workdir.name: len(labels.labelled(data.validation))}
+    return curves.curves(runs, judged, counts, nouns.plural(data))
+
+
+def _judged(workdir, records):
+    """The epoch of a run's best weights; 0 where it did not write down what they are chosen by."""
+    config = workdir / "config.json"
+    if not (records and config.exists()):
+        return 0
+    return course(records, atomic.read_json(config)["experiment"]["training"]).judged
 
 
 def _num_draws(metrics):
@@ -91,6 +109,8 @@ def _data_name(model, description, data):
     if model.can(Capability.LOG_NORMALISER):
         return f"the potential {model.config.prior.upper()}"
     fields = description.get("experiment", {}).get("data", {})
+    if fields.get("path"):
+        return Path(fields["path"]).name
     parts = [fields.get("source", ""), fields.get("name", "")]
     return " ".join(part for part in parts if part) or f"{data.info.num_classes} classes"
 
@@ -99,12 +119,12 @@ def _summary(data, records):
     """What the run was, in a sentence or two."""
     info = data.info
     shape = "×".join(str(n) for n in data.transform.raw_shape if n)
-    sentence = f"{info.num_train:,} training rows" + (f" of {shape}" if shape else " without observations")
+    sentence = nouns.counted(info.num_train, data, "training") + (f" of {shape}" if shape else " without observations")
     if info.num_labelled:
         sentence += f", {info.num_labelled:,} of them labelled with {info.num_classes} classes"
     if len(data.captioned):
         sentence += f", {len(data.captioned):,} with captions"
-    sentence += f"; {len(data.validation):,} rows for validation, {len(data.test):,} for the test."
+    sentence += f"; {len(data.validation):,} more for validation, {len(data.test):,} for the test."
     seconds = sum(record.get("seconds", 0.0) for record in records)
     if records and seconds:
         sentence += f" Trained for {len(records):,} epochs in {_duration(seconds)}."

@@ -11,7 +11,7 @@ from tfvae.metrics import METRICS
 from tfvae.models.auxiliary_vae import AuxiliaryVAE
 from tfvae.probability import gaussian_mixture, noise
 from tfvae.reports import captions as caption_pictures
-from tfvae.reports import figures, generation, posterior_figures
+from tfvae.reports import code_figures, curve_figures, figures, generation, posterior_figures
 from tfvae.reproduction import derived
 from tfvae.run.opening import open_run
 
@@ -33,7 +33,7 @@ def moons(done):
     )
     some = data.test.take(slice(0, 2000))
     codes = auxiliary_codes(model, data, some)
-    auxiliary = figures.codes_pca(codes, some.label, data.class_names, "Auxiliary variable a")
+    auxiliary = code_figures.codes_pca(codes, some.label, data.class_names, "Auxiliary variable a")
     return {"regions": regions, "auxiliary": auxiliary, **convergence(done)}
 
 
@@ -154,8 +154,8 @@ def convergence(done):
     for name, drawn in lines.items():
         length = min(len(one["epoch"]) for one in drawn)
         mean = np.mean([one["val_error"][:length] for one in drawn], axis=0)
-        curves[name] = (drawn[0]["epoch"][:length], mean.tolist())
-    return {"convergence": figures.curves(curves, METRICS["error"], "Validation error against epochs")}
+        curves[name] = curve_figures.Line((drawn[0]["epoch"][:length], mean.tolist()))
+    return {"convergence": curve_figures.curves(curves, METRICS["error"], "Validation error against epochs")}
 
 
 def _longest(done):

@@ -54,7 +54,9 @@ class Job:
     shapes: dict[str, tuple[int, int, int]] | None
 
 
-def predict(model, source, output, signatures=(), suffix="jsonl", rows_per_part=1000, spread=map, report=print):
+def predict(
+    model, source, output, signatures=(), suffix="jsonl", rows_per_part=1000, spread=map, report=print, done=None
+):
     """Asks a model about every image, and goes on where an earlier call stopped.
 
     A line (or tf.Example) for every file that training would read as an image, whatever its name: `file`, and `label`,
@@ -71,6 +73,8 @@ def predict(model, source, output, signatures=(), suffix="jsonl", rows_per_part=
         rows_per_part: files in a part; with shards a part is a shard.
         spread: applies a function to values as `map` does, maybe in other processes that see the same files.
         report: called with a line for people.
+        done: called as `done(images, of)` after every batch, of the images that are not answered yet; only with a
+            `spread` that stays in this process.
 
     Returns:
         {"images", "errors", "parts"}: counts.
@@ -90,7 +94,10 @@ def predict(model, source, output, signatures=(), suffix="jsonl", rows_per_part=
     job = Job(str(version), str(source), str(output), asked, suffix, shapes)
     _describe(job, parts, stamps)
     numbered = [(i, len(parts), rows) for i, rows in enumerate(parts)]
-    counts = list(spread(functools.partial(_part, job), numbered))
+    each = functools.partial(_part, job)
+    if done is not None:
+        each = functools.partial(each, done=_Tally(done, _left(job, parts)))
+    counts = list(spread(each, numbered))
     total = {"images": sum(n for n, _ in counts), "errors": sum(bad for _, bad in counts), "parts": len(parts)}
     report(f"{total['images']} images, {total['errors']} of them unreadable, in {total['parts']} parts in {output}")
     for line in _confidence(version, asked):
@@ -189,14 +196,46 @@ def _describe(job, parts, stamps):
     atomic.write_json(path, described)
 
 
-def _part(job, numbered):
-    """Writes one part unless it is there; (images, errors) in it."""
-    number, of, rows = numbered
+class _Tally:
+    """Adds up the images of the parts that this call asks about."""
+
+    def __init__(self, done, of):
+        self._done, self._of, self._count = done, of, 0
+
+    def __call__(self, images):
+        self._count += images
+        self._done(self._count, self._of)
+
+
+def _left(job, parts):
+    """How many images are in parts that are not there yet."""
+    missing = [rows for i, rows in enumerate(parts) if not _is_there(*_paths(job, i, len(parts)))]
+    if job.shapes is None:
+        return sum(map(len, missing))
+    records = {shard.name: shard.records for shard in manifest.read(Path(job.source)).shards}
+    return sum(records[name] for rows in missing for name in rows)
+
+
+def _paths(job, number, of):
+    """The files of a part, and of its counts."""
     path = Path(job.output) / f"part-{number:05}-of-{of:05}.{job.suffix}"
-    counted = path.with_name(f".{path.name}.counts")
-    if path.exists() and counted.exists():
+    return path, path.with_name(f".{path.name}.counts")
+
+
+def _is_there(path, counted):
+    return path.exists() and counted.exists()
+
+
+def _part(job, numbered, done=lambda images: None):
+    """Writes one part unless it is there; (images, errors) in it. `done` hears of every batch."""
+    number, of, rows = numbered
+    path, counted = _paths(job, number, of)
+    if _is_there(path, counted):
         return tuple(json.loads(counted.read_text()))
-    answers = [line for chunk in _chunks(job, rows) for line in _lines(job, *chunk)]
+    answers = []
+    for chunk in _chunks(job, rows):
+        answers += _lines(job, *chunk)
+        done(len(chunk[0]))
     counts = len(answers), sum("error" in line for line in answers)
     atomic.write_json(counted, counts)
     if job.suffix == "jsonl":
@@ -218,7 +257,7 @@ def _chunks(job, rows):
         read = [Image(name, shape) for name, shape in job.shapes.items() if name in has]
         for batch in tf.data.TFRecordDataset(str(Path(job.source) / shard)).batch(_BATCH):
             parsed = records.parse(batch, read)
-            yield _names(batch), {name: value.numpy() / np.float32(255.0) for name, value in parsed.items()}
+            yield records.file_names(batch), {name: value.numpy() / np.float32(255.0) for name, value in parsed.items()}
 
 
 def _read(root, name):
@@ -241,12 +280,6 @@ def _read(root, name):
         return error
     except OSError as error:
         return images.BadImage(f"it cannot be read ({error.strerror})")
-
-
-def _names(serialised):
-    feature = tf.io.FixedLenFeature([], tf.string, default_value="")
-    parsed = tf.io.parse_example(serialised, {records.FILE_NAME: feature})
-    return [name.decode(errors="replace") for name in parsed[records.FILE_NAME].numpy()]
 
 
 def _lines(job, names, given):

@@ -9,8 +9,8 @@ from tfvae.storage import atomic
 
 Record = dict[str, Any]
 
-# Validation comes before training: curves are there to see whether a model generalises.
-_PREFIXES = ("val_", "validation_", "")
+# What comes before a metric's name: on validation rows, on training rows.
+KINDS = (("val_", "validation_"), ("",))
 
 
 class MetricsLog:
@@ -63,12 +63,22 @@ class MetricsLog:
         atomic.write_bytes(self.path, text.encode())
 
 
-def series(records: Iterable[Record], metric: str) -> tuple[list[int], list[float]]:
-    """(epochs, values) of a metric on validation rows, or on training rows where nothing was validated.
+def series(
+    records: Iterable[Record], metric: str, prefixes: Iterable[str] = (*KINDS[0], *KINDS[1])
+) -> tuple[list[int], list[float]]:
+    """(epochs, values) of a metric.
 
-    ([], []) if it was never recorded.
+    Args:
+        records: lines of a log.
+        metric: its name.
+        prefixes: before the name, the first that was recorded counts; by default validation before training, because
+            curves are there to see whether a model generalises.
+
+    Returns:
+        ([], []) if it was never recorded.
     """
-    for prefix in _PREFIXES:
+    records = list(records)
+    for prefix in prefixes:
         found = [(r["epoch"], r[prefix + metric]) for r in records if r.get(prefix + metric) is not None]
         if found:
             return [epoch for epoch, _ in found], [value for _, value in found]

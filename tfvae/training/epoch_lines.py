@@ -7,6 +7,7 @@ import time
 import keras
 
 from tfvae import metrics
+from tfvae.evaluation import intervals
 from tfvae.progress import Progress, duration
 
 _RECENT = 20  # Epochs whose time tells that of those to come: the first one compiles.
@@ -21,13 +22,15 @@ class EpochLines(keras.callbacks.Callback):
         state: `TrainingState`.
         settings: `tfvae.settings.Config`.
         progress: `Progress`.
+        rows: labelled validation rows, which errors are counted on; their interval is told with the best one.
     """
 
-    def __init__(self, state, settings, progress=None):
+    def __init__(self, state, settings, progress=None, rows=0):
         super().__init__()
         self.state = state
         self.settings = settings
         self.progress = progress or Progress()
+        self.rows = rows
         self._began = 0.0
         self._seconds = collections.deque(maxlen=_RECENT)
 
@@ -60,7 +63,9 @@ class EpochLines(keras.callbacks.Callback):
         monitor = self.state.monitor
         if monitor.best is None:
             return ""
-        return f" (best {metrics.METRICS[monitor.name].shown(monitor.best)}, epoch {monitor.best_epoch})"
+        interval = intervals.in_words(monitor.best, self.rows) if monitor.name == "error" else ""
+        told = [metrics.METRICS[monitor.name].shown(monitor.best), interval, f"epoch {monitor.best_epoch}"]
+        return f" (best {', '.join(filter(None, told))})"
 
     def _left(self, done):
         left = self.settings.epochs - done

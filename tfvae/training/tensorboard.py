@@ -1,4 +1,4 @@
-"""What a run shows in TensorBoard besides Keras' scalars: terms in nats, KL a unit, pictures, codes, hparams."""
+"""What a run shows in TensorBoard: what was measured, its config and classes, pictures, KL a unit, codes."""
 
 import contextlib
 import io
@@ -8,48 +8,59 @@ import keras
 import numpy as np
 import tensorflow as tf
 from matplotlib.figure import Figure
-from tensorboard.plugins import projector
 from tensorboard.plugins.hparams import api as hparams
+from tensorboard.plugins.hparams import api_pb2, summary
 
 from tfvae import experiment as experiments
 from tfvae.capabilities import Capability
-from tfvae.data.entries.label import NO_LABEL
-from tfvae.evaluation import representation
 from tfvae.evaluation.batched import at_once, subset
 from tfvae.evaluation.compiled import compiled
 from tfvae.probability import noise
 from tfvae.reports import captions, generation
+from tfvae.reports.panels import grids
 from tfvae.storage import atomic
-from tfvae.training import optimiser
+from tfvae.training import optimiser, projector
 
 _KL_ROWS = 200
-_PROJECTED_ROWS = 1000
+_HELD_OUT = "val_"
+# Says, in TensorBoard's directory, that the run was described there.
+_DESCRIBED = "described"
 
 
-class Scalars(keras.callbacks.TensorBoard):
-    """Keras' TensorBoard an epoch; between steps it does nothing at all."""
+class Scalars(keras.callbacks.Callback):
+    """What was measured after every epoch, once: `epoch_<name>`, of training in one run and of validation in the other,
+    so that TensorBoard draws both in one chart.
+
+    Args:
+        log_dir: of TensorBoard.
+    """
 
     def __init__(self, log_dir):
-        super().__init__(log_dir, write_graph=False, update_freq="epoch", profile_batch=0)
-
-    def on_train_batch_begin(self, batch, logs=None):
-        pass
-
-    def on_train_batch_end(self, batch, logs=None):
-        pass
+        super().__init__()
+        self._log_dir = log_dir
+        self._writers = {}
 
     def on_epoch_end(self, epoch, logs=None):
-        rates = optimiser.learning_rates(self.model)
-        with _writing(self.log_dir):
-            super().on_epoch_end(epoch, {**(logs or {}), **(rates if len(rates) > 1 else {})})  # Keras writes one.
+        with _writing(self._log_dir):
+            for name, value in {**(logs or {}), **optimiser.learning_rates(self.model)}.items():
+                with self._writer("validation" if name.startswith(_HELD_OUT) else "train").as_default(step=epoch):
+                    tf.summary.scalar(f"epoch_{name.removeprefix(_HELD_OUT)}", value)
+            for writer in self._writers.values():
+                writer.flush()
 
     def on_train_end(self, logs=None):
-        with _writing(self.log_dir):
-            super().on_train_end(logs)
+        with _writing(self._log_dir):
+            while self._writers:
+                self._writers.popitem()[1].close()
+
+    def _writer(self, run):
+        if run not in self._writers:
+            self._writers[run] = tf.summary.create_file_writer(str(self._log_dir / run))
+        return self._writers[run]
 
 
 class Pictures(keras.callbacks.Callback):
-    """Terms and KL a unit after every epoch, pictures after every few.
+    """Pictures and KL a unit after every few epochs.
 
     Args:
         data: `tfvae.data.load.Data`.
@@ -68,12 +79,11 @@ class Pictures(keras.callbacks.Callback):
         self._kl_rows = subset(data.validation, _KL_ROWS)
 
     def on_epoch_end(self, epoch, logs=None):
-        drawn = self._drawn() if self.every and (epoch + 1) % self.every == 0 else ({}, {})
-        terms = {name.removeprefix("val_"): value for name, value in logs.items() if name.startswith("val_")}
+        if not self.every or (epoch + 1) % self.every:
+            return
+        drawn = self._drawn()
         with _writing(self._log_dir), self._writer.as_default(step=epoch):
-            for name in terms.keys() - {"loss", "error", "perplexity"}:
-                tf.summary.scalar(f"nats/{name}", terms[name])
-            _write(*drawn)
+            _write(*drawn, self.data.class_names)
             self._writer.flush()
 
     def finish(self, model, epoch):
@@ -81,7 +91,7 @@ class Pictures(keras.callbacks.Callback):
         self.set_model(model)
         drawn = self._drawn()
         with _writing(self._log_dir), self._writer.as_default(step=epoch):
-            _write(*drawn)
+            _write(*drawn, self.data.class_names)
             self._writer.close()
 
     def _drawn(self):
@@ -99,9 +109,11 @@ class Pictures(keras.callbacks.Callback):
         return images, histograms
 
 
-def _write(images, histograms):
+def _write(images, histograms, class_names):
     for tag, image in images.items():
-        tf.summary.image(tag, image[None])
+        columns = grids.columns(tag, class_names)
+        described = f"Columns, from the left: {', '.join(map(_cell, columns))}." if columns else None
+        tf.summary.image(tag, image[None], description=described)
     for tag, values in histograms.items():
         tf.summary.histogram(tag, values)
 
@@ -132,10 +144,41 @@ def _pixels(png):
     return tf.io.decode_png(png, channels=3).numpy()
 
 
-def write_hparams(log_dir, experiment):
-    """The experiment's fields for the hparams plug-in."""
-    with _writing(log_dir), tf.summary.create_file_writer(str(log_dir)).as_default():
-        hparams.hparams(flat(experiments.to_dict(experiment)))
+def describe(log_dir, experiment, data):
+    """What the run is of, once: the experiment's fields for the hparams plug-in, and as text, with the classes."""
+    if (log_dir / _DESCRIBED).exists():
+        return
+    fields = flat(experiments.to_dict(experiment))
+    with _writing(log_dir), tf.summary.create_file_writer(str(log_dir)).as_default(step=0):
+        hparams.hparams(fields)
+        tf.summary.text("config", _table(("field", "value"), fields.items()))
+        if data.class_names:
+            tf.summary.text("classes", _table(("number", "class", "labelled training images"), _classes(data)))
+    atomic.write_bytes(log_dir / _DESCRIBED, b"")
+
+
+def _classes(data):
+    counts = np.bincount(data.labelled.label, minlength=len(data.class_names)) if len(data.labelled) else None
+    for number, name in enumerate(data.class_names):
+        yield number, name, 0 if counts is None else counts[number]
+
+
+def _table(head, lines):
+    """A table in Markdown; what would end a cell is escaped."""
+    rows = [head, ["---"] * len(head), *lines]
+    return "\n".join("| " + " | ".join(map(_cell, row)) + " |" for row in rows)
+
+
+def _cell(value):
+    return " ".join(str(value).split()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+
+
+def finish(log_dir, model, data):
+    """What is written once, of the best weights: the codes; and that the run has ended."""
+    projector.write(log_dir, model, data)
+    ended = summary.session_end_pb(api_pb2.STATUS_SUCCESS)
+    with _writing(log_dir), tf.summary.create_file_writer(str(log_dir)).as_default(step=0):
+        tf.summary.experimental.write_raw_pb(ended.SerializeToString(), step=0)
 
 
 def flat(fields, prefix=""):
@@ -147,31 +190,3 @@ def flat(fields, prefix=""):
         else:
             found[f"{prefix}{name}"] = value if isinstance(value, (bool, int, float, str)) else json.dumps(value)
     return found
-
-
-def write_projector(log_dir, model, data):
-    """Codes of test images with labels and sprites, for the projector; nothing is chosen by what it shows."""
-    rows = subset(data.test if len(data.test) else data.validation, _PROJECTED_ROWS)
-    codes = representation.codes(model, data, rows)
-    config = projector.ProjectorConfig()
-    embedding = config.embeddings.add(tensor_name="codes", tensor_path="codes.tsv", metadata_path="labels.tsv")
-    table = "".join("\t".join(f"{value:.6g}" for value in code) + "\n" for code in codes)
-    atomic.write_bytes(log_dir / "codes.tsv", table.encode())
-    names = [data.class_names[label] if label != NO_LABEL else "?" for label in rows.label]
-    atomic.write_bytes(log_dir / "labels.tsv", "".join(f"{name}\n" for name in names).encode())
-    if len(data.transform.raw_shape) == 3:
-        height, width, _ = data.transform.raw_shape
-        atomic.write_bytes(log_dir / "sprites.png", tf.io.encode_png(sprites(rows.image)).numpy())
-        embedding.sprite.image_path = "sprites.png"
-        embedding.sprite.single_image_dim.extend([width, height])
-    projector.visualize_embeddings(str(log_dir), config)
-
-
-def sprites(image):
-    """One square sheet of all images, in rows: [N, H, W, C] -> [side·H, side·W, C]."""
-    side = int(np.ceil(np.sqrt(len(image))))
-    sheet = np.zeros([side * side, *image.shape[1:]], np.uint8)
-    sheet[: len(image)] = image
-    height, width, channels = image.shape[1:]
-    rows = sheet.reshape(side, side, height, width, channels).transpose(0, 2, 1, 3, 4)
-    return rows.reshape(side * height, side * width, channels)

@@ -7,7 +7,7 @@ from absl import logging
 from tfvae.batch import CAPTIONED, IMAGE, LABELLED, UNLABELLED
 from tfvae.capabilities import Capability
 from tfvae.data.entries.label import NO_LABEL
-from tfvae.evaluation import calibration
+from tfvae.evaluation import calibration, labels
 from tfvae.run import opening
 from tfvae.run.directory import RunDirectory
 from tfvae.storage import atomic, checkpoints
@@ -73,10 +73,11 @@ def train(experiment, workdir, test_elsewhere=False, callbacks=()):
                 "`test`: by a column of the metadata, a folder `test/`, a `captions_test*.json` or a `dataset_*.json`."
             )
         logging.info("%s; the first step takes a while, because it is compiled.", _roles(data))
+        tensorboard.describe(directory.tensorboard, experiment, data)
         pictures = tensorboard.Pictures(data, directory.tensorboard, settings.figures_epochs, settings.seed)
         _fit(state, experiment, data, interruption, pictures, chain, callbacks)
         if state.step > began_at or not (directory.tensorboard / _DRAWN).exists():
-            _finish(state, experiment, data, pictures)
+            _finish(state, data, pictures)
         best = {"best_epoch": state.monitor.best_epoch, f"best_{settings.monitor}": state.monitor.best}
         return {**state.log.lines()[-1], **best}
 
@@ -117,7 +118,7 @@ def _fit(state, experiment, data, interruption, pictures, chain, own=()):
         tensorboard.Scalars(state.directory.tensorboard),
         pictures,
         Epochs(state, interruption, settings),
-        EpochLines(state, settings),
+        EpochLines(state, settings, rows=len(labels.labelled(data.validation))),
     ]
     interruption.waits = True
     stopped = False
@@ -138,15 +139,13 @@ def _fit(state, experiment, data, interruption, pictures, chain, own=()):
         interruption.exit()
 
 
-def _finish(state, experiment, data, pictures):
+def _finish(state, data, pictures):
     """What is drawn and fitted once, of the best weights."""
     log_dir = state.directory.tensorboard
     checkpoints.load_weights(state.directory.best_weights, state.model)
     calibration.store(state.model, data, state.directory.path)
     pictures.finish(state.model, state.epoch)
-    tensorboard.write_hparams(log_dir, experiment)
-    if state.model.can(Capability.ENCODE):
-        tensorboard.write_projector(log_dir, state.model, data)
+    tensorboard.finish(log_dir, state.model, data)
     atomic.write_bytes(log_dir / _DRAWN, b"")
 
 

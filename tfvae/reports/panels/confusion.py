@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tfvae.evaluation import nouns
 from tfvae.reports import figures
 from tfvae.reports.panel import Panel, Panels
 
@@ -12,20 +13,18 @@ def draw(model, data, metrics, seed):
     if not metrics.get("confusion"):
         return []
     counts = np.asarray(metrics["confusion"])
-    return [Panel("Confusion", _worst_pair(counts, data.class_names), figures.confusion(counts, data.class_names))]
+    return [Panel("Confusion", _worst_pair(counts, data), figures.confusion(counts, data.class_names))]
 
 
-def _worst_pair(counts, names):
+def _worst_pair(counts, data):
     """Which class was taken for which other one most often, in words."""
+    names = data.class_names
     wrong = counts - np.diag(np.diag(counts))
     if not wrong.sum():
-        return "Not one test row was misclassified."
+        return f"None of {nouns.counted(int(counts.sum()), data)} was misclassified."
     true, predicted = np.unravel_index(wrong.argmax(), wrong.shape)
-    share = wrong[true, predicted] / max(1, counts[true].sum())
-    return (
-        f"Most often a {names[true]} was taken for a {names[predicted]}: {wrong[true, predicted]} times, "
-        f"{share:.0%} of its class."
-    )
+    missed, of = wrong[true, predicted], counts[true].sum()
+    return f"Most often {names[true]} was taken for {names[predicted]}: {missed:,} of {of:,} {nouns.plural(data)}."
 
 
 PANELS = Panels("predictions", draw, rank=20)

@@ -9,8 +9,8 @@ _CAPTIONS = {
     "reconstructions": ("Reconstructions", "Held-out originals, each above what is left of it after its code."),
     "analogies": (
         "Analogies",
-        "Left a held-out image, then its style in every class: where style and class are apart, a line keeps its slant "
-        "and thickness (Maaløe et al. 2016, figure 3a).",
+        "Left a held-out image, then its style in every class: where style and class are apart, a line keeps all that "
+        "is not the class, such as colours, position and background (Maaløe et al. 2016, figure 3a).",
     ),
     "completions": (
         "Completions",
@@ -49,8 +49,14 @@ def draw(model, data, metrics, seed):
     drawn = []
     for name, grid in generation.pictures(model, data, seed).items():
         title, caption = _caption(name, model)
-        drawn.append(Panel(title, caption + note, generation.png(grid, min_width=420), pixels=True))
+        picture = generation.png(grid, min_width=420)
+        drawn.append(Panel(title, caption + note, picture, pixels=True, columns=columns(name, data.class_names)))
     return drawn
+
+
+def columns(name, class_names):
+    """What the columns of a grid are called; () where they have no names."""
+    return {"analogies": ("original", *class_names), "class_samples": tuple(class_names)}.get(name, ())
 
 
 def _normalised(data):
