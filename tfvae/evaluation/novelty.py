@@ -5,7 +5,8 @@
 Of an image of the same law p is uniform: p ≤ α happens with a probability of at most α, exactly and for every n. The
 smallest p is 1 / (n + 1).  Vovk et al. 2005, "Algorithmic learning in a random world", section 2.
 
-The score is a bound on log p(x) from one draw, with the same noise for every image. Strange is what lies far from the
+The score is a bound on log p(x) from one draw, with the same noise for every image (of a model without a density, its
+negative energy). Strange is what lies far from the
 middle, on either side: a model of photographs finds a blank one more probable than any of them (Nalisnick et al. 2019,
 "Detecting out-of-distribution inputs to deep generative models using typicality").
 """
@@ -33,7 +34,12 @@ LOWEST = -1e30
 
 
 def scores(model, image):
-    """The one-draw bound of every observation, with the same noise for each: [B], nats."""
+    """The one-draw bound of every observation, with the same noise for each: [B], nats.
+
+    Of a model without a density the negative of its energy.
+    """
+    if model.can(Capability.ENERGY):
+        return -tf.cast(model.energy(image), tf.float32)
     seed = noise.seed(_NOISE)
 
     def bound(row):
@@ -73,7 +79,7 @@ def of_validation(model, data, seed=0):
 
 def can_be_asked(model, data):
     """Whether the model scores single images, and there are validation rows."""
-    if not model.can(Capability.BOUND) or not len(data.validation):
+    if not (model.can(Capability.BOUND) or model.can(Capability.ENERGY)) or not len(data.validation):
         return False
     score = model.endpoints().get("score")  # A density without data has a bound and serves none.
     return score is not None and score.signature[0].name == IMAGE and len(score.signature) == 2

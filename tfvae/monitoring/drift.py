@@ -27,7 +27,7 @@ def measure(model, reference, source, num=500, seed=0, level=0.01):
         {"model", "images": counts, "class_names", "tests", "power", "strangest"}.
 
         "tests": of "brightness" and "contrast" (mean and standard deviation of an image's gray levels; of every
-        modality) and of "bound" (nats) the means of both and the p-value of a Kolmogorov-Smirnov test; of "codes" the
+        modality) and of "bound" (nats) or "energy" the means of both and the p-value of a Kolmogorov-Smirnov test; of "codes" the
         squared maximum mean discrepancy (RBF kernel, median bandwidth) with the p-value of a permutation test (Gretton
         et al. 2012, sections 2 and 4); of "classes" the Jensen-Shannon divergence (bits) of the predicted ones with the
         p-value of such a test.
@@ -73,8 +73,8 @@ def _scalars(version, both):
         for name, statistic in (("brightness", np.mean), ("contrast", np.std)):
             of_image = name if image == IMAGE else f"{name} of {image}"
             found[of_image] = [statistic(images[image], axis=(1, 2, 3)) for images in both]
-    if version.compares("score"):
-        found["bound"] = [version.of_images("score", "bound", images) for images in both]
+    if version.score:
+        found[version.score] = [version.of_images("score", version.score, images) for images in both]
     return found
 
 

@@ -9,6 +9,7 @@ _UNITS = {
     "brightness": "mean gray level of an image",
     "contrast": "standard deviation of its gray levels",
     "bound": "bound on log p(x), nats",
+    "energy": "energy: how badly the model explains an image",
 }
 _MEANINGS = {
     **_UNITS,

@@ -49,6 +49,12 @@ class Served:
         """Whether a signature asks about images alone, as they are stored."""
         return signature in self.signatures and set(self.takes(signature)) <= {*self.shapes, "seed"}
 
+    @property
+    def score(self):
+        """What `score` answers about images, `bound` or `energy`; "" where it does not."""
+        outputs = self.described["signatures"]["score"]["outputs"] if self.compares("score") else ()
+        return next((name for name in ("bound", "energy") if name in outputs), "")
+
     def of_images(self, signature, output, images):
         """One output of a signature for uint8 images {modality: [N, H, W, C]}, in batches; noise is a function of the
         row.

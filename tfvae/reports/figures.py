@@ -187,10 +187,10 @@ def by_layer(errors, chance):
         chance: the error of guessing, a dashed line.
     """
     with matplotlib.rc_context(STYLE):
-        figure, axes = _axes(5.6, 3.6, "Errors of linear decoding")
+        figure, axes = axes_of(5.6, 3.6, "Errors of linear decoding")
         for i, (name, of_layers) in enumerate(errors.items()):
             axes.plot(range(len(of_layers)), 100 * np.array([*of_layers.values()]), "o-", color=colour(i), label=name)
-        axes.axhline(100 * chance, color=_MUTED, linewidth=1.0, linestyle="--", label="guessing")
+        axes.axhline(100 * chance, color=MUTED, linewidth=1.0, linestyle="--", label="guessing")
         layers = next(iter(errors.values()))
         axes.set_xticks(range(len(layers)), layers, rotation=30, ha="right")
         axes.set(ylabel="error, %", ylim=(0, 103))
