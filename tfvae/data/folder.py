@@ -14,6 +14,7 @@ What metadata says of an image goes before what its folder says.
 
 import collections
 import dataclasses
+import errno
 import functools
 import hashlib
 import itertools
@@ -30,6 +31,7 @@ from tfvae.data.columns import partial
 from tfvae.data.entries.label import NO_LABEL
 from tfvae.data.examples import Examples
 from tfvae.progress import Progress
+from tfvae.storage import reachable
 
 UNLABELLED_FOLDERS = ("unlabelled", "unlabeled")
 SPLITS = ("train", "validation", "test")
@@ -149,11 +151,12 @@ class Folder(NamedTuple):
 
         Raises:
             ValueError: if the file is no longer what it was when the folder was surveyed.
+            UnreachableError: where this machine cannot read it.
         """
         file, shape = item.files[name], self.shapes[name]
         try:
             image = images.read(self.root / file, self.config.image_size, shape[-1] == 1, self.config.max_pixels)
-        except (images.BadImage, OSError) as error:
+        except images.BadImage as error:
             raise ValueError(f"{file} changed while the folder was read: {error}. Start again.") from error
         if image.shape != shape:
             raise ValueError(
@@ -181,6 +184,7 @@ def survey(path, config=None, spread=map, known=None):
     Raises:
         ValueError: for a folder that is missing, unreadable or without one usable image, for metadata that cannot be
             read, for images of several sizes without `image_size`, and for known ones that are gone or others now.
+        UnreachableError: where a machine that takes part cannot read a file.
     """
     config = config or Config()
     config.validate()
@@ -229,18 +233,26 @@ def _of_files(total, chunks):
 
 
 def _checked(root, config, files):
-    """({file: what it looks like}, {file: hash of its content}, [`Reject`]) of some files."""
+    """({file: what it looks like}, {file: hash of its content}, [`Reject`]) of some files, on whichever machine."""
+    reachable.require(root)
     looks, digests, rejects = {}, {}, []
     colour_seen = config.color_mode != "auto"
     for file in files:
         try:
             looks[file] = images.check(root / file, config.max_pixels, ask_colour=not colour_seen)
             colour_seen = colour_seen or not looks[file].gray
-            with open(root / file, "rb") as content:
-                digests[file] = hashlib.file_digest(content, "sha256").hexdigest()
+            digests[file] = _digest(root / file)
         except images.BadImage as error:
             rejects.append(Reject(file, str(error)))
     return looks, digests, rejects
+
+
+def _digest(path):
+    try:
+        with open(path, "rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    except OSError as error:
+        raise reachable.unreachable(error, path) from error
 
 
 def scan(root):
@@ -256,12 +268,15 @@ def scan(root):
 
     Raises:
         ValueError: if the folder itself cannot be read.
+        UnreachableError: if one in it cannot, for another reason than a lack of permission.
     """
     files, tables, rejects = [], [], []
 
     def unreadable(error):
         if Path(error.filename) == root:
             raise ValueError(f"The folder {root} cannot be read: {error.strerror}.") from error
+        if error.errno not in (errno.EACCES, errno.EPERM):
+            raise reachable.unreachable(error, error.filename) from error
         rejects.append(Reject(_below(root, error.filename), f"the folder cannot be read ({error.strerror})"))
 
     for folder, folders, names in os.walk(root, onerror=unreadable):
