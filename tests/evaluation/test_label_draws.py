@@ -63,5 +63,5 @@ def test_draws_are_announced_with_the_time_they_take(tmp_path, own, draws, told)
         folder.mkdir(parents=True, exist_ok=True)
         lines = [{"epoch": epoch, "seconds": 3.0, "val_bound": 0.1 * epoch} for epoch in range(1, done + 1)]
         (folder / "metrics.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    found = label_draws.announcement(tmp_path, experiment, range(len(draws)))
+    found = label_draws.announcement(tmp_path, experiment, range(len(draws)), 0)
     assert len(found) == len(told) and all(part in line for part, line in zip(told, found, strict=True))

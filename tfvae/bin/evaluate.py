@@ -15,6 +15,7 @@ _DECODING = flags.DEFINE_enum("decoding", "", ["", "greedy", "sample", "beam"], 
 _ROWS = flags.DEFINE_integer("rows", 1000, "Test rows for the bounds, drawn at random; 0: all.", lower_bound=0)
 _BASELINES = flags.DEFINE_bool("baselines", False, "Also trains scikit-learn's rivals on the same labels.")
 _DRAWS = flags.DEFINE_integer("draws", 0, "Also trains on N label draws, in <workdir>/draws/<n>.", lower_bound=0)
+_DATA_PATH = flags.DEFINE_string("data_path", "", "Where the data are now, if they moved since the training.")
 _COMPARE = flags.DEFINE_list("compare", [], "Run directories whose curves are drawn beside this one's.")
 
 
@@ -45,12 +46,14 @@ def main():
     from tfvae.evaluation import evaluate, label_draws
     from tfvae.progress import tell, tell_next
     from tfvae.reports import report
+    from tfvae.run.monitor import begins
     from tfvae.run.opening import open_run
 
-    opened = experiment, _, _, workdir = open_run(_WORKDIR.value)
+    opened = experiment, data, model, workdir = open_run(_WORKDIR.value, _DATA_PATH.value)
     metrics = measured(opened)
     drawn = {n: label_draws.experiment_of(experiment, n) for n in range(_DRAWS.value)}
-    tell(*label_draws.announcement(workdir, experiment, [n for n in drawn if drawn[n] != experiment]))
+    further = [n for n in drawn if drawn[n] != experiment]
+    tell(*label_draws.announcement(workdir, experiment, further, begins(model, data.steps_per_epoch)))
     results = [metrics if e == experiment else measured_draw(e, workdir / "draws" / str(n)) for n, e in drawn.items()]
     metrics |= label_draws.summary(results)
     tell(report.write(opened, metrics, _COMPARE.value, shlex.join(["tfvae-evaluate", *sys.argv[1:]])))

@@ -20,7 +20,7 @@ def main():
     logging.set_verbosity(logging.WARNING)  # TensorFlow tells of every signature how it renamed its weights.
     export.check_output(_OUTPUT.value)
     tell(f"opening {_WORKDIR.value}")
-    run = opening.open_run(_WORKDIR.value)
+    run = opening.open_without_data(_WORKDIR.value)
     origin = json.loads((run.workdir / "config.json").read_text())
     version = export.export(run.model, run.data, _OUTPUT.value, origin=origin, tell=tell)
     config = models_config.update(pathlib.Path(_OUTPUT.value).resolve().parent, _BASE_PATH.value)

@@ -24,6 +24,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
+from absl import logging
 
 from tfvae import batch as batches
 from tfvae.data import annotations, entries, findings, images, metadata
@@ -39,6 +40,7 @@ SYSTEM_FOLDER = "a folder of a system's own"
 _SYSTEM_FOLDERS = ("__MACOSX", "$RECYCLE.BIN", "System Volume Information", "@eaDir", "__pycache__", "lost+found",
                    ".ipynb_checkpoints")  # fmt: skip
 _SYSTEM_FILES = ("thumbs.db", "ehthumbs.db", "desktop.ini")
+_NAMED = 10  # Files of a kind that an error names.
 _CHECKED_AT_ONCE = 200  # Files that one call checks, wherever it runs.
 
 
@@ -195,6 +197,9 @@ def survey(path, config=None, spread=map, known=None):
     files, tables, rejects = scan(root)
     rows, repairs = _read_tables(root, tables, files, rejects)
     if known:
+        added = sum(file not in known for file in files)
+        if added:
+            logging.info("%s has %d more files than when the run began; they are passed over.", path, added)
         files = [file for file in files if file in known]
         rows = {file: row for file, row in rows.items() if file in known}
     looks, digests = {}, {}
@@ -221,11 +226,20 @@ def _check_known(known, digests, path):
     """Refuses a folder that lacks images of a run, or has others under their names."""
     changed = [file for file, digest in (known or {}).items() if digests.get(file) != digest]
     if changed:
-        what = "is another image now" if changed[0] in digests else "is gone"
+        gone = [file for file in changed if file not in digests]
+        others = [file for file in changed if file in digests]
+        told = [_listed(what, files) for what, files in (("gone", gone), ("other images now", others)) if files]
         raise ValueError(
-            f"{path} is not the folder that the run began with: {changed[0]} {what} ({len(changed)} of {len(known)} "
-            "images differ). Restore them, or use a new --workdir; images may be added."
+            f"{path} is not the folder that the run began with: of its {len(known)} images are {'; '.join(told)}. "
+            "Restore them, name the folder if it has moved (--data_path, or --config.data.path to train), or use a new "
+            "--workdir; images may be added."
         )
+
+
+def _listed(what, files):
+    """`3 gone (a.png, b.png, c.png)`, at most ten by name."""
+    more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
+    return printable(f"{len(files)} {what} ({', '.join(files[:_NAMED])}{more})")
 
 
 def _of_files(total, chunks):

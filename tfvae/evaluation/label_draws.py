@@ -20,7 +20,7 @@ def experiment_of(experiment, number):
     )
 
 
-def announcement(workdir, experiment, numbers):
+def announcement(workdir, experiment, numbers, waits):
     """What is worth knowing before label draws of a run are trained: a line each, or none.
 
     Whether the run was interrupted, so that it is no fair measure of the preset, and what the draws will take: as many
@@ -30,10 +30,11 @@ def announcement(workdir, experiment, numbers):
         workdir: of the run; its draws are in `draws/<number>`.
         experiment: of the run.
         numbers: of the draws that are other experiments than the run.
+        waits: epochs that patience did not count, `tfvae.run.monitor.begins`.
     """
     directory = RunDirectory(workdir)
     records = MetricsLog(directory.metrics_log).lines()
-    found = course(records, dataclasses.asdict(experiment.training))
+    found = course(records, dataclasses.asdict(experiment.training), waits)
     logs = (RunDirectory(directory.draws / str(n)).metrics_log for n in numbers)
     trained = [len(MetricsLog(path).lines()) for path in logs]
     return [

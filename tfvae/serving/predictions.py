@@ -15,7 +15,7 @@ from tfvae.batch import IMAGE, is_image
 from tfvae.data import folder as folders
 from tfvae.data import images, manifest, records
 from tfvae.data.entries.image import Image
-from tfvae.serving import export, image_decoding, signatures
+from tfvae.serving import export, image_files, signatures
 from tfvae.storage import atomic, reachable, record_files
 
 DESCRIPTION = "predictions.json"
@@ -224,12 +224,7 @@ def _read(root, name):
             raise images.BadImage("a folder that is not looked into: a link, or without permission")
         if not path.is_file():
             raise images.BadImage("not a regular file")
-        content = path.read_bytes()
-        if not content:
-            raise images.BadImage("empty file")
-        if content.startswith((image_decoding.PNG, image_decoding.JPEG)):
-            return content
-        return images.encode_png(images.read(path))
+        return image_files.encoded(path)
     except images.BadImage as error:
         return error
     except OSError as error:
