@@ -273,8 +273,9 @@ def _source(config, frozen_split) -> Source:
         source = load_source(config, stores=False) if began_in_memory else load_source(config)
     if not config.more_images:
         return source
-    known = {} if frozen_split is None else {"known": frozen_split.get("more_files"), "report": _silent}
-    return more_images.added(source, config, **known)
+    if frozen_split is None:
+        return more_images.added(source, config)
+    return more_images.added(source, config, known=frozen_split.get("more_files"), report=_silent)
 
 
 def _silent(found, warned):
