@@ -32,34 +32,38 @@ def answering(name: str, answer: Callable, model: Any = None) -> Callable:
     @functools.wraps(getattr(answer, "func", answer))
     def checked(*args: Any, **kwargs: Any) -> Any:
         given = dict(zip(names, args)) | kwargs
+        changed = {}
         if IMAGE in given:
-            _check_observations(name, given[IMAGE], (args[0] if model is None else model).image_shape)
+            changed[IMAGE] = _observations(name, given[IMAGE], (args[0] if model is None else model).image_shape)
         if isinstance(given.get(_SEED), int | np.integer):
-            args = args[: names.index(_SEED)]
-            kwargs = {**{name: given[name] for name in names[len(args) :] if name in given}, **kwargs}
-            kwargs[_SEED] = noise.seed(int(given[_SEED]))
-        return answer(*args, **kwargs)
+            changed[_SEED] = noise.seed(int(given[_SEED]))
+        named = (changed.pop(of, value) for of, value in zip(names, args))
+        return answer(*named, *args[len(names) :], **kwargs | changed)
 
     return checked
 
 
-def _check_observations(name: str, image: Any, shape: tuple[int, ...]) -> None:
-    """Observations are floats [..., B, *shape].
+def _observations(name: str, image: Any, shape: tuple[int, ...]) -> Any:
+    """The observations, floats [..., B, *shape]; lists of them as an array.
 
     Raises:
         ValueError: for anything else.
     """
-    image = image if hasattr(image, "shape") and hasattr(image, "dtype") else np.asarray(image)
+    if not hasattr(image, "shape") or not hasattr(image, "dtype"):
+        image = np.asarray(image)
+        image = image.astype(np.float32) if image.dtype.kind == "f" else image
     found = tf.TensorShape(image.shape)
     if found.rank is None:
-        return
+        return image
     fits = found.rank > len(shape) and found[found.rank - len(shape) :].is_compatible_with(shape)
-    if not fits or not tf.as_dtype(image.dtype).is_floating:
+    dtype = str(getattr(image.dtype, "name", image.dtype))
+    if not fits or "float" not in dtype:
         raise ValueError(
             f"`model.{name}` takes observations, floats [B, {', '.join(map(str, shape))}] as `run.data.observe(rows)` "
-            f"gives them, got {tf.as_dtype(image.dtype).name} {found.as_list()}. Images and files are for the run: "
+            f"gives them, got {dtype} {found.as_list()}. Images and files are for the run: "
             f"`run.{name}(images)`, where it has that."
         )
+    return image
 
 
 class TakesBatches(keras.Model):
