@@ -281,6 +281,15 @@ def test_a_run_that_keeps_no_data_is_opened_with_them(tmp_path):
     assert len(opening.open_without_data(directory.path).data.train) < 5
 
 
+def test_what_a_killed_start_left_is_not_kept(tmp_path):
+    directory, _ = began(vae_digits.get_config("tiny"), tmp_path / "run")
+    directory.config.unlink()  # It comes last: without it nothing began.
+    directory.best_weights.unlink()
+    shutil.rmtree(directory.checkpoints, ignore_errors=True)
+    _, data = began(sdgm_digits.get_config("tiny"), tmp_path / "run")
+    assert opening.open_without_data(directory.path).data.info == data.info
+
+
 def test_whitened_images_are_whitened_alike(tmp_path):
     experiment = sdgm_digits.get_config("tiny")
     experiment.data.transform = dataclasses.replace(

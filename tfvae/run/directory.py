@@ -114,7 +114,8 @@ class RunDirectory:
     def record(self, experiment: Experiment, data: Data) -> None:
         """Writes down what the run is of, once it is known that it can be trained."""
         fields = _plain(experiments.to_dict(experiment))
-        if not self.kept_data.exists():
+        # What a start that was killed before the run began left is of whatever it was given.
+        if not self.config.exists() or not self.kept_data.exists():
             atomic.write_checked(self.kept_data, kept.to_bytes(data))
         if self.config.exists():
             config = atomic.read_json(self.config)
