@@ -59,7 +59,8 @@ class GenerativeModel(asked.TakesBatches, Trainable, abc.ABC):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         for name in set(Capability) & set(vars(cls)):
-            setattr(cls, name, asked.answering(name, vars(cls)[name]))
+            if callable(vars(cls)[name]):  # None says that a family does not answer what its parent does.
+                setattr(cls, name, asked.answering(name, vars(cls)[name]))
 
     def __init__(
         self, info: DataInfo, *, seed: int = 0, kl_warmup_steps: int = 0, compile_step: bool = False, **kwargs: Any
