@@ -25,37 +25,34 @@ def measured(opened):
     from tfvae.progress import Progress, tell
     from tfvae.storage import atomic
 
-    chosen = (_SAMPLES.value, _IW_SAMPLES.value, _ROWS.value, _BASELINES.value)
+    chosen = _SAMPLES.value, _IW_SAMPLES.value, _ROWS.value, _BASELINES.value, 0, _DECODING.value
     with Progress() as progress:
-        metrics = evaluate.evaluate(opened.model, opened.data, None, *chosen, 0, _DECODING.value, progress)
+        metrics = evaluate.evaluate(opened.model, opened.data, None, *chosen, progress)
     atomic.write_json(opened.workdir / "metrics.json", metrics)
     tell(f"{opened.workdir}: {measurement.in_words(metrics, opened.data)}")
     return metrics
 
 
-def measured_draw(drawn, directory):
+def draw(drawn, workdir, number):
     """Trains and measures one label draw; the run itself, which is one of them, needs neither."""
     from tfvae.run.opening import open_run
     from tfvae.training import trainer
 
-    trainer.train(drawn, directory)
-    return measured(open_run(directory))
+    trainer.train(drawn, workdir / "draws" / str(number))
+    return measured(open_run(workdir / "draws" / str(number)))
 
 
 def main():
     from tfvae.evaluation import evaluate, label_draws
     from tfvae.progress import tell, tell_next
     from tfvae.reports import report
-    from tfvae.run.monitor import begins
     from tfvae.run.opening import open_run
 
-    opened = experiment, data, model, workdir = open_run(_WORKDIR.value, _DATA_PATH.value)
+    opened = experiment, _, _, workdir = open_run(_WORKDIR.value, _DATA_PATH.value)
     metrics = measured(opened)
     drawn = {n: label_draws.experiment_of(experiment, n) for n in range(_DRAWS.value)}
-    further = [n for n in drawn if drawn[n] != experiment]
-    tell(*label_draws.announcement(workdir, experiment, further, begins(model, data.steps_per_epoch)))
-    results = [metrics if e == experiment else measured_draw(e, workdir / "draws" / str(n)) for n, e in drawn.items()]
-    metrics |= label_draws.summary(results)
+    tell(*label_draws.announcement(opened, [n for n in drawn if drawn[n] != experiment]))
+    metrics |= label_draws.summary([metrics if e == experiment else draw(e, workdir, n) for n, e in drawn.items()])
     tell(report.write(opened, metrics, _COMPARE.value, shlex.join(["tfvae-evaluate", *sys.argv[1:]])))
     print(json.dumps(evaluate.scalars(metrics) | label_draws.flat(metrics.get("draws", {}))), flush=True)
     tell_next("tfvae-export", f"--workdir={workdir}", f"--output=savedmodels/{workdir.resolve().name}")
