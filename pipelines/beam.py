@@ -6,12 +6,15 @@ cluster; a function that is cut off leaves what it finished behind, and callers 
 
 import functools
 import pickle
+import socket
 import tempfile
 import uuid
 from pathlib import Path
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
+
+from tfvae.storage import reachable
 
 # A process for each worker of this machine. The runner is named, because Beam's default looks for one of another kind
 # on the internet first.
@@ -34,6 +37,7 @@ def spread(arguments=(), num_workers=1, scratch=None):
     """
     if arguments and not scratch and "--runner=FnApiRunner" not in arguments:
         raise ValueError("Workers of a Beam runner need a folder that all of them see: name one, `--scratch=`.")
+    scratch = scratch and str(Path(scratch).absolute())  # Workers may have another working directory.
     options = list(arguments) or [*_LOCAL, f"--direct_num_workers={num_workers}"]
     return functools.partial(_mapped, PipelineOptions(options, save_main_session=False), scratch)
 
@@ -53,15 +57,25 @@ def _mapped(options, scratch, function, values):
 
 def _call(function, folder, numbered):
     """Leaves the result of one value, or the error that a user can mend: Beam would bury it in its own."""
+    reachable.require(folder)
     number, value = numbered
     try:
         result = function(value), None
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         result = None, error
+    except OSError as error:
+        result = None, _of_this_machine(error)
     path = _result(folder, number)
     beside = path.with_suffix(f".{uuid.uuid4().hex}")
     beside.write_bytes(pickle.dumps(result))
     beside.rename(path)
+
+
+def _of_this_machine(error):
+    """An error of the system as it is told elsewhere: on one of many machines it may be one of its own."""
+    if isinstance(error, reachable.UnreachableError) or error.errno is None:
+        return error
+    return OSError(error.errno, f"On the machine {socket.gethostname()}: {error.strerror}", error.filename)
 
 
 def _opened(path):

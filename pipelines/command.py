@@ -36,7 +36,8 @@ def settings():
     """
     if _CONFIG.value is None:
         raise app.UsageError("Name a preset: --config=tfvae/configs/sdgm_folder.py.")
-    output = pathlib.Path(_OUTPUT.value)
+    # Absolute: workers and containers may have another working directory.
+    output = pathlib.Path(_OUTPUT.value).absolute()
     thresholds = Thresholds(
         _ERROR.value, _CALIBRATION_ERROR.value, _BOUND.value, _ERROR_SLACK.value, _CALIBRATION_SLACK.value,
         _BOUND_SLACK.value,
@@ -44,12 +45,12 @@ def settings():
     made = Settings(
         name=output.resolve().name,
         experiment=_CONFIG.value,
-        shards=pathlib.Path(_INPUT.value),
-        workdir=pathlib.Path(_WORKDIR.value),
+        shards=pathlib.Path(_INPUT.value).absolute(),
+        workdir=pathlib.Path(_WORKDIR.value).absolute(),
         output=output,
         base_path=_BASE_PATH.value,
         thresholds=thresholds,
-        schema=_SCHEMA.value,
+        schema=str(pathlib.Path(_SCHEMA.value).absolute()) if _SCHEMA.value else "",
         tuner_trials=_TRIALS.value,
         tuned=dict(map(_range, _TUNE.value)),
         **({"beam_args": tuple(shlex.split(_BEAM.value))} if _BEAM.value else {}),

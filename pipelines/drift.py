@@ -30,7 +30,7 @@ def main(argv):
     from tfvae.monitoring import drift, drift_report
     from tfvae.storage import atomic
 
-    reference, new = record.shards_of_last_push(settings), Path(_NEW.value)
+    reference, new = record.shards_of_last_push(settings), Path(_NEW.value).absolute()
     if reference.resolve() == new.resolve():
         raise ValueError(f"`--new` {new} is what the served version was trained on: name other shards.")
     with runner.quiet():

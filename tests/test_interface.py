@@ -71,7 +71,6 @@ def test_samples_repeat_for_a_seed_and_have_a_class(run):
         (np.full([2, 8, 8, 1], 255.0), "got 255 to 255. Divide gray levels"),
         (np.full([2, 8, 8, 1], np.nan), "must be finite"),
         (np.zeros([2, 64], np.float32), r"must have the shape \[N, 8, 8, 1\], got \[2, 64\]"),
-        (np.zeros([0, 8, 8, 1], np.uint8), "no images"),
     ],
 )
 def test_what_are_no_images_is_told(run, images, told):
@@ -121,3 +120,71 @@ def test_an_export_says_how_sure_it_is_and_what_is_new(exported_sdgm):
     loaded.functions = lambda: {"classify": None}
     with pytest.raises(ValueError, match="cannot say what is new: there is no validation row"):
         loaded.novelty(images)
+
+
+def test_no_images_have_an_answer_without_rows(run, exported_sdgm):
+    for asked in (run, tfvae.load_export(exported_sdgm[2])):
+        for none in (np.zeros([0, 8, 8, 1], np.uint8), np.zeros([0, 8, 8, 1]), np.zeros([0, 30, 20, 3], np.uint8), []):
+            found = asked.classify(none)
+            assert found.labels == [] and found.probabilities.shape == (0, 10) and found.confidence.shape == (0,)
+            assert asked.encode(none).shape == (0, 4) and asked.score(none).shape == (0,)
+        assert asked.sample(0).shape == (0, 8, 8, 1)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "bmp", "gif"])
+def test_files_of_every_kind_that_training_reads_are_answered(run, suffix, tmp_path):
+    options = {"lossless": True} if suffix == "webp" else {}
+    Image.fromarray(run.test.image[0, ..., 0]).save(tmp_path / f"a.{suffix}", **options)
+    np.testing.assert_allclose(run.encode(tmp_path / f"a.{suffix}"), run.encode(run.test.image[:1]), atol=0.2)
+
+
+FAMILIES = ("sdgm_digits", "dgdn_digits", "stein_digits")
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def opened(request, tmp_path_factory):
+    return tfvae.open(shutil.copytree(FIXTURE.parent / request.param, tmp_path_factory.mktemp("runs") / request.param))
+
+
+ARRAYS = {
+    "images": lambda x: x, "floats": lambda x: x / np.float32(255), "flat": lambda x: x.reshape(len(x), -1),
+    "no channel": lambda x: x[..., 0] / np.float32(255), "one image": lambda x: x[0] / np.float32(255),
+    "list": lambda x: (x / np.float32(255)).tolist(), "tensor": tf.constant, "paths": lambda x: ["a.png"] * len(x),
+    "integers": lambda x: x.astype(np.int64), "flat floats": lambda x: x.reshape(len(x), -1) / np.float32(255),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ARRAYS)
+def test_natural_calls_on_the_model_are_answered_or_told_what_to_do(opened, form):
+    """A model by itself takes observations and batches; whatever else it is given, it says whom to ask."""
+    model, given = opened.model, ARRAYS[form](opened.test.image[:3])
+    shape = np.shape(given)
+    is_observation = shape[1:] == tuple(model.image_shape) and np.asarray(given).dtype.kind == "f"
+    for name in ("classify", "encode", "reconstruct"):
+        if is_observation:
+            getattr(model, name)(given)
+        else:
+            with pytest.raises(ValueError, match=rf"`model.{name}` takes observations.*run.{name}\(images\)"):
+                getattr(model, name)(given)
+    calls = {
+        "ask a run": (model, model.predict, model.predict_on_batch),
+        "measure a run": (model.evaluate, model.test_on_batch),
+        "train an experiment": (model.fit, model.train_on_batch),
+    }  # fmt: skip
+    for advice, methods in calls.items():
+        for call in methods:
+            with pytest.raises(ValueError, match=f"batches of streams.*{advice}"):
+                call(given)
+
+
+def test_natural_calls_without_images_are_answered_or_told(opened, tmp_path):
+    model = opened.model
+    assert model.sample(2, seed=0).shape == (2, *model.image_shape) and model.count_params() > 0 and model.layers
+    np.testing.assert_array_equal(model.sample(2, seed=3), model.sample(2, 3))
+    for call, told in ((model.save, "tfvae.open"), (model.export, "tfvae-export")):
+        with pytest.raises(NotImplementedError, match=told):
+            call(tmp_path / "model")
+    with pytest.raises(ValueError, match="does not answer `caption`"):
+        model.caption(opened.test.image[:1])
+    with pytest.raises(AttributeError, match=r"no attribute 'score'; a run has it: run.score\(images\)"):
+        model.score(opened.test.image[:1])

@@ -9,6 +9,7 @@ Both answer by the functions that a server has, so what Python sees is what clie
 """
 
 import abc
+import functools
 import importlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,11 +19,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae.batch import CAPTION, IMAGE, LABEL
+from tfvae.data.load import Data
 from tfvae.evaluation import calibration as calibrations
 from tfvae.experiment import Experiment
 from tfvae.reports import generation
 from tfvae.run import opening
-from tfvae.serving import export, signatures
+from tfvae.serving import export, image_files, signatures
 from tfvae.storage import atomic
 from tfvae.training import trainer
 
@@ -167,10 +169,8 @@ class Answers(abc.ABC):
             can = ", ".join(sorted(name for name in functions if not name.endswith(("_bytes", "_example", "_checked"))))
             raise ValueError(f"This model cannot {asked or signature}; it can {can}.")
         num = len(next(iter(inputs.values())))
-        if not num:
-            raise ValueError("There are no images to ask about: give one at least.")
         parts = []
-        for first in range(0, num, _BATCH):
+        for first in range(0, max(num, 1), _BATCH):  # No rows have an answer too, without rows.
             part = {key: tf.constant(rows[first : first + _BATCH]) for key, rows in inputs.items()}
             parts.append({key: value.numpy() for key, value in functions[signature](**part).items()})
         return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
@@ -181,8 +181,10 @@ class Answers(abc.ABC):
             images = [images]
         if not hasattr(images, "shape") and isinstance(images, Iterable):
             images = list(images)
-            if images and all(isinstance(image, str | Path) for image in images):
-                return signatures.IMAGE_BYTES, _objects(Path(path).read_bytes() for path in images)
+            if not images:
+                return IMAGE, np.zeros([0, *self.image_shape], np.float32)
+            if all(isinstance(image, str | Path) for image in images):
+                return signatures.IMAGE_BYTES, _objects(image_files.encoded(path) for path in images)
         array, are_images = np.asarray(images), len(self.image_shape) == 3
         array = array[None] if array.shape == self.image_shape else array
         array = array[..., None] if are_images and array.ndim == 3 else array
@@ -201,20 +203,33 @@ class Run(Answers):
 
     Args:
         workdir: of the run.
+        data_path: where its data are now, if they have moved.
 
     Attributes:
-        workdir, experiment, data, model: of the run; `data.test` and `data.validation` are its held-out rows.
+        workdir, experiment, model: of the run.
     """
 
-    def __init__(self, workdir):
-        self.experiment, self.data, self.model, self.workdir = opening.open_run(workdir)
-        self.image_shape = tuple(self.data.transform.raw_shape)
-        self.class_names = tuple(self.data.class_names)
+    def __init__(self, workdir, data_path=""):
+        # Answers need no data.
+        self.experiment, self._kept, self.model, self.workdir = opening.open_without_data(workdir)
+        self.image_shape = tuple(self._kept.transform.raw_shape)
+        self.class_names = tuple(self._kept.class_names)
+        self._data_path = data_path
         self._calibration = self._functions = None
 
     @property
     def calibration(self) -> dict:
         return self._calibrated().described()
+
+    @functools.cached_property
+    def data(self) -> Data:
+        """All rows that the run was trained on, read when they are first asked for; `data.test` and `data.validation`
+        are held out.
+
+        Raises:
+            ValueError: if they are not there, or others now.
+        """
+        return opening.load_data(self.workdir, self._data_path)
 
     @property
     def metrics(self) -> dict:
@@ -235,23 +250,23 @@ class Run(Answers):
 
     def functions(self):
         if self._functions is None:  # Compiled once.
-            forms = signatures.forms_of(self.data.entries)
+            forms = signatures.forms_of(self._kept.entries)
             served = signatures.served_endpoints(
-                self.model, self.data.transforms, self.class_names, forms=forms, calibration=self._calibrated()
+                self.model, self._kept.transforms, self.class_names, forms=forms, calibration=self._calibrated()
             )
             self._functions = {name: _named(endpoint) for name, endpoint in served.items()}
         return self._functions
 
     def _calibrated(self):
         if self._calibration is None:
-            self._calibration = calibrations.of_run(self.model, self.data, self.workdir)
+            self._calibration = calibrations.of_run(self.model, self.workdir, lambda: self.data)
         return self._calibration
 
     def sample(self, num, seed=0, label=None) -> np.ndarray:
         """Invented images: float32 [num, H, W, C] in [0, 1]; of one class where `label` is its name or number."""
         if label is None:
             return super().sample(num, seed)
-        return generation.sampled(self.model, self.data, num, seed, self._class_number(label))
+        return generation.sampled(self.model, self._kept, num, seed, self._class_number(label))
 
 
 class Export(Answers):
@@ -315,7 +330,8 @@ def _named(endpoint):
 
 def _objects(values):
     """Bytes as an array that TensorFlow takes for strings."""
-    return np.array(list(values), object)
+    listed = list(values)
+    return np.array(listed, object) if listed else np.array([], "S1")
 
 
 def _seeds(seed, num):

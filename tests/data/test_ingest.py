@@ -296,14 +296,17 @@ def test_overwriting_never_takes_files_of_others(photos, tmp_path, quietly):
         quietly(photos, photos / "shards", overwrite=True)
 
 
-def test_a_failure_on_the_way_leaves_what_was_there(photos, tmp_path, quietly, monkeypatch):
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [("metadata.csv", "changed while the folder was read"), ("dog/gone.png", "gone.png: No such file")],
+)
+def test_a_failure_on_the_way_leaves_what_was_there(photos, tmp_path, quietly, monkeypatch, other, told):
     quietly(photos, tmp_path / "shards")
+    (photos / "metadata.csv").write_text("file_name,label\n")
     before = contents(tmp_path / "shards")
     read = images.read
-    monkeypatch.setattr(
-        images, "read", lambda path, *rest: read(photos / "dog" / "gone.png" if "dog" in str(path) else path, *rest)
-    )
-    with pytest.raises(ValueError, match="changed while the folder was read"):
+    monkeypatch.setattr(images, "read", lambda path, *rest: read(photos / other if "dog" in str(path) else path, *rest))
+    with pytest.raises((ValueError, OSError), match=told):
         quietly(photos, tmp_path / "shards", overwrite=True)
     assert contents(tmp_path / "shards") == before
     assert sorted(file.name for file in tmp_path.iterdir()) == ["photos", "shards"]

@@ -98,7 +98,7 @@ def test_it_is_kept_with_the_weights_that_it_was_fitted_on(trained):
     stored = json.loads((trained.workdir / "calibration.json").read_text())
     weights = (trained.workdir / "best.weights.h5").read_bytes()
     assert stored["weights"] == hashlib.sha256(weights).hexdigest()
-    kept = calibration.of_run(trained.model, trained.data, trained.workdir)
+    kept = calibration.of_run(trained.model, trained.workdir)
     fitted = calibration.fit(trained.model, trained.data)
     assert kept.temperature == pytest.approx(fitted.temperature, rel=1e-4)
     np.testing.assert_allclose(kept.scores, fitted.scores, rtol=1e-4)
@@ -106,7 +106,9 @@ def test_it_is_kept_with_the_weights_that_it_was_fitted_on(trained):
     other.mkdir()
     (other / "calibration.json").write_text(json.dumps({**stored, "temperature": 77.0}))
     (other / "best.weights.h5.sha256").write_text("0" * 64 + "  best.weights.h5\n")
-    assert calibration.of_run(trained.model, trained.data, other).temperature == pytest.approx(fitted.temperature)
+    assert calibration.of_run(trained.model, other, lambda: trained.data).temperature == pytest.approx(
+        fitted.temperature
+    )
 
 
 def test_python_says_both_beside_the_raw_probabilities(trained):

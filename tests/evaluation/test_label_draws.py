@@ -6,6 +6,7 @@ from tfvae.data import load
 from tfvae.evaluation import label_draws
 from tfvae.experiment import Experiment
 from tfvae.models import vae
+from tfvae.run.opening import Run
 from tfvae.storage.metrics_log import MetricsLog, series
 
 
@@ -63,5 +64,7 @@ def test_draws_are_announced_with_the_time_they_take(tmp_path, own, draws, told)
         folder.mkdir(parents=True, exist_ok=True)
         lines = [{"epoch": epoch, "seconds": 3.0, "val_bound": 0.1 * epoch} for epoch in range(1, done + 1)]
         (folder / "metrics.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    found = label_draws.announcement(tmp_path, experiment, range(len(draws)))
+    data = load.load(load.Config(labelled_batch=0))
+    model = experiment.model.build(data.info, seed=0)
+    found = label_draws.announcement(Run(experiment, data, model, tmp_path), range(len(draws)))
     assert len(found) == len(told) and all(part in line for part, line in zip(told, found, strict=True))

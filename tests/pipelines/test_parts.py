@@ -2,7 +2,9 @@
 
 import dataclasses
 import json
+import os
 import shutil
+import socket
 import subprocess
 import sys
 import types
@@ -10,11 +12,13 @@ import types
 import numpy as np
 import pytest
 import tensorflow as tf
+from absl import flags
+from absl.testing import flagsaver
 
-from pipelines import beam, components, kubeflow, metrics, preprocessing, record, schema, statistics, trainer
+from pipelines import beam, command, components, kubeflow, metrics, preprocessing, record, schema, statistics, trainer
 from pipelines.settings import Settings
 from tests.pipelines.conftest import ROOT
-from tfvae.data import folder, ingest, manifest
+from tfvae.data import folder, images, ingest, manifest
 from tfvae.evaluation import classification
 from tfvae.training import trainer as training
 
@@ -160,6 +164,45 @@ def test_errors_of_workers_come_back_as_they_were():
         spread(int, ["1", "no number"])
     with pytest.raises(ValueError, match="name one, `--scratch=`"):
         beam.spread(["--runner=FlinkRunner"])
+
+
+def test_workers_in_another_directory_find_what_is_named(photos, tmp_path, monkeypatch):
+    quiet = {"report": lambda text: None, "records_per_shard": 50}
+    (tmp_path / "scratch").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "photos").symlink_to(photos)
+    monkeypatch.chdir(tmp_path)
+    on_beam = beam.spread(["--runner=FnApiRunner", "--direct_running_mode=in_memory"], scratch="scratch")
+
+    def spread(function, values):
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        try:
+            return on_beam(function, values)
+        finally:
+            monkeypatch.chdir(tmp_path)
+
+    made = ingest.ingest("photos", "shards", spread=spread, resume=True, **quiet)
+    assert made == ingest.ingest("photos", "alone", **quiet)
+    assert not any((tmp_path / "elsewhere").iterdir()) and not any((tmp_path / "scratch").iterdir())
+
+
+def test_an_error_of_a_machine_names_it():
+    spread = beam.spread(["--runner=FnApiRunner", "--direct_running_mode=in_memory"])
+    for function in (open, os.listdir, images.read):
+        with pytest.raises(OSError, match=f"machine {socket.gethostname()}.*No such file"):
+            spread(function, ["/nowhere.png"])
+
+
+@pytest.mark.parametrize("flag", ["input", "workdir", "output", "schema"])
+def test_paths_are_absolute_before_they_travel(flag, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = {"input": "shards", "workdir": "work", "output": "served/digits", flag: "some/where"}
+    monkeypatch.setattr(Settings, "check", lambda self: None)
+    with flagsaver.as_parsed(**given, config=str(ROOT / "tfvae/configs/sdgm_digits.py:tiny")):
+        flags.FLAGS.mark_as_parsed()
+        made = command.settings()
+    field = {"input": made.shards, "workdir": made.workdir, "output": made.output, "schema": made.schema}[flag]
+    assert str(field) == str(tmp_path / "some" / "where")
 
 
 def test_new_spans_are_compared_with_the_pushed_one(settings, first_run, photos, tmp_path):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tfvae.run.monitor import Monitor, course
+from tests.presets import PRESETS, model_and_batch, tiny
+from tfvae.run.monitor import Monitor, begins, course
 
 
 @pytest.mark.parametrize(("name", "values", "best"), [("error", [0.3, 0.1, 0.2], 2), ("bound", [-90, -95, -80], 3)])
@@ -50,8 +51,33 @@ def test_patience_waits_until_all_have_begun():
 )
 def test_a_run_that_was_interrupted_is_known_from_one_that_ended(errors, patience, ended, judged):
     records = [{"epoch": epoch, "val_error": error} for epoch, error in enumerate(errors, 1)]
-    found = course(records, {"epochs": 200, "monitor": "error", "patience": patience})
+    found = course(records, {"epochs": 200, "monitor": "error", "patience": patience}, 0)
     assert found == (len(errors), 200, judged, ended)
     assert (found.wanting == "") == ended
     assert ended or f"interrupted: {len(errors)} of 200 epochs" in found.wanting
     assert (f"of epoch {judged}." in found.wanting) == (not ended and judged > 0)
+
+
+@pytest.mark.parametrize("preset", sorted({type(tiny(preset).model): preset for preset in PRESETS}.values()))
+def test_a_run_that_patience_could_not_end_is_known_as_interrupted(preset):
+    """Whatever the players' stages, what is said of a run later is what ended its training, or did not."""
+    model, _ = model_and_batch(preset)
+    waits = begins(model, 5)
+    assert waits == -(-max(player.begins for player in model.players().values()) // 5)
+    training = {"epochs": 200, "monitor": "bound", "patience": 2}
+    records = [{"epoch": epoch, "val_bound": -float(epoch)} for epoch in range(1, waits + 4)]
+    for num in range(1, len(records) + 1):
+        monitor = Monitor("bound", 2, waits)
+        for record in records[:num]:
+            monitor.observe(record["epoch"], record["val_bound"])
+        assert course(records[:num], training, waits).ended == monitor.exhausted
+    assert course(records, training, waits).ended
+    assert not waits or not course(records[: waits + 1], training, waits).ended
+
+
+def test_stages_are_waited_for():
+    model, _ = model_and_batch("m1m2_mnist")
+    assert begins(model, 1) > 3
+    records = [{"epoch": epoch, "val_error": 0.5 + epoch / 100} for epoch in (1, 2, 3, 4)]
+    training = {"epochs": 200, "monitor": "error", "patience": 2}
+    assert course(records, training, 0).ended and not course(records, training, begins(model, 1)).ended

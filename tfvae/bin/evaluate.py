@@ -15,6 +15,7 @@ _DECODING = flags.DEFINE_enum("decoding", "", ["", "greedy", "sample", "beam"], 
 _ROWS = flags.DEFINE_integer("rows", 1000, "Test rows for the bounds, drawn at random; 0: all.", lower_bound=0)
 _BASELINES = flags.DEFINE_bool("baselines", False, "Also trains scikit-learn's rivals on the same labels.")
 _DRAWS = flags.DEFINE_integer("draws", 0, "Also trains on N label draws, in <workdir>/draws/<n>.", lower_bound=0)
+_DATA_PATH = flags.DEFINE_string("data_path", "", "Where the data are now, if they moved since the training.")
 _COMPARE = flags.DEFINE_list("compare", [], "Run directories whose curves are drawn beside this one's.")
 
 
@@ -24,21 +25,21 @@ def measured(opened):
     from tfvae.progress import Progress, tell
     from tfvae.storage import atomic
 
-    chosen = (_SAMPLES.value, _IW_SAMPLES.value, _ROWS.value, _BASELINES.value)
+    chosen = _SAMPLES.value, _IW_SAMPLES.value, _ROWS.value, _BASELINES.value, 0, _DECODING.value
     with Progress() as progress:
-        metrics = evaluate.evaluate(opened.model, opened.data, None, *chosen, 0, _DECODING.value, progress)
+        metrics = evaluate.evaluate(opened.model, opened.data, None, *chosen, progress)
     atomic.write_json(opened.workdir / "metrics.json", metrics)
     tell(f"{opened.workdir}: {measurement.in_words(metrics, opened.data)}")
     return metrics
 
 
-def measured_draw(drawn, directory):
+def draw(drawn, workdir, number):
     """Trains and measures one label draw; the run itself, which is one of them, needs neither."""
     from tfvae.run.opening import open_run
     from tfvae.training import trainer
 
-    trainer.train(drawn, directory)
-    return measured(open_run(directory))
+    trainer.train(drawn, workdir / "draws" / str(number))
+    return measured(open_run(workdir / "draws" / str(number)))
 
 
 def main():
@@ -47,12 +48,11 @@ def main():
     from tfvae.reports import report
     from tfvae.run.opening import open_run
 
-    opened = experiment, _, _, workdir = open_run(_WORKDIR.value)
+    opened = experiment, _, _, workdir = open_run(_WORKDIR.value, _DATA_PATH.value)
     metrics = measured(opened)
     drawn = {n: label_draws.experiment_of(experiment, n) for n in range(_DRAWS.value)}
-    tell(*label_draws.announcement(workdir, experiment, [n for n in drawn if drawn[n] != experiment]))
-    results = [metrics if e == experiment else measured_draw(e, workdir / "draws" / str(n)) for n, e in drawn.items()]
-    metrics |= label_draws.summary(results)
+    tell(*label_draws.announcement(opened, [n for n in drawn if drawn[n] != experiment]))
+    metrics |= label_draws.summary([metrics if e == experiment else draw(e, workdir, n) for n, e in drawn.items()])
     tell(report.write(opened, metrics, _COMPARE.value, shlex.join(["tfvae-evaluate", *sys.argv[1:]])))
     print(json.dumps(evaluate.scalars(metrics) | label_draws.flat(metrics.get("draws", {}))), flush=True)
     tell_next("tfvae-export", f"--workdir={workdir}", f"--output=savedmodels/{workdir.resolve().name}")

@@ -22,9 +22,9 @@ def main():
     logging.set_verbosity(logging.WARNING)  # TensorFlow tells of every signature how it renamed its weights.
     export.check_output(_OUTPUT.value)
     tell(f"opening {_WORKDIR.value}")
-    run = opening.open_run(_WORKDIR.value)
+    run = opening.open_without_data(_WORKDIR.value)
     origin = json.loads((run.workdir / "config.json").read_text())
-    held_out = calibration.of_run(run.model, run.data, run.workdir)
+    held_out = calibration.of_run(run.model, run.workdir)
     known = (origin, tell, held_out, export.measured_of(RunDirectory(run.workdir)))
     version = export.export(run.model, run.data, _OUTPUT.value, None, *known)
     config = models_config.update(pathlib.Path(_OUTPUT.value).resolve().parent, _BASE_PATH.value)

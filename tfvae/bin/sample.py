@@ -33,12 +33,12 @@ def class_of(label, class_names):
 def main():
     from tfvae.progress import tell_next
     from tfvae.reports import captions, generation
-    from tfvae.run.opening import open_run
+    from tfvae.run.opening import open_without_data
     from tfvae.storage import atomic
 
     if not Path(_OUTPUT.value).parent.is_dir():
         raise ValueError(f"There is no folder {Path(_OUTPUT.value).parent} for `--output`; make it first.")
-    run = open_run(_WORKDIR.value)
+    run = open_without_data(_WORKDIR.value)
     if _CAPTION.value:
         images = captions.drawn(run.model, run.data, _CAPTION.value)
     else:

@@ -18,7 +18,9 @@ def import_tensorflow():
     asked = os.environ.get(_LEVEL) in ("0", "1") or (flags.FLAGS.is_parsed() and flags.FLAGS.verbosity > 0)
     if "tensorflow" in sys.modules or asked:
         return
-    os.environ.setdefault(_LEVEL, "2")
+    # Without a GPU even its errors are none, such as what oneDNN leaves to Eigen on an older processor; one of a
+    # computation is raised besides.
+    os.environ.setdefault(_LEVEL, "2" if os.path.exists(_GPU) else "3")
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as said:

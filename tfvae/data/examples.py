@@ -147,6 +147,7 @@ class Source(NamedTuple):
     words: a name for every entry of a row of word counts; empty for other examples.
     names: entry -> what its places are called, such as those of factors.
     files: file -> sha256 of its content, where the source is a folder that may grow.
+    more_files: the same of the folder `data.more_images`.
     """
 
     train: Examples
@@ -158,6 +159,7 @@ class Source(NamedTuple):
     words: tuple[str, ...] = ()
     names: dict[str, tuple[str, ...]] = MappingProxyType({})
     files: dict[str, str] = MappingProxyType({})
+    more_files: dict[str, str] = MappingProxyType({})
 
     def digest(self):
         """A sha256 over every row in memory and the checksums of streamed files: other data, another digest."""

@@ -14,6 +14,7 @@ What metadata says of an image goes before what its folder says.
 
 import collections
 import dataclasses
+import errno
 import functools
 import hashlib
 import itertools
@@ -23,6 +24,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
+from absl import logging
 
 from tfvae import batch as batches
 from tfvae.data import annotations, entries, findings, images, metadata
@@ -30,6 +32,7 @@ from tfvae.data.columns import partial
 from tfvae.data.entries.label import NO_LABEL
 from tfvae.data.examples import Examples
 from tfvae.progress import Progress
+from tfvae.storage import reachable
 
 UNLABELLED_FOLDERS = ("unlabelled", "unlabeled")
 SPLITS = ("train", "validation", "test")
@@ -37,6 +40,7 @@ SYSTEM_FOLDER = "a folder of a system's own"
 _SYSTEM_FOLDERS = ("__MACOSX", "$RECYCLE.BIN", "System Volume Information", "@eaDir", "__pycache__", "lost+found",
                    ".ipynb_checkpoints")  # fmt: skip
 _SYSTEM_FILES = ("thumbs.db", "ehthumbs.db", "desktop.ini")
+_NAMED = 10  # Files of a kind that an error names.
 _CHECKED_AT_ONCE = 200  # Files that one call checks, wherever it runs.
 
 
@@ -149,11 +153,12 @@ class Folder(NamedTuple):
 
         Raises:
             ValueError: if the file is no longer what it was when the folder was surveyed.
+            UnreachableError: where this machine cannot read it.
         """
         file, shape = item.files[name], self.shapes[name]
         try:
             image = images.read(self.root / file, self.config.image_size, shape[-1] == 1, self.config.max_pixels)
-        except (images.BadImage, OSError) as error:
+        except images.BadImage as error:
             raise ValueError(f"{file} changed while the folder was read: {error}. Start again.") from error
         if image.shape != shape:
             raise ValueError(
@@ -181,6 +186,7 @@ def survey(path, config=None, spread=map, known=None):
     Raises:
         ValueError: for a folder that is missing, unreadable or without one usable image, for metadata that cannot be
             read, for images of several sizes without `image_size`, and for known ones that are gone or others now.
+        UnreachableError: where a machine that takes part cannot read a file.
     """
     config = config or Config()
     config.validate()
@@ -191,6 +197,9 @@ def survey(path, config=None, spread=map, known=None):
     files, tables, rejects = scan(root)
     rows, repairs = _read_tables(root, tables, files, rejects)
     if known:
+        added = sum(file not in known for file in files)
+        if added:
+            logging.info("%s has %d more files than when the run began; they are passed over.", path, added)
         files = [file for file in files if file in known]
         rows = {file: row for file, row in rows.items() if file in known}
     looks, digests = {}, {}
@@ -217,11 +226,20 @@ def _check_known(known, digests, path):
     """Refuses a folder that lacks images of a run, or has others under their names."""
     changed = [file for file, digest in (known or {}).items() if digests.get(file) != digest]
     if changed:
-        what = "is another image now" if changed[0] in digests else "is gone"
+        gone = [file for file in changed if file not in digests]
+        others = [file for file in changed if file in digests]
+        told = [_listed(what, files) for what, files in (("gone", gone), ("other images now", others)) if files]
         raise ValueError(
-            f"{path} is not the folder that the run began with: {changed[0]} {what} ({len(changed)} of {len(known)} "
-            "images differ). Restore them, or use a new --workdir; images may be added."
+            f"{path} is not the folder that the run began with: of its {len(known)} images are {'; '.join(told)}. "
+            "Restore them, name the folder if it has moved (--data_path, or --config.data.path to train), or use a new "
+            "--workdir; images may be added."
         )
+
+
+def _listed(what, files):
+    """`3 gone (a.png, b.png, c.png)`, at most ten by name."""
+    more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
+    return printable(f"{len(files)} {what} ({', '.join(files[:_NAMED])}{more})")
 
 
 def _of_files(total, chunks):
@@ -229,18 +247,26 @@ def _of_files(total, chunks):
 
 
 def _checked(root, config, files):
-    """({file: what it looks like}, {file: hash of its content}, [`Reject`]) of some files."""
+    """({file: what it looks like}, {file: hash of its content}, [`Reject`]) of some files, on whichever machine."""
+    reachable.require(root)
     looks, digests, rejects = {}, {}, []
     colour_seen = config.color_mode != "auto"
     for file in files:
         try:
             looks[file] = images.check(root / file, config.max_pixels, ask_colour=not colour_seen)
             colour_seen = colour_seen or not looks[file].gray
-            with open(root / file, "rb") as content:
-                digests[file] = hashlib.file_digest(content, "sha256").hexdigest()
+            digests[file] = _digest(root / file)
         except images.BadImage as error:
             rejects.append(Reject(file, str(error)))
     return looks, digests, rejects
+
+
+def _digest(path):
+    try:
+        with open(path, "rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    except OSError as error:
+        raise reachable.unreachable(error, path) from error
 
 
 def scan(root):
@@ -256,12 +282,15 @@ def scan(root):
 
     Raises:
         ValueError: if the folder itself cannot be read.
+        UnreachableError: if one in it cannot, for another reason than a lack of permission.
     """
     files, tables, rejects = [], [], []
 
     def unreadable(error):
         if Path(error.filename) == root:
             raise ValueError(f"The folder {root} cannot be read: {error.strerror}.") from error
+        if error.errno not in (errno.EACCES, errno.EPERM):
+            raise reachable.unreachable(error, error.filename) from error
         rejects.append(Reject(_below(root, error.filename), f"the folder cannot be read ({error.strerror})"))
 
     for folder, folders, names in os.walk(root, onerror=unreadable):

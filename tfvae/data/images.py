@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageChops
 
 from tfvae.data import exif, png
+from tfvae.storage import reachable
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
 COLOR_MODES = ("auto", "gray", "rgb")
@@ -64,6 +65,7 @@ def check(path: str | os.PathLike, max_pixels: int = MAX_PIXELS, ask_colour: boo
 
     Raises:
         BadImage: with the reason.
+        UnreachableError: where this machine cannot read the file.
     """
     with _Decoding(path) as reading, reading.open(max_pixels) as image:
         image.verify()
@@ -86,6 +88,7 @@ def read(path: str | os.PathLike, image_size: int = 0, gray: bool = False, max_p
 
     Raises:
         BadImage: with the reason.
+        UnreachableError: where this machine cannot read the file.
     """
     with _Decoding(path) as reading:
         return _channelled(_square(reading.decoded(max_pixels).convert("L" if gray else "RGB"), image_size))
@@ -154,7 +157,10 @@ def _channelled(image):
 
 
 class _Decoding:
-    """Turns whatever a decoder raises on damaged bytes into `BadImage`, and Pillow's warnings into silence."""
+    """Turns whatever a decoder raises on damaged bytes into `BadImage`, and Pillow's warnings into silence.
+
+    What keeps the machine from reading the file is an `UnreachableError`.
+    """
 
     def __init__(self, path):
         self.path = path
@@ -170,6 +176,8 @@ class _Decoding:
     def __exit__(self, kind, error, traceback):
         Image.MAX_IMAGE_PIXELS = self._limit
         self._caught.__exit__(kind, error, traceback)
+        if reachable.is_of_machine(error):
+            raise reachable.unreachable(error, self.path) from error
         # Decoders raise many kinds on hostile bytes (SyntaxError, struct.error, IndexError ...), and none of them
         # may end a run over thousands of files.
         if error is None or isinstance(error, BadImage) or not isinstance(error, Exception):
@@ -178,6 +186,8 @@ class _Decoding:
 
     def open(self, max_pixels):
         """The image with its header read and nothing decoded."""
+        if os.path.islink(self.path) and not os.path.exists(self.path):
+            raise BadImage("not a regular file")
         status = os.stat(self.path)
         if not stat.S_ISREG(status.st_mode):
             raise BadImage("not a regular file")
@@ -233,8 +243,6 @@ def _kind(path):
 
 
 def _reason(error):
-    if isinstance(error, PermissionError):
-        return "no permission to read it"
     text = str(error).strip() or type(error).__name__
     if "truncated" in text.lower():
         return f"truncated image ({text})"

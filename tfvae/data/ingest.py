@@ -19,7 +19,7 @@ from tfvae.data import folder as folders
 from tfvae.data import manifest, records
 from tfvae.data.entries.label import NO_LABEL
 from tfvae.progress import Progress
-from tfvae.storage import atomic, record_files
+from tfvae.storage import atomic, reachable, record_files
 
 _DONE = ".done"  # Beside a shard that is whole: its `Shard` as JSON.
 _FULL = errno.ENOSPC, errno.EDQUOT, errno.EFBIG
@@ -61,8 +61,8 @@ def ingest(
 
     Raises:
         ValueError: for a source that cannot be used, or an output that must not be written.
-        OSError: if the shards cannot be written; nothing that was there is lost, and nothing is left behind without
-            `resume`.
+        OSError: if the shards cannot be written, or a machine cannot read the images; nothing that was there is lost,
+            and nothing is left behind without `resume`.
     """
     output = checked_output(Path(source).expanduser().resolve(), output, records_per_shard, overwrite)
     found = folders.survey(source, config, spread)
@@ -159,6 +159,8 @@ def _all_or_nothing(output, key=""):
                 raise
             atomic.sync(output.parent)
             shutil.rmtree(old, ignore_errors=True)
+    except reachable.UnreachableError:
+        raise
     except OSError as error:
         raise _write_error(error, output) from error
     finally:
@@ -227,6 +229,7 @@ def _serialised(found, items):
 
 def _written(records_of, folder, part):
     """The `Shard` of a part, written unless an earlier ingestion did it: its name appears when it is whole."""
+    reachable.require(folder)
     path, done = folder / part.name, folder / f"{part.name}{_DONE}"
     if done.exists():
         return manifest.Shard(**json.loads(done.read_text()))

@@ -1,12 +1,14 @@
 """A prepared set of TensorFlow Datasets -> shards with a manifest, a slice of the set a shard."""
 
 import functools
+from pathlib import Path
 from typing import NamedTuple
 
 from tfvae import batch as batches
 from tfvae.data import folder, ingest, manifest, records
 from tfvae.data.entries.label import NO_LABEL
 from tfvae.data.sources import tfds
+from tfvae.storage import reachable
 
 # What TFDS calls a split of ours.
 _SPLITS = {"train": ("train",), "validation": ("validation", "val"), "test": ("test",)}
@@ -44,6 +46,8 @@ def ingest_tfds(
     folder.Config(
         image_size=image_size, validation_fraction=validation_fraction, test_fraction=test_fraction
     ).validate()
+    # Workers may have another working directory.
+    data_dir = str(Path(data_dir).expanduser().resolve()) if data_dir and "://" not in data_dir else data_dir
     builder = tfds.builder_of(name, data_dir)
     first = tfds.rows(builder, "train[:1]", image_size)
     if first.image.shape[-1] not in (1, 3):
@@ -101,6 +105,8 @@ def _stream(rows):
 
 
 def _serialised(name, data_dir, image_size, stream, of):
+    if data_dir and "://" not in data_dir:
+        reachable.require(data_dir)
     builder = tfds.builder_of(name, data_dir)
     rows = tfds.rows(builder, f"{of.split}[{of.first}:{of.end}]", image_size)
     if len(rows) and _stream(rows) != stream:

@@ -107,6 +107,23 @@ class Config:
             **self.batches,
         }
 
+    @property
+    def place(self):
+        """Where the files lie that it reads; empty for data that need none, and for TFDS' default."""
+        return self.data_dir if self.source == "tfds" else self.path
+
+    def moved_to(self, place):
+        """The same data, whose files have moved there.
+
+        Raises:
+            ValueError: for data that are not read from files.
+        """
+        if self.source == "tfds":
+            return dataclasses.replace(self, data_dir=str(place))
+        if not self.path:
+            raise ValueError(f"`data.source={self.source}` reads no files that could have moved; leave that path out.")
+        return dataclasses.replace(self, path=str(place))
+
     def transform_of(self, modality):
         """The config of a modality's transform."""
         return self.transform if modality == IMAGE else self.transforms.get(modality, self.transform)
@@ -228,7 +245,7 @@ def load(config, frozen_split=None):
     _check_whole(modalities, validation, source.test)
     fitted = {name: _fitted(config, name, train, frozen_split) for name in modalities}
     frozen_split = _with_transforms(frozen_split, fitted)
-    carried = _carried(config, modalities, parts, frozen_split)
+    carried = carried_entries(config, modalities, parts, frozen_split)
     for entry in _entries(carried).values():
         frozen_split = {**frozen_split, **entry.state()}
     streams = _streams(config, parts, source, carried)
@@ -237,7 +254,7 @@ def load(config, frozen_split=None):
     further = {name: rows for name, rows in parts.items() if name not in (LABELLED, CAPTIONED, UNLABELLED)}
     return Data(
         info, fitted[IMAGE], names, frozen_split, train, parts[LABELLED], parts[CAPTIONED], parts[UNLABELLED],
-        validation, source.test, streams, source.streamed.num, _vocabulary(carried), source.words, further,
+        validation, source.test, streams, source.streamed.num, vocabulary_of(carried), source.words, further,
         {name: transform for name, transform in fitted.items() if name != IMAGE},
     )  # fmt: skip
 
@@ -250,10 +267,19 @@ def _source(config, frozen_split) -> Source:
     # A run that began with labelled images in memory goes on with them there: its split belongs to them.
     began_in_memory = config.source == "shards" and frozen_split is not None and not frozen_split.get("stored")
     if config.source == "folder" and frozen_split is not None:
-        source = load_source(config, known=frozen_split.get("files"))
+        # The folder was told of when the run began.
+        source = load_source(config, known=frozen_split.get("files"), report=_silent)
     else:
         source = load_source(config, stores=False) if began_in_memory else load_source(config)
-    return more_images.added(source, config) if config.more_images else source
+    if not config.more_images:
+        return source
+    if frozen_split is None:
+        return more_images.added(source, config)
+    return more_images.added(source, config, known=frozen_split.get("more_files"), report=_silent)
+
+
+def _silent(found, warned):
+    """Tells nobody what a folder holds."""
 
 
 def _check_streams(config, modalities):
@@ -306,12 +332,16 @@ def _fitted(config, name, train, frozen_split):
         num = min(len(column), max(fits, _FITTED_ON_LEAST), _FITTED_ON)
         column = np.asarray(column[np.linspace(0, len(column), num, endpoint=False).astype(int)])
     settings = config.transform_of(name)
-    frozen = frozen_split.get("transforms", {}) | (
-        {IMAGE: frozen_split["transform"]} if "transform" in frozen_split else {}
-    )
+    frozen = transform_states(frozen_split)
     if name in frozen:
         return transforms.Transform(settings, frozen[name]).whitened_on(column)
     return transforms.Transform.fit(settings, column)
+
+
+def transform_states(frozen_split):
+    """{modality: state of its transform} of a `split.json`, the first one first; empty for a new run."""
+    first = {IMAGE: frozen_split["transform"]} if "transform" in frozen_split else {}
+    return first | frozen_split.get("transforms", {})
 
 
 def _with_transforms(frozen_split, fitted):
@@ -321,7 +351,7 @@ def _with_transforms(frozen_split, fitted):
     return {**frozen_split, "transforms": frozen_split.get("transforms", further)} if further else frozen_split
 
 
-def _carried(config, modalities, parts, frozen_split):
+def carried_entries(config, modalities, parts, frozen_split):
     """{stream: {entry name: entry}} that batches carry, entries fitted on the rows that have them."""
     sizes, known, fitted = config.batch_sizes(), batches.streams(modalities), {}
 
@@ -346,7 +376,8 @@ def _entries(carried) -> dict[str, Entry]:
     return {name: entry for of_stream in carried.values() for name, entry in of_stream.items()}
 
 
-def _vocabulary(carried):
+def vocabulary_of(carried):
+    """The vocabulary of the captions that batches carry; None without any."""
     entry: Any = _entries(carried).get(CAPTION)  # A `caption.Caption`.
     return entry.vocabulary if entry else None
 

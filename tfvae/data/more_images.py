@@ -2,13 +2,12 @@
 
 import math
 
-from absl import logging
-
 from tfvae.data import folder
 from tfvae.data.examples import Examples, concatenate
+from tfvae.data.sources import folder as sources
 
 
-def added(source, config):
+def added(source, config, known=None, report=sources.tell):
     """The source with the images of the folder `config.more_images` behind its training rows.
 
     They take the size and the colours of the source's own images; their labels, captions and splits are not used.
@@ -16,6 +15,7 @@ def added(source, config):
     Args:
         source: `tfvae.data.examples.Source`.
         config: `tfvae.data.load.Config`.
+        known, report: as of `tfvae.data.sources.folder.load`.
 
     Raises:
         ValueError: for a folder that cannot be used or does not fit into memory, or a source whose rows are not square
@@ -35,8 +35,9 @@ def added(source, config):
     found = folder.survey(
         config.more_images,
         folder.Config(height, "gray" if channels == 1 else "rgb", config.max_pixels, 0.0, 0.0),
+        known=known,
     )
-    (logging.warning if found.rejects else logging.info)("%s holds\n%s", config.more_images, found.summary())
+    report(found, bool(found.rejects))
     needed = len(found.items) * math.prod(found.image_shape)
     if needed > config.max_memory_bytes:
         raise ValueError(
@@ -44,4 +45,5 @@ def added(source, config):
             f"{config.max_memory_bytes:,}. Raise it, or ingest both folders as one."
         )
     unlabelled = Examples(folder.stack(found, found.items).image)
-    return source._replace(train=concatenate([source.train, unlabelled]))
+    files = {item.file: found.digests[item.file] for item in found.items}
+    return source._replace(train=concatenate([source.train, unlabelled]), more_files=files)

@@ -29,7 +29,8 @@ def draw(source, config):
         {"labelled": [indices], "captioned": [indices], "unlabelled": [indices], "validation": [indices]} into
         `source.train`, those of further streams that the data or the config has, and what they came from: "label_seed",
         "labels_per_class", "data" (the source's digest), "hash" (of the indices), "stored", where images stay in
-        their shards, and "files", of a folder: {file: sha256 of its content}, by which a folder that grows is known.
+        their shards, and "files", of a folder: {file: sha256 of its content}, by which a folder that grows is known;
+        "more_files" the same of `data.more_images`.
 
     Raises:
         ValueError: where a class has fewer images than labels asked for, or nothing is left to train on.
@@ -62,6 +63,7 @@ def draw(source, config):
         **split,
         **({"stored": True} if source.train.stored else {}),
         **({"files": source.files} if source.files else {}),
+        **({"more_files": source.more_files} if source.more_files else {}),
         "label_seed": config.label_seed,
         "labels_per_class": config.labels_per_class,
         "data": source.digest(),
@@ -123,7 +125,8 @@ def check(split, source):
     if split["data"] != digest:
         raise ValueError(
             f"split.json belongs to other data: its digest is {split['data'][:12]}…, this data's is {digest[:12]}…. "
-            "Point the config at the data the run was started with, or use a new --workdir."
+            "Name the data that the run was started with (--data_path where they have moved, or --config.data.path to "
+            "train), or use a new --workdir."
         )
 
 

@@ -12,6 +12,7 @@ import tensorflow as tf
 from tfvae.batch import IMAGE
 from tfvae.capabilities import Capability, Endpoint
 from tfvae.evaluation import novelty, temperature
+from tfvae.run import opening
 from tfvae.run.directory import RunDirectory
 from tfvae.storage import atomic
 
@@ -92,13 +93,24 @@ def store(model, data, workdir) -> None:
     atomic.write_json(directory.calibration, {**fitted, "weights": _weights(directory)})
 
 
-def of_run(model, data, workdir) -> Calibration:
-    """That of an opened run: the one that was stored with its weights, else it is fitted anew."""
+def of_run(model, workdir, load_data=None) -> Calibration:
+    """That of an opened run: the one that was stored with its weights, else it is fitted anew if its data are there.
+
+    Args:
+        model: with the best weights.
+        workdir: of the run.
+        load_data: () -> `tfvae.data.load.Data`, all of it; by default of the run.
+    """
     directory = RunDirectory(workdir)
     stored = atomic.read_json(directory.calibration) if directory.calibration.exists() else {}
     # Weights of another epoch, of a run that went on and was stopped, have other probabilities.
     if stored and stored.pop("weights") == _weights(directory):
         return Calibration(**{**stored, "scores": tuple(stored["scores"])})
+    try:
+        data = load_data() if load_data else opening.load_data(workdir)
+    except (ValueError, OSError):
+        gone = "the run has no calibration of these weights, and its data are not there to fit one"
+        return Calibration(missing={TEMPERATURE: gone, NOVELTY: gone})
     return fit(model, data)
 
 

@@ -7,7 +7,7 @@ from tfvae import metrics
 from tfvae.evaluation.measurement import measurements
 from tfvae.progress import duration
 from tfvae.run.directory import RunDirectory
-from tfvae.run.monitor import course
+from tfvae.run.monitor import begins, course
 from tfvae.storage.metrics_log import MetricsLog
 
 
@@ -20,20 +20,20 @@ def experiment_of(experiment, number):
     )
 
 
-def announcement(workdir, experiment, numbers):
+def announcement(run, numbers):
     """What is worth knowing before label draws of a run are trained: a line each, or none.
 
     Whether the run was interrupted, so that it is no fair measure of the preset, and what the draws will take: as many
     epochs as the run had, or should have had.
 
     Args:
-        workdir: of the run; its draws are in `draws/<number>`.
-        experiment: of the run.
+        run: `tfvae.run.opening.Run`; its draws are in `draws/<number>` of its directory.
         numbers: of the draws that are other experiments than the run.
     """
-    directory = RunDirectory(workdir)
+    directory = RunDirectory(run.workdir)
     records = MetricsLog(directory.metrics_log).lines()
-    found = course(records, dataclasses.asdict(experiment.training))
+    waits = begins(run.model, run.data.steps_per_epoch)
+    found = course(records, dataclasses.asdict(run.experiment.training), waits)
     logs = (RunDirectory(directory.draws / str(n)).metrics_log for n in numbers)
     trained = [len(MetricsLog(path).lines()) for path in logs]
     return [

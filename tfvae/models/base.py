@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfvae import batch as batches
 from tfvae.batch import IMAGE, Batch, DataInfo
 from tfvae.capabilities import Capability, Endpoint, Part, UndeclaredError
+from tfvae.models import asked
 from tfvae.models.players import Trainable
 from tfvae.networks import dgdn, mlp, rendering
 from tfvae.probability import noise
@@ -18,6 +19,10 @@ from tfvae.probability.families import Distribution
 
 # Keeps the noise of a picture apart from that of the code it shows.
 PICTURE_NOISE = 1
+
+
+# What is asked of `tfvae.open(workdir)`, and has another name or none here.
+_OF_RUNS = ("score", "test")
 
 
 class Objective(NamedTuple):
@@ -31,7 +36,7 @@ class Objective(NamedTuple):
     terms: dict[str, tf.Tensor]
 
 
-class GenerativeModel(Trainable, abc.ABC):
+class GenerativeModel(asked.TakesBatches, Trainable, abc.ABC):
     """A model that states its objective; the base trains, evaluates and reports it.
 
     A family gives `objective` and `sample`, declares in `capabilities` what else it can be asked for, and is given the
@@ -50,6 +55,12 @@ class GenerativeModel(Trainable, abc.ABC):
     likelihood: str | None = None
     # Capability -> the setting that gives it, of those that a model of this family may be without.
     settings_of: ClassVar[dict[Capability, str]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name in set(Capability) & set(vars(cls)):
+            if callable(vars(cls)[name]):  # None says that a family does not answer what its parent does.
+                setattr(cls, name, asked.answering(name, vars(cls)[name]))
 
     def __init__(
         self, info: DataInfo, *, seed: int = 0, kl_warmup_steps: int = 0, compile_step: bool = False, **kwargs: Any
@@ -120,12 +131,13 @@ class GenerativeModel(Trainable, abc.ABC):
         """Takes what a part brings: its answers are methods of this model from now on, its endpoints are served."""
         self._parts.append(part)
         for name, answer in part.answers(self).items():
-            setattr(self, name, answer)
+            setattr(self, name, asked.answering(name, answer, self))
 
     def __getattr__(self, name: str) -> Any:
         # Python asks here for what neither the model nor its class has.
         if name not in set(Capability):
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            advice = f"; a run has it: run.{name}(images)" if name in _OF_RUNS else ""
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{advice}")
         raise self._undeclared(Capability(name))
 
     def can(self, capability: Capability) -> bool:

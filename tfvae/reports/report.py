@@ -5,7 +5,7 @@ from pathlib import Path
 from tfvae.capabilities import Capability
 from tfvae.evaluation import labels, measurement, nouns
 from tfvae.reports import comparison, curves, figures, mistakes, next_steps, pages, panel, unlabelled
-from tfvae.run.monitor import course
+from tfvae.run.monitor import begins, course
 from tfvae.storage import atomic
 from tfvae.storage.metrics_log import MetricsLog
 
@@ -36,7 +36,7 @@ def render(model, data, metrics, workdir, description=None, others=(), command="
     return pages.environment(Path(__file__).parent).get_template(_TEMPLATE).render(
         title=f"{name} on {_data_name(model, description, data)}",
         summary=_summary(data, runs[workdir.name]),
-        warnings=[*_interrupted(runs[workdir.name], description), *measurement.caveats(metrics, data)],
+        warnings=[*_interrupted(runs[workdir.name], description, model, data), *measurement.caveats(metrics, data)],
         headlines=measurement.headlines(metrics, data),
         entrants=entrants,
         errors_figure=_errors_figure(entrants),
@@ -131,10 +131,12 @@ def _summary(data, records):
     return sentence
 
 
-def _interrupted(records, description):
+def _interrupted(records, description, model, data):
     """A warning about a run that did not come to its end."""
     training = description.get("experiment", {}).get("training")
-    wanting = course(records, training).wanting if training and records else ""
+    if not training or not records:
+        return []
+    wanting = course(records, training, begins(model, data.steps_per_epoch)).wanting
     return [wanting] if wanting else []
 
 

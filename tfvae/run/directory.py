@@ -3,6 +3,7 @@
 config.json   the resolved experiment, versions of the stack, git revision, seeds
 split.json    which rows are labelled, validation, test
 checkpoints/  state to resume from
+data.npz + .sha256             facts and a few rows of the data, so that they are not needed to open the run
 best.weights.h5 + .sha256      the weights by the validation metric
 calibration.json  what validation rows say of these weights: a temperature, and scores that new images are ranked among
 draws/        of a chain: the draws that it keeps
@@ -22,12 +23,15 @@ from pathlib import Path
 from typing import Any
 
 from tfvae import experiment as experiments
-from tfvae.data import load
+from tfvae.data import kept, load
 from tfvae.data.load import Data
 from tfvae.experiment import Experiment
 from tfvae.storage import atomic
 
 _STACK = ("tfvae", "tensorflow", "keras", "tensorflow-probability", "tf-keras", "tensorflow-datasets", "numpy", "h5py")
+
+
+_PLACES = tuple(f"data.{field} " for field in ("path", "data_dir", "more_images", "captions.vocabulary"))
 
 
 class RunDirectory:
@@ -41,6 +45,7 @@ class RunDirectory:
         self.path = Path(workdir)
         self.config = self.path / "config.json"
         self.split = self.path / "split.json"
+        self.kept_data = self.path / "data.npz"
         self.best_weights = self.path / "best.weights.h5"
         self.calibration = self.path / "calibration.json"
         self.draws = self.path / "draws"
@@ -111,6 +116,9 @@ class RunDirectory:
     def record(self, experiment: Experiment, data: Data) -> None:
         """Writes down what the run is of, once it is known that it can be trained."""
         fields = _plain(experiments.to_dict(experiment))
+        # What a start that was killed before the run began left is of whatever it was given.
+        if not self.config.exists() or not self.kept_data.exists():
+            atomic.write_checked(self.kept_data, kept.to_bytes(data))
         if self.config.exists():
             config = atomic.read_json(self.config)
             if config["experiment"] != fields:
@@ -129,6 +137,17 @@ class RunDirectory:
         """
         config, split = self._read()
         return experiments.from_dict(config["experiment"]), split
+
+    def load_kept_data(self) -> Data | None:
+        """`Data` of a few rows, without those that the run was trained on; None where an older version began it.
+
+        Raises:
+            ValueError: if there is no run, or its files were changed.
+        """
+        experiment, split = self.read()
+        if not self.kept_data.exists():
+            return None
+        return kept.from_bytes(atomic.read_checked(self.kept_data), experiment.data, split)
 
     def _read(self) -> tuple[dict[str, Any], dict[str, Any]]:
         for path in (self.config, self.split):
@@ -150,11 +169,13 @@ class RunDirectory:
         more_epochs = asked_for["training"]["epochs"] >= began_with["training"]["epochs"]
         more_epochs = more_epochs and not experiment.training.depends_on_epochs()
         differing = [line for line in differing if not (line.startswith("training.epochs ") and more_epochs)]
+        # Data may move: that they are the same is known by their content.
+        differing = [line for line in differing if not line.startswith(_PLACES)]
         if differing:
             raise ValueError(
-                f"{self.path} is a run of another experiment: {'; '.join(differing)}. Only `training.epochs` may "
-                "be raised to go on, and not where a linear or cosine decay leads to the last epoch; for anything "
-                "else name another `workdir`."
+                f"{self.path} is a run of another experiment: {'; '.join(differing)}. Data may have moved, and "
+                "`training.epochs` may be raised to go on, though not where a linear or cosine decay leads to the last "
+                "epoch; for anything else name another `workdir`."
             )
 
 

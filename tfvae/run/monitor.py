@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from tfvae import metrics
+from tfvae.models.base import GenerativeModel
 from tfvae.storage.metrics_log import Record
 
 
@@ -67,14 +68,22 @@ class Course(NamedTuple):
         return f"{told}{judged}. tfvae-train with the same flags goes on with it."
 
 
-def course(records: Iterable[Record], training: dict[str, Any]) -> Course:
+def begins(model: GenerativeModel, steps_per_epoch: int) -> int:
+    """Epochs that patience does not count: until every player plays, or a chain has burnt in."""
+    learner = model.learner()
+    rounds = learner.burn_in if learner else max(player.begins for player in model.players().values())
+    return -(-rounds // steps_per_epoch)
+
+
+def course(records: Iterable[Record], training: dict[str, Any], waits: int) -> Course:
     """The `Course` of a run.
 
     Args:
         records: of its `metrics.jsonl`.
         training: the fields `epochs`, `monitor` and `patience` of its experiment.
+        waits: epochs that patience did not count, `begins` of its model.
     """
-    monitor = Monitor(training["monitor"], training["patience"])
+    monitor = Monitor(training["monitor"], training["patience"], waits)
     done = 0
     for record in records:
         done = record["epoch"]

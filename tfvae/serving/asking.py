@@ -6,7 +6,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tfvae.serving import export
+from tfvae.data import images
+from tfvae.serving import export, image_files
 from tfvae.storage.atomic import PathLike
 
 # What is asked, the first that a model has.
@@ -34,13 +35,20 @@ def ask(model: PathLike, files: Sequence[PathLike]) -> Iterator[str]:
     if signature is None:
         raise ValueError(f"{version} neither classifies nor captions; its signatures are {sorted(served)}.")
     try:
-        answer = served[signature](image_bytes=tf.constant([path.read_bytes() for path in paths]))
+        answer = served[signature](image_bytes=tf.constant([_encoded(path) for path in paths]))
     except tf.errors.InvalidArgumentError as error:
         raise ValueError(_reason(error, paths)) from error
     if signature == "caption_bytes":
         return (f"{path.name:24s} {caption.decode()}" for path, caption in zip(paths, answer["caption"].numpy()))
     labels, sure = answer["label"].numpy(), answer["probabilities"].numpy().max(axis=-1)
     return (f"{path.name:24s} {label.decode():>12s}  {p:6.1%}" for path, label, p in zip(paths, labels, sure))
+
+
+def _encoded(path: Path) -> bytes:
+    try:
+        return image_files.encoded(path)
+    except images.BadImage as error:
+        raise ValueError(f"{path} is no image that can be read: {error}.") from error
 
 
 def _reason(error: tf.errors.OpError, paths: Sequence[Path]) -> str:

@@ -205,8 +205,9 @@ def _rgb_jpeg(image_bytes):
 
 def _gray(image):
     """uint8 [H, W, 3] -> uint8 [H, W, 1]."""
-    level = tf.reduce_sum(tf.cast(image, tf.int32) * _LUMA, axis=-1, keepdims=True)
-    return tf.cast((level + sum(_LUMA) // 2) // sum(_LUMA), tf.uint8)
+    # Three slices and two sums: a reduction over an axis of three is ten times slower.
+    red, green, blue = (tf.cast(image[..., k : k + 1], tf.int32) * weight for k, weight in enumerate(_LUMA))
+    return tf.cast((red + green + blue + sum(_LUMA) // 2) // sum(_LUMA), tf.uint8)
 
 
 def _centre(image, shape):
@@ -218,18 +219,21 @@ def _centre(image, shape):
     scale = tf.reduce_max(tf.constant(shape[:2], tf.float32) / size)
     begins = (size - tf.constant(shape[:2], tf.float32) / scale) / 2.0
     (height, width), (top, left), channels = shape[:2], tf.unstack(begins), shape[-1]
-    # Every row is an image of one row, and then all of a row are channels of one column: the other axis costs nothing.
-    image = _resized(image[:, None], [1, width], [1.0, scale], [0.0, -left * scale])
-    image = tf.reshape(image, [1, -1, 1, width * channels])
-    image = _resized(image, [height, 1], [scale, 1.0], [-top * scale, 0.0])
-    return tf.reshape(image, shape)
+    image = _first_axis_resized(tf.transpose(image, [1, 0, 2]), width, scale, left, [-1, channels])
+    return _first_axis_resized(tf.transpose(image, [1, 0, 2]), height, scale, top, [width, channels])
 
 
-def _resized(images, size, scale, translation):
+def _first_axis_resized(image, size, scale, begin, rest):
+    """[L, M, C] -> [size, M, C] = [size, *rest].
+
+    What lies beside a line are channels of one column: the other axis costs nothing, and the op adds up whole lines.
+    """
+    lines = tf.shape(image)[0]
     resized = tf.raw_ops.ScaleAndTranslate(
-        images=images, size=size, scale=scale, translation=translation, kernel_type="lanczos3", antialias=True
-    )
-    return tf.clip_by_value(tf.round(resized), 0.0, 255.0)
+        images=tf.reshape(image, [1, lines, 1, -1]), size=[size, 1], scale=[scale, 1.0],
+        translation=[-begin * scale, 0.0], kernel_type="lanczos3", antialias=True,
+    )  # fmt: skip
+    return tf.reshape(tf.clip_by_value(tf.round(resized), 0.0, 255.0), [size, *rest])
 
 
 def _starts_with(image_bytes, signature):

@@ -1,6 +1,7 @@
 """A served model over a folder or over shards: labels, codes and captions of every image, file by file."""
 
 import dataclasses
+import errno
 import functools
 import hashlib
 import json
@@ -15,8 +16,8 @@ from tfvae.data import folder as folders
 from tfvae.data import images, manifest, records
 from tfvae.data.entries.image import Image
 from tfvae.evaluation import calibration
-from tfvae.serving import export, image_decoding, signatures
-from tfvae.storage import atomic, record_files
+from tfvae.serving import export, image_files, signatures
+from tfvae.storage import atomic, reachable, record_files
 
 DESCRIPTION = "predictions.json"
 FORMATS = ("jsonl", "tfrecord")
@@ -82,13 +83,15 @@ def predict(
     Raises:
         ValueError: for a model or a source that is none, a signature that the model lacks, an unknown suffix, or an
             output that holds the predictions of something else.
+        OSError: where a machine that takes part cannot read or write a file; such a part is not done, and asked about
+            again by the next call.
     """
     if suffix not in FORMATS:
         raise ValueError(f"`format` must be one of {FORMATS}, got {suffix!r}.")
     if rows_per_part < 1:
         raise ValueError(f"`rows_per_part` must be at least 1, got {rows_per_part}.")
-    version = export.newest(model)
-    source = Path(source).expanduser()
+    # Workers may have another working directory.
+    version, source, output = (Path(path).expanduser().absolute() for path in (export.newest(model), source, output))
     shapes, parts, stamps = _parts(source, output, rows_per_part)
     asked = _signatures(version, signatures, shapes)
     job = Job(str(version), str(source), str(output), asked, suffix, shapes)
@@ -134,7 +137,7 @@ def _parts(source, output, rows_per_part):
         return described.modalities, [[shard.name] for shard in described.shards], stamps
     if not source.is_dir():
         raise ValueError(f"There is no folder {source}; give one of images, or of shards.")
-    root, own = source.resolve(), Path(output).resolve()
+    root, own = source.resolve(), output.resolve()
     files, _, rejects = folders.scan(root)
     # What is not followed has a line too, which says why; predictions below the images are none of them, nor is what a
     # system keeps beside them.
@@ -227,7 +230,13 @@ def _is_there(path, counted):
 
 
 def _part(job, numbered, done=lambda images: None):
-    """Writes one part unless it is there; (images, errors) in it. `done` hears of every batch."""
+    """Writes one part unless it is there; (images, errors) in it. `done` hears of every batch.
+
+    Raises:
+        UnreachableError: where this machine, which may be another than that of the call, lacks something.
+    """
+    for needed in (job.version, job.source, Path(job.output) / DESCRIPTION):
+        reachable.require(needed)
     number, of, rows = numbered
     path, counted = _paths(job, number, of)
     if _is_there(path, counted):
@@ -255,31 +264,40 @@ def _chunks(job, rows):
     for shard in rows:
         has = batches.streams(tuple(job.shapes))[manifest.stream_of(shard)]
         read = [Image(name, shape) for name, shape in job.shapes.items() if name in has]
-        for batch in tf.data.TFRecordDataset(str(Path(job.source) / shard)).batch(_BATCH):
+        for batch in _records(Path(job.source) / shard):
             parsed = records.parse(batch, read)
             yield records.file_names(batch), {name: value.numpy() / np.float32(255.0) for name, value in parsed.items()}
 
 
+def _records(path):
+    """Batches of the serialised records of a shard, whose checksum was right when the predictions began."""
+    reachable.require(path)
+    try:
+        yield from tf.data.TFRecordDataset(str(path)).batch(_BATCH)
+    except tf.errors.OpError as error:
+        raise reachable.unreachable(OSError(errno.EIO, str(error)), path) from error
+
+
 def _read(root, name):
-    """An image file as a server reads it, or what is wrong with it: `images.BadImage`."""
+    """An image file as a server reads it, or what is wrong with its content: `images.BadImage`.
+
+    Raises:
+        UnreachableError: where nothing is known of the content, because this machine cannot read the file.
+    """
     path = root / name
     try:
+        path.lstat()
         if not folders.stays_inside(root, path):
             raise images.BadImage("a symbolic link that leads out of the folder")
         if path.is_dir():
             raise images.BadImage("a folder that is not looked into: a link, or without permission")
         if not path.is_file():
             raise images.BadImage("not a regular file")
-        content = path.read_bytes()
-        if not content:
-            raise images.BadImage("empty file")
-        if content.startswith((image_decoding.PNG, image_decoding.JPEG)):
-            return content
-        return images.encode_png(images.read(path))
+        return image_files.encoded(path)
     except images.BadImage as error:
         return error
     except OSError as error:
-        return images.BadImage(f"it cannot be read ({error.strerror})")
+        raise reachable.unreachable(error, path) from error
 
 
 def _lines(job, names, given):

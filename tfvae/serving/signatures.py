@@ -78,7 +78,7 @@ def served_endpoints(
     Raises:
         ValueError: if the number of class names is not the model's number of classes, or the model has no endpoints.
     """
-    own = calibration.endpoints(model)
+    own = {name: _never_empty(endpoint) for name, endpoint in calibration.endpoints(model).items()}
     if not own:
         raise ValueError(f"{type(model).__name__} lists no endpoints, so there is nothing to serve.")
     if class_names and len(class_names) != model.num_classes:
@@ -139,6 +139,21 @@ def _evaluation(own: Mapping[str, Endpoint], source: _Source, transform: Transfo
         return answer
 
     return Endpoint(function, [source.spec])
+
+
+def _never_empty(endpoint: Endpoint) -> Endpoint:
+    """The same, which gives a model one blank row where there is none, and takes its answer away again.
+
+    oneDNN's convolutions of an empty batch answer with the shape of their argument, or end the process.
+    """
+
+    def function(*arguments: tf.Tensor) -> dict[str, tf.Tensor]:
+        num = tf.shape(arguments[0])[0]
+        blanks = tf.cast(num == 0, tf.int32)
+        filled = [tf.concat([of, tf.zeros([blanks, *of.shape[1:]], of.dtype)], axis=0) for of in arguments]
+        return {name: value[:num] for name, value in endpoint.function(*filled).items()}
+
+    return Endpoint(function, endpoint.signature)
 
 
 def _traced_once(endpoint: Endpoint) -> Endpoint:

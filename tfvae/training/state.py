@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from tfvae.run.monitor import Monitor
+from tfvae.run.monitor import Monitor, begins
 from tfvae.storage import checkpoints
 from tfvae.storage.metrics_log import MetricsLog
 
@@ -29,8 +29,7 @@ class TrainingState:
         self.directory = directory
         self.steps_per_epoch = steps_per_epoch
         self.step = 0
-        begins = chain.learner.burn_in if chain else max(player.begins for player in model.players().values())
-        self.monitor = Monitor(settings.monitor, settings.patience, begins=-(-begins // steps_per_epoch))
+        self.monitor = Monitor(settings.monitor, settings.patience, begins(model, steps_per_epoch))
         self.log = MetricsLog(directory.metrics_log)
         self.checkpoints = checkpoints.Checkpoints(directory.checkpoints, settings.keep_checkpoints)
         self._variables = {

@@ -9,7 +9,12 @@ from tfvae.data import entries, folder, split
 from tfvae.data.examples import Source
 
 
-def load(config, known=None):
+def tell(found, warned):
+    """Logs what a folder was found to hold."""
+    (logging.warning if warned else logging.info)("%s holds\n%s", found.root, found.summary())
+
+
+def load(config, known=None, report=tell):
     """The images of `config.path`.
 
     A tenth of every class is set apart for the test, where the folder names no test images itself; validation rows are
@@ -19,6 +24,7 @@ def load(config, known=None):
         config: `tfvae.data.load.Config`; `path`, `image_size`, `color_mode`, `max_memory_bytes`, `max_pixels`,
             `num_validation` and what names entries are used.
         known: file -> sha256, of the images that a run began with; None for all that there are.
+        report: called with the `Folder`, validation rows as they are drawn, and whether a user should look at it.
 
     Returns:
         `Source`.
@@ -55,20 +61,19 @@ def load(config, known=None):
         names=found.names,
         files={file: found.digests[file] for item in found.items for file in item.files.values()},
     )
-    _tell(found, source, config)
+    report(_as_drawn(found, source, config), bool(found.rejects or found.findings))
     return source
 
 
-def _tell(found, source, config):
-    """The summary with the validation rows that the split draws, so that its numbers are those of the training."""
+def _as_drawn(found, source, config):
+    """The folder with the validation rows that the split draws, so that its numbers are those of the training."""
     drawn = set(split.validation(source, config).tolist())
     number = itertools.count()
     items = [
         item._replace(split="validation") if item.split == "train" and next(number) in drawn else item
         for item in found.items
     ]
-    log = logging.warning if found.rejects or found.findings else logging.info
-    log("%s holds\n%s", config.path, found._replace(items=items).summary())
+    return found._replace(items=items)
 
 
 def _rows(found, role, names):
