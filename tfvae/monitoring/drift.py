@@ -29,8 +29,8 @@ def measure(model, reference, source, num=500, seed=0, level=0.01):
         "tests": of "brightness" and "contrast" (mean and standard deviation of an image's gray levels; of every
         modality) and of "bound" (nats) or "energy" the means of both and the p-value of a Kolmogorov-Smirnov test; of
         "codes" the squared maximum mean discrepancy (RBF kernel, median bandwidth) with the p-value of a permutation
-        test (Gretton et al. 2012, sections 2 and 4); of "classes" the Jensen-Shannon divergence (bits) of the predicted ones with the
-        p-value of such a test.
+        test (Gretton et al. 2012, sections 2 and 4); of "classes" the Jensen-Shannon divergence (bits) of the predicted
+        ones with the p-value of such a test.
         "power": of every test what it would find four times of five (`tfvae.monitoring.power`).
         "strangest": the new images that lie farthest from the reference: file, measure, value, usual range, small JPEG.
 
