@@ -98,7 +98,8 @@ def _judged(workdir, records):
     config = workdir / "config.json"
     if not (records and config.exists()):
         return 0
-    return course(records, atomic.read_json(config)["experiment"]["training"]).judged
+    # Which epoch was best does not depend on those that patience waits for.
+    return course(records, atomic.read_json(config)["experiment"]["training"], waits=0).judged
 
 
 def _num_draws(metrics):
