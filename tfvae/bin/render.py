@@ -18,6 +18,7 @@ _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Whether shards that are alre
 
 def main():
     from tfvae.data.rendered import ingest_rendered
+    from tfvae.progress import tell_next
 
     ingest_rendered.ingest_rendered(
         _OUTPUT.value,
@@ -26,6 +27,8 @@ def main():
         overwrite=_OVERWRITE.value,
         processes=_PROCESSES.value,
     )
+    place = f"--config.data.path={_OUTPUT.value}"
+    tell_next("tfvae-train", "--config=drmm_rendered:small", place, "--workdir=runs/rendered")
 
 
 run = command.of(main)

@@ -10,7 +10,7 @@ import tensorflow as tf
 from scipy import optimize, special
 
 from tfvae.capabilities import Capability
-from tfvae.evaluation import classification, labels
+from tfvae.evaluation import classification, labels, nouns
 from tfvae.evaluation.measurement import Headline, Measurement
 from tfvae.metrics import METRICS, Metric
 
@@ -96,13 +96,12 @@ def measure(model, data, rows, settings):
 
 def headlines(metrics, data):
     """The calibration error after beside the one before."""
-    del data
     if metrics.get(ECE.name) is None:
         return []
     before = f", {METRICS['ece'].shown(metrics['ece'])} before" if metrics.get("ece") is not None else ""
     meaning = (
-        f"Of test rows with calibrated probabilities{before}: the temperature {metrics['temperature']:.2f} was fitted "
-        f"on {metrics['temperature_rows']:,} labelled validation rows. Above 1 the model was too sure of itself."
+        f"Of test {nouns.plural(data)} with calibrated probabilities{before}: the temperature "
+        f"{metrics['temperature']:.2f} was fitted on {metrics['temperature_rows']:,} labelled ones for validation. Above 1 the model was too sure of itself."
     )
     return [Headline("After temperature scaling", ECE.shown(metrics[ECE.name]), meaning, rank=91)]
 

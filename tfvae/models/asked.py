@@ -14,9 +14,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae.batch import IMAGE
+from tfvae.capabilities import Capability
 from tfvae.probability import noise
 
 _SEED = "seed"
+# Whose seed is a whole number: chains of NumPy's draw them.
+_BY_NUMBER = {Capability.POSTERIOR}
 
 
 def answering(name: str, answer: Callable, model: Any = None) -> Callable:
@@ -35,7 +38,7 @@ def answering(name: str, answer: Callable, model: Any = None) -> Callable:
         changed = {}
         if IMAGE in given:
             changed[IMAGE] = _observations(name, given[IMAGE], (args[0] if model is None else model).image_shape)
-        if isinstance(given.get(_SEED), int | np.integer):
+        if name not in _BY_NUMBER and isinstance(given.get(_SEED), int | np.integer):
             changed[_SEED] = noise.seed(int(given[_SEED]))
         named = (changed.pop(of, value) for of, value in zip(names, args))
         return answer(*named, *args[len(names) :], **kwargs | changed)

@@ -64,4 +64,4 @@ def _of_image_size(maps, side):
     return tf.image.resize(maps, side, method="nearest").numpy()
 
 
-PANELS = Panels("inside", draw, rank=10)
+PANELS = Panels("inside", draw, rank=15)
