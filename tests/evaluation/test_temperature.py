@@ -64,4 +64,4 @@ def test_it_is_measured_on_rows_that_it_was_not_fitted_on(small_sdgm, digits):
     metrics = temperature.measure(small_sdgm, digits, rows, Settings())
     assert metrics["temperature_rows"] == len(digits.validation) and metrics["temperature"] > 0
     told = temperature.headlines({**metrics, "ece": 0.3}, digits)[0]
-    assert "30.0" in told.meaning and "validation rows" in told.meaning
+    assert "30.0" in told.meaning and "labelled ones for validation" in told.meaning
