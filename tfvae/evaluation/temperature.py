@@ -101,8 +101,8 @@ def headlines(metrics, data):
     before = f", {METRICS['ece'].shown(metrics['ece'])} before" if metrics.get("ece") is not None else ""
     meaning = (
         f"Of test {nouns.plural(data)} with calibrated probabilities{before}: the temperature "
-        f"{metrics['temperature']:.2f} was fitted on {metrics['temperature_rows']:,} labelled ones for validation. Above "
-        "1 the model was too sure of itself."
+        f"{metrics['temperature']:.2f} was fitted on {metrics['temperature_rows']:,} labelled ones for validation. "
+        "Above 1 the model was too sure of itself."
     )
     return [Headline("After temperature scaling", ECE.shown(metrics[ECE.name]), meaning, rank=91)]
 
