@@ -1,4 +1,4 @@
-"""What validation rows say of a model: fitted on them alone, kept with the weights, served beside what was served."""
+"""Temperature and held-out scores: fitted on validation rows alone, kept with the weights, served beside answers."""
 
 import dataclasses
 import hashlib

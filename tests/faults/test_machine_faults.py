@@ -134,6 +134,9 @@ def test_shards_are_not_written_where_nobody_looks(photos, tmp_path):
 
     with told("out"):
         ingest.ingest(photos, tmp_path / "out", report=quiet, spread=second(spread), resume=True)
+    assert not (tmp_path / "out").exists()
+    made = ingest.ingest(photos, tmp_path / "out", report=quiet, resume=True)
+    assert sum(made.counts.values()) == 12
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ def layer_of(in_shape, padding="valid", block=1, kernel_size=3, ties="shared", f
 
 
 def inferred(layer, images):
-    """What the layer infers without batch normalisation, as the identity of the two directions asks."""
+    """The layer's inference with batch normalisation switched off, so that both directions have the same filters."""
     layer.norm.epsilon = 0.0
     return layer.infer(images)
 

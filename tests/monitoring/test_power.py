@@ -1,4 +1,4 @@
-"""What a comparison of so many images finds is what repeated tests find."""
+"""The stated power of a comparison agrees with repeated tests of simulated shifts."""
 
 import numpy as np
 import pytest

@@ -95,10 +95,12 @@ class RenderingLayer(keras.layers.Layer):
             weights: [B, C], how much a row says of a channel; None for all alike.
             rate: of a minibatch, for a channel whose weights sum to 1 or more.
         """
-        mask, shape = tf.cast(mask, tf.float32), [-1, 1, 1, self.conv_shape[-1]]
-        weights = tf.ones([tf.shape(mask)[0], shape[-1]]) if weights is None else weights
-        total = tf.reduce_sum(weights, axis=0)
-        seen = tf.reduce_sum(mask * tf.reshape(weights, shape), axis=0) / tf.maximum(total, 1e-6)
+        mask, total = tf.cast(mask, tf.float32), tf.constant(1.0)
+        if weights is None:
+            seen = tf.reduce_mean(mask, axis=0)
+        else:
+            total = tf.reduce_sum(weights, axis=0)
+            seen = tf.einsum("bhwc,bc->hwc", mask, weights) / tf.maximum(total, 1e-6)
         self.frequencies.assign_add(rate * tf.minimum(total, 1.0) * (seen - self.frequencies))
 
     def draw(self, num, seed):
