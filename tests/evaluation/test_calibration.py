@@ -1,4 +1,4 @@
-"""Temperature and held-out scores: fitted on validation rows alone, kept with the weights, served beside answers."""
+"""Temperature and held-out scores: fitted on validation rows alone, kept with the weights and served."""
 
 import dataclasses
 import hashlib
