@@ -98,7 +98,7 @@ class Config:
         if self.reduction == "sum" and (self.reconstruction_weight or self.negativity_weight):
             logging.warning(
                 "`model.reduction=sum`, as eqs. (6) and (8) print, grows with the image: on MNIST the first gradient "
-                "is a hundred times as long as that of means, and the source's rate of 0.2 gives NaN at the fourth step."
+                "is 100 times as long as that of means, and the source's rate of 0.2 gives NaN at the fourth step."
             )
 
 
