@@ -1,7 +1,7 @@
 """The "full" convolution of maps of one to four channels, and its transpose, as fast as the processor allows.
 
-oneDNN's kernels want 16 channels and more on both sides: the filter gradient of images of one channel takes four times
-as long as it should where the convolution is written as the transpose of a "valid" one, which is otherwise the fast way.
+oneDNN's kernels want 16 channels and more on both sides: the filter gradient of images of one channel takes four
+times as long as it should where the convolution is written as the transpose of a "valid" one, otherwise the fast way.
 """
 
 import tensorflow as tf
