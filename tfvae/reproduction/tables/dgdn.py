@@ -19,6 +19,9 @@ _DGDN_2 = Table(
     measures=(
         Measure("test error", ("error", "tsvm_error")),
         Measure("averaged over 50 codes", ("error_s50",)),
+        Measure("SVM on codes", ("svm_error",)),
+        Measure("graph on codes", ("graph_error",)),
+        Measure("graph on pixels", ("graph_pixels_error",)),
         Measure("each draw", ("error", "tsvm_error"), show="each"),
         Measure("bound on log p(x)", ("bound",), "nats"),
     ),
