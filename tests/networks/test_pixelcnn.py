@@ -10,8 +10,10 @@ from tfvae.networks.pixelcnn import PixelCNN
 from tfvae.probability import noise, pixels
 
 CASES = {
-    "binary": ((6, 5, 1), "bernoulli"), "levels": ((4, 4, 1), "categorical"), "colours": ((4, 5, 3), "logistic_mixture"),
-}  # fmt: skip
+    "binary": ((6, 5, 1), "bernoulli"),
+    "levels": ((4, 4, 1), "categorical"),
+    "colours": ((4, 5, 3), "logistic_mixture"),
+}
 
 
 def made(shape, likelihood, filters=7, blocks=3):

@@ -198,7 +198,7 @@ class Autoregressive:
     def log_prob(self, x):
         """[...], nats, of images that broadcast against the codes."""
         shape = self.net.image_shape
-        x = tf.reshape(tf.broadcast_to(x, tf.concat([self.batch_shape, shape], axis=0)), [-1, *shape])
+        x = tf.reshape(x + tf.zeros(tf.concat([self.batch_shape, shape], axis=0)), [-1, *shape])
         return tf.reshape(self.net.family(self.net(x, self.maps)).log_prob(x), self.batch_shape)
 
     def picture(self, uniforms=None):
@@ -206,7 +206,7 @@ class Autoregressive:
         if uniforms is None:
             uniforms = noise.uniform(self.net.image_shape, noise.seed(0))
         shape = tf.concat([self.batch_shape, self.net.image_shape], axis=0)
-        drawn = self.net.draw(self.maps, tf.reshape(tf.broadcast_to(uniforms, shape), [-1, *self.net.image_shape]))
+        drawn = self.net.draw(self.maps, tf.reshape(uniforms + tf.zeros(shape), [-1, *self.net.image_shape]))
         return tf.reshape(drawn, shape)
 
     def sample(self, seed):

@@ -79,8 +79,8 @@ class Categorical(Pixels):
     num_params = LEVELS
 
     def log_probs(self, x):
-        level = tf.cast(tf.round(x * (LEVELS - 1)), tf.int32)
-        level = tf.broadcast_to(level, tf.shape(self.params)[:-1])
+        # A sum broadcasts more axes than `tf.broadcast_to` does.
+        level = tf.cast(tf.round(x * (LEVELS - 1)), tf.int32) + tf.zeros(tf.shape(self.params)[:-1], tf.int32)
         return -tf.nn.sparse_softmax_cross_entropy_with_logits(level, self.params)
 
     def mean(self):
