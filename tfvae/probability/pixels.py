@@ -84,10 +84,10 @@ class Categorical(Pixels):
         return -tf.nn.sparse_softmax_cross_entropy_with_logits(level, self.params)
 
     def mean(self):
-        return tf.linalg.matvec(tf.nn.softmax(self.params), tf.range(LEVELS, dtype=tf.float32) * _STEP)
+        return tf.linalg.matvec(tf.exp(_log_softmax(self.params)), tf.range(LEVELS, dtype=tf.float32) * _STEP)
 
     def inverted(self, uniforms):
-        return _level(tf.cumsum(tf.nn.softmax(self.params), axis=-1)[..., :-1], uniforms)
+        return _level(tf.cumsum(tf.exp(_log_softmax(self.params)), axis=-1)[..., :-1], uniforms)
 
 
 class LogisticMixture(Pixels):
@@ -104,7 +104,7 @@ class LogisticMixture(Pixels):
         logits, loc, log_scale = tf.split(self.params, 3, axis=-1)
         # As `families.DISCRETISED_LOGISTIC`: parameters near 0 are a wide logistic around gray.
         scale = 0.1 * tf.exp(tf.maximum(log_scale, -7.0))
-        return tf.nn.log_softmax(logits), DiscretisedLogistic(loc + 0.5, scale)
+        return _log_softmax(logits), DiscretisedLogistic(loc + 0.5, scale)
 
     def log_probs(self, x):
         log_weights, logistics = self._components()
@@ -123,6 +123,11 @@ class LogisticMixture(Pixels):
         edges = (tf.range(LEVELS - 1, dtype=tf.float32) + 0.5) * _STEP
         below = tf.sigmoid((edges[:, None] - logistics.loc[..., None, :]) / logistics.scale[..., None, :])
         return tf.linalg.matvec(below, tf.exp(log_weights))
+
+
+def _log_softmax(logits):
+    """Over the last axis; oneDNN's own takes five axes at most."""
+    return logits - tf.reduce_logsumexp(logits, axis=-1, keepdims=True)
 
 
 def _level(cumulative, uniforms):
