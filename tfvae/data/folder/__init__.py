@@ -4,6 +4,8 @@
     photos/unlabelled/*.jpg      unlabelled, as is every image at the top that no metadata row names
     photos/<split>/<class>/...   `train`, `validation` and `test` folders set the split
     photos/image/<...>/a.png     and photos/image_<name>/<...>/a.png: images of one example, of several modalities
+                                 (`modalities` names folders that are called otherwise, such as visible and infrared)
+    photos/unpaired/image_b/...  images of a modality alone, whatever their names
     photos/metadata.csv          or .jsonl: `file_name` and any of `label`, `caption`, `tags`, `factors.<name>`,
                                  `split`, `pair` and `image_<name>`
     photos/captions_*.json       captions of COCO, photos/*.token.txt of Flickr with its lists of splits, and

@@ -7,24 +7,25 @@ from typing import Any, NamedTuple
 
 from tfvae import batch as batches
 from tfvae.data import entries, metadata
-from tfvae.data.folder.found import Item, Reject
+from tfvae.data.folder.found import UNPAIRED_FOLDER, Item, Reject
 from tfvae.data.folder.tables import without
 
 UNLABELLED_FOLDERS = ("unlabelled", "unlabeled")
 
 
-def groups_of(files, rows):
+def groups_of(files, rows, config):
     """[{modality: file}] of all usable files: those that tables or folders put together, and every other one alone.
 
     Raises:
-        ValueError: for a file that belongs to two examples.
+        ValueError: for a file that belongs to two examples, and for a modality of the config that has no folder.
     """
+    _check_modalities(files, config)
     groups = {}
     for file, row in rows.items():
         if row.further:
             first = {} if file in row.further.values() else {batches.IMAGE: file}
             groups[file] = first | row.further
-    groups |= _of_modality_folders([file for file in files if file not in rows or not rows[file].further])
+    groups |= _of_modality_folders([file for file in files if file not in rows or not rows[file].further], config)
     taken = {}
     for group in groups.values():
         for file in group.values():
@@ -41,28 +42,59 @@ def groups_of(files, rows):
     return sorted((group for group in [*usable, *alone] if group), key=lambda group: next(iter(group.values())))
 
 
-def _of_modality_folders(files):
+def _check_modalities(files, config):
+    found = {place.folder for place in (_place(file, config) for file in files) if place}
+    lacking = [name for name in config.modalities if name not in found]
+    if lacking:
+        there = sorted({PurePosixPath(file).parts[0] for file in files if "/" in file})
+        raise ValueError(
+            f"`modalities` names {lacking[0]!r}, but no usable image lies in such a folder; there are "
+            f"{there or 'no folders'}. Images of one example have the same name in the folders of all modalities."
+        )
+
+
+def _of_modality_folders(files, config):
     """{path without the modality's folder and the suffix: {modality: file}}, where there are several such folders."""
     found = collections.defaultdict(dict)
     for file in files:
-        modality, key = _modality(file)
-        if modality:
-            if modality in found[key]:
-                raise ValueError(f"{found[key][modality]} and {file} differ in their suffix alone: keep one of them.")
-            found[key][modality] = file
+        place = _place(file, config)
+        if place:
+            if place.modality in found[place.key]:
+                raise ValueError(
+                    f"{found[place.key][place.modality]} and {file} differ in their suffix alone: keep one of them."
+                )
+            found[place.key][place.modality] = file
     modalities = {modality for group in found.values() for modality in group}
     return found if batches.IMAGE in modalities and len(modalities) > 1 else {}
 
 
-def _modality(file):
-    """(modality, the rest of the path without its suffix) of a file in a folder called so, or (None, "")."""
-    path = PurePosixPath(file)
-    split = metadata.split_name(path.parts[0]) if len(path.parts) > 1 else None
-    place = 1 if split else 0
-    if len(path.parts) < place + 2 or not batches.is_image(path.parts[place]):
-        return None, ""
-    rest = [part for i, part in enumerate(path.with_suffix("").parts) if i != place]
-    return path.parts[place], "/".join(rest)
+class _Place(NamedTuple):
+    """Where a file lies among the folders of modalities.
+
+    modality: its entry, `image` or `image_<name>`.
+    folder:   the folder's own name.
+    key:      what files of one example have in common.
+    depth:    folders of the path up to the modality's, itself counted.
+    """
+
+    modality: str
+    folder: str
+    key: str
+    depth: int
+
+
+def _place(file, config):
+    """`_Place` of a file in a folder of a modality, or None."""
+    parts = PurePosixPath(file).with_suffix("").parts
+    depth = 1 if len(parts) > 1 and metadata.split_name(parts[0]) else 0
+    unpaired = len(parts) > depth + 1 and parts[depth] == UNPAIRED_FOLDER
+    depth += unpaired
+    modality = config.entry_of(parts[depth]) if len(parts) > depth + 1 else None
+    if modality is None:
+        return None
+    # An unpaired image has its folder's name in its key, so that it meets no other.
+    key = parts if unpaired else parts[:depth] + parts[depth + 1 :]
+    return _Place(modality, parts[depth], "/".join(key), depth + 1)
 
 
 def shapes_of(groups, looks, config):
@@ -105,13 +137,15 @@ def _channels(looks, config):
 def items_of(groups, rows, config, rejects, name_classes):
     """(items with a split for each, names of their entries' numbers or places)."""
     modalities = {name for group in groups for name in group}
-    in_folders = len(modalities) > 1 and bool(_of_modality_folders([f for group in groups for f in group.values()]))
+    in_folders = len(modalities) > 1 and bool(
+        _of_modality_folders([f for group in groups for f in group.values()], config)
+    )
     # Where metadata gives labels, an image's own row decides, and an empty label is none; folders name the others.
     of_table = any(batches.LABEL in row.values for row in rows.values())
     drafts = []
     for group in groups:
         file = next(iter(group.values()))
-        split, label = _of_folders(file, in_folders)
+        split, label = _of_folders(file, config, in_folders)
         row = _annotation_of(group, rows, rejects)
         values = dict(row.values) if row else {}
         if not (of_table and row) and label is not None and name_classes:
@@ -190,12 +224,11 @@ def _stored(values):
     return stored, names
 
 
-def _of_folders(file, in_modalities=False):
+def _of_folders(file, config, in_modalities=False):
     """(split, label) that the folders of a file say, None for what they do not."""
     folders = PurePosixPath(file).parts[:-1]
-    split = metadata.split_name(folders[0]) if folders else None
-    folders = folders[1:] if split else folders
-    folders = folders[1:] if in_modalities and _modality(file)[0] else folders
+    split, place = metadata.split_name(folders[0]) if folders else None, _place(file, config)
+    folders = folders[place.depth :] if in_modalities and place else folders[1 if split else 0 :]
     label = folders[0] if folders and folders[0].lower() not in UNLABELLED_FOLDERS else None
     return split, label
 

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import re
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -14,6 +15,8 @@ from tfvae.data.columns import partial
 from tfvae.data.entries.label import NO_LABEL
 from tfvae.data.examples import Examples
 
+# Its folders are called like those of the modalities, and its images belong to no pair whatever their names.
+UNPAIRED_FOLDER = "unpaired"
 SPLITS = ("train", "validation", "test")
 
 
@@ -29,6 +32,8 @@ class Config:
         validation_fraction: of the images without a split of the user's, where no image has the split `validation`.
         test_fraction: the same for `test`.
         seed: of these draws.
+        modalities: names of the folders of an example's images, the first one's first; empty for `image` and
+            `image_<name>`.
     """
 
     image_size: int = 0
@@ -37,9 +42,18 @@ class Config:
     validation_fraction: float = 0.1
     test_fraction: float = 0.1
     seed: int = 0
+    modalities: tuple[str, ...] = ()
 
     def validate(self):
         """Raises ValueError for settings that no folder can be read with."""
+        wrong = [
+            name for name in self.modalities if not re.fullmatch(r"\w+", name, re.ASCII) or name == UNPAIRED_FOLDER
+        ]
+        if wrong or len(self.modalities) == 1 or len(set(self.modalities)) < len(self.modalities):
+            raise ValueError(
+                "`modalities` are the names of two folders at least, each another one, of letters, digits and `_` "
+                f"(signatures are called after them), got {self.modalities}."
+            )
         if self.image_size < 0:
             raise ValueError(
                 f"`image_size` must be a positive number of pixels, or 0 to keep sizes, got {self.image_size}."
@@ -54,6 +68,14 @@ class Config:
                 "`validation_fraction` and `test_fraction` must not be negative and must leave something to train on, "
                 f"got {fractions[0]} and {fractions[1]}."
             )
+
+    def entry_of(self, name):
+        """The entry of the images in a folder of this name, `image` or `image_<name>`; None for another folder."""
+        if not self.modalities:
+            return name if batches.is_image(name) else None
+        if name not in self.modalities:
+            return None
+        return batches.IMAGE if name == self.modalities[0] else f"{batches.IMAGE}_{name.removeprefix('image_')}"
 
 
 class Item(NamedTuple):
@@ -159,7 +181,11 @@ def _summary(folder):
         lines.append(said if len(folder.shapes) == 1 else f"{name}: {_count(folder, name)}, {said}")
     if len(folder.shapes) > 1:
         whole = sum(len(item.files) == len(folder.shapes) for item in folder.items)
-        lines.append(f"with all of their images: {whole}; the others are for training alone")
+        alone = [f"{name}: {num}" for name in folder.shapes if (num := _alone(folder, name))]
+        lines.append(
+            f"with all of their images: {whole}; the others are for training alone"
+            + (f" (without any other image {', '.join(alone)})" if alone else "")
+        )
     for name in entries.kinds():
         lines += _said(folder, name)
     kinds = tuple(entries.kinds())
@@ -174,6 +200,10 @@ def _summary(folder):
 
 def _count(folder, name):
     return sum(name in item.files for item in folder.items)
+
+
+def _alone(folder, name):
+    return sum(tuple(item.files) == (name,) for item in folder.items)
 
 
 def _said(folder, name):

@@ -61,7 +61,7 @@ def survey(path, config=None, spread=map, known=None):
     _check_known(known, digests, path)
     if not looks:
         raise ValueError(f"{path} holds no usable image. {_first_reasons(rejects)}")
-    groups = groups_of(looks, rows)
+    groups = groups_of(looks, rows, config)
     shapes = shapes_of(groups, looks, config)
     name_classes = not any(annotations.is_annotation(os.path.basename(table)) for table in tables)
     items, names = items_of(groups, rows, config, rejects, name_classes)
