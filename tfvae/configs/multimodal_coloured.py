@@ -22,7 +22,7 @@ def get_config(size="full"):
         model=multimodal.Config(
             latent_dim=3 if tiny else 200,
             network=multimodal_mnist.tiny_network() if tiny else network,
-            likelihood="logistic_mixture" if small else "categorical",
+            likelihood="logistic_mixture" if small or tiny else "categorical",
         ),
         data=data.Config(
             source="coloured",

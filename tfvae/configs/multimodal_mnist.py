@@ -52,4 +52,4 @@ def training(epochs, learning_rate):
 
 def tiny_network(kind="convolutional"):
     """Every layer of the source's networks, with a few units each."""
-    return modality.Config(kind=kind, hidden=8, filters=3, strides=(2, 1), masked_blocks=1)
+    return modality.Config(kind=kind, hidden=8, filters=3, strides=(2,), masked_blocks=1)

@@ -16,8 +16,8 @@ def get_config(size="full"):
     alone where `data.unlabelled_batch` and `data.batches` ask for them.
     """
     check_size(size, "full", "small", "tiny")
-    tiny, small = size == "tiny", size == "small"
-    whole = transforms.Config(flatten=False, flip=False)
+    tiny = size == "tiny"
+    whole = transforms.Config(flatten=False)
     return Experiment(
         model=multimodal.Config(
             latent_dim=3 if tiny else 64,

@@ -155,6 +155,8 @@ class MultimodalVAE(LatentVariableModel):
             self.add_part(self.p_given_z[name])
         self.q_z_given = {name: modality.Gaussian(net.hidden, z, name=f"q_z_{name}") for name in self.modalities}
         self.q_z_given_all = None
+        if len(self.modalities) > 1:
+            self.add_part(Several())
         if len(self.modalities) > 1 and (config.objective, config.joint) == ("joint", "merged"):
             self.q_z_given_all = modality.Merged(
                 dict.fromkeys(self.modalities, net.hidden), net.hidden, z, name="q_z_all"
@@ -313,9 +315,7 @@ class MultimodalVAE(LatentVariableModel):
     # Answers.
 
     def capabilities(self):
-        found = super().capabilities() | {Capability.CODES, Capability.CODE_LIKELIHOOD}
-        of_several = {Capability.TRANSLATE, Capability.JOINT_BOUND, Capability.CONDITIONAL, Capability.SAMPLE_TOGETHER}
-        return found | of_several if len(self.modalities) > 1 else found
+        return super().capabilities() | {Capability.CODES, Capability.CODE_LIKELIHOOD}
 
     def encode(self, image):
         return self.posterior({IMAGE: image})
@@ -336,9 +336,9 @@ class MultimodalVAE(LatentVariableModel):
         return noise.uniform(tf.concat([p_x.batch_shape, self.images[name]], axis=0), seed)
 
     def sample(self, num, seed):
-        return self.sample_together(num, seed, names=(IMAGE,))[IMAGE]
+        return self._sampled(num, seed, names=(IMAGE,))[IMAGE]
 
-    def sample_together(self, num, seed, names=None):
+    def _sampled(self, num, seed, names=None):
         """Pictures of draws from p(z) Π p(x_m | z), a code a row: {modality: [num, ...]} of all images."""
         z = self.p_z.sample(num, seed=seed)
         pictures = {}
@@ -354,14 +354,14 @@ class MultimodalVAE(LatentVariableModel):
         return self.log_likelihoods({IMAGE: image}, z)[IMAGE]
 
     def log_prob_bound(self, image, num_samples, seed):
-        return self.joint_log_prob_bound({IMAGE: image}, num_samples, seed)
+        return self._log_prob_bound({IMAGE: image}, num_samples, seed)
 
-    def joint_log_prob_bound(self, given, num_samples, seed):
+    def _log_prob_bound(self, given, num_samples, seed):
         """Importance-weighted bound on log p of all that is given: [B], nats."""
         log_p, log_ratio = self.log_weights(given, given, num_samples, seed)
         return inference.importance_weighted(tf.add_n(list(log_p.values())) + log_ratio)
 
-    def conditional_log_prob(self, given, wanted, num_samples, seed):
+    def _conditional_log_prob(self, given, wanted, num_samples, seed):
         """log p(wanted | given) ≈ log Σ_s w_s p(wanted | z_s) − log Σ_s w_s, w_s = p(given, z_s) / q(z_s | given): [B].
 
         An estimate by self-normalised importance sampling, no bound; nats.
@@ -375,7 +375,7 @@ class MultimodalVAE(LatentVariableModel):
         del seed  # In closed form.
         return {"z": gaussian_kl_per_unit(self.encode(image))}
 
-    def translate(self, given, to, seed=None):
+    def _translate(self, given, to, seed=None):
         """Pictures of one modality for others.
 
         Args:
@@ -394,24 +394,6 @@ class MultimodalVAE(LatentVariableModel):
         return p_x.picture(own)
 
     # Serving: noise of every row by its own seed, so that rows are answered together and yet alone.
-
-    def endpoints(self):
-        served = super().endpoints()
-        if len(self.modalities) == 1:
-            return served
-        seed = tf.TensorSpec([None], tf.int64, name="seed")
-        specs = {name: self._spec(name) for name in self.modalities}
-        for name, spec in specs.items():
-            served[f"encode_{name}"] = Endpoint(functools.partial(self._serve_encode_of, name), [spec])
-            for other in self.images:
-                if other != name:
-                    function = functools.partial(self._serve_translate, name, other)
-                    served[f"translate_{name}_to_{other}"] = Endpoint(function, [spec, seed])
-        for name in self.images:
-            if name != IMAGE:
-                function = functools.partial(self._serve_score_of, name)
-                served[f"score_{name}"] = Endpoint(function, [specs[name], seed])
-        return served
 
     def _spec(self, name):
         if name == LABEL:
@@ -434,7 +416,7 @@ class MultimodalVAE(LatentVariableModel):
 
     def _serve_score_of(self, name, value, seed):
         def bound(row):
-            return self.joint_log_prob_bound({name: row[0][None]}, num_samples=50, seed=row[1])[0]
+            return self._log_prob_bound({name: row[0][None]}, num_samples=50, seed=row[1])[0]
 
         return {"bound": by_row(bound, (value, seed))}
 
@@ -446,6 +428,31 @@ class MultimodalVAE(LatentVariableModel):
         if self.config.network.has_mean:
             return p_x.picture()
         return p_x.picture(by_row(lambda row: noise.uniform(shape, noise.fold_in(row, PICTURE_NOISE)), seed))
+
+
+class Several:
+    """What a model answers because it has several modalities: a `tfvae.capabilities.Part`."""
+
+    def answers(self, model):
+        return {
+            Capability.TRANSLATE: model._translate,
+            Capability.SAMPLE_TOGETHER: model._sampled,
+            Capability.JOINT_BOUND: model._log_prob_bound,
+            Capability.CONDITIONAL: model._conditional_log_prob,
+        }
+
+    def endpoints(self, model):
+        seed, served = tf.TensorSpec([None], tf.int64, name="seed"), {}
+        for name in model.modalities:
+            spec = model._spec(name)
+            served[f"encode_{name}"] = Endpoint(functools.partial(model._serve_encode_of, name), [spec])
+            for other in model.images:
+                if other != name:
+                    function = functools.partial(model._serve_translate, name, other)
+                    served[f"translate_{name}_to_{other}"] = Endpoint(function, [spec, seed])
+            if name in model.images and name != IMAGE:
+                served[f"score_{name}"] = Endpoint(functools.partial(model._serve_score_of, name), [spec, seed])
+        return served
 
 
 def _product(experts):
