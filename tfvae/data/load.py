@@ -116,9 +116,14 @@ class Config:
         }
 
     @property
+    def is_of_tfds(self):
+        """Whether its images come from a set of TensorFlow Datasets."""
+        return self.source == "tfds" or (self.source in ("halves", "coloured") and bool(self.name))
+
+    @property
     def place(self):
         """Where the files lie that it reads; empty for data that need none, and for TFDS' default."""
-        return self.data_dir if self.source == "tfds" else self.path
+        return self.data_dir if self.is_of_tfds else self.path
 
     def moved_to(self, place):
         """The same data, whose files have moved there.
@@ -126,7 +131,7 @@ class Config:
         Raises:
             ValueError: for data that are not read from files.
         """
-        if self.source == "tfds":
+        if self.is_of_tfds:
             return dataclasses.replace(self, data_dir=str(place))
         if not self.path:
             raise ValueError(f"`data.source={self.source}` reads no files that could have moved; leave that path out.")
