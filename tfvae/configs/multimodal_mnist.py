@@ -13,7 +13,8 @@ KINDS = {"vae": "dense", "cnn_vae": "convolutional", "ar_cnn_vae": "autoregressi
 def get_config(size="full"):
     """Shah 2017, table 7.1: `vae` (−90 nats), `cnn_vae` (−87), and `ar_cnn_vae` or `full` (−82); binarised anew.
 
-    `small` is five epochs of the last, for a machine without a GPU. The source prints no number of epochs; its models of colours were trained for about 2,000 passes over 1,000 pairs.
+    `small` is five epochs of the last, for a machine without a GPU. The source prints no number of epochs; its models
+    of colours were trained for about 2,000 passes over 1,000 pairs.
     """
     check_size(size, *KINDS, "full", "small", "tiny")
     tiny = size == "tiny"

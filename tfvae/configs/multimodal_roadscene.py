@@ -37,5 +37,5 @@ def get_config(size="full"):
             transform=whole,
             transforms={"image_infrared": whole},
         ),
-        training=multimodal_mnist.training({"full": 2000, "small": 300}.get(size, 1), 1e-3),
+        training=multimodal_mnist.training({"full": 2000, "small": 150}.get(size, 1), 5e-4),
     )

@@ -13,7 +13,7 @@ from keras import ops
 
 from tfvae.layers.masked import MaskedConv2D
 
-_LEAST_DEVIATION = 1e-4  # Of a unit that a minibatch never moves, such as a pixel that is always black.
+_LEAST_DEVIATION = 1e-2  # Of a unit that a minibatch hardly moves, such as one of pixels that are nearly always black.
 
 
 class WeightNorm(keras.layers.Layer):

@@ -103,7 +103,8 @@ class LogisticMixture(Pixels):
         """(log weights, logistics), [..., K] each."""
         logits, loc, log_scale = tf.split(self.params, 3, axis=-1)
         # As `families.DISCRETISED_LOGISTIC`: parameters near 0 are a wide logistic around gray.
-        scale = 0.1 * tf.exp(tf.maximum(log_scale, -7.0))
+        # Much wider than the range of the levels the mass of one rounds to 0, whose logarithm has no gradient.
+        scale = 0.1 * tf.exp(tf.clip_by_value(log_scale, -7.0, 5.0))
         return _log_softmax(logits), DiscretisedLogistic(loc + 0.5, scale)
 
     def log_probs(self, x):
