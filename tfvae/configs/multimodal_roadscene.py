@@ -12,10 +12,10 @@ def get_config(size="full"):
     """Shah 2017, section 7.5 (day and night photographs), on pairs such as RoadScene's (Xu et al. 2020).
 
     Give `--config.data.path`, a folder that holds `visible/` and `infrared/`; images without a partner may lie in
-    `unpaired/visible/` and `unpaired/infrared/`. The translation objective learns from pairs alone, and from images
-    alone where `data.unlabelled_batch` and `data.batches` ask for them.
+    `unpaired/visible/` and `unpaired/infrared/`. `full` learns from pairs alone, by the translation objective;
+    `unpaired` from images alone too; `small` is `full` for a machine without a GPU.
     """
-    check_size(size, "full", "small", "tiny")
+    check_size(size, "full", "unpaired", "small", "tiny")
     tiny = size == "tiny"
     whole = transforms.Config(flatten=False)
     return Experiment(
@@ -32,10 +32,13 @@ def get_config(size="full"):
             num_validation=20,
             labels_per_class=0,
             labelled_batch=0,
-            unlabelled_batch=0,
-            batches={"paired": 4 if tiny else 32, **({"image_infrared": 4} if tiny else {})},
+            unlabelled_batch=32 if size == "unpaired" else 0,
+            batches={
+                "paired": 4 if tiny else 32,
+                **({"image_infrared": 4 if tiny else 32} if size in ("unpaired", "tiny") else {}),
+            },
             transform=whole,
             transforms={"image_infrared": whole},
         ),
-        training=multimodal_mnist.training({"full": 2000, "small": 150}.get(size, 1), 5e-4),
+        training=multimodal_mnist.training({"full": 2000, "unpaired": 2000, "small": 150}.get(size, 1), 5e-4),
     )
