@@ -176,10 +176,24 @@ def test_a_label_is_a_modality_too(objective):
     batch = streams() | {"labelled": {"image": binary(5, "image"), "label": label}}
     model = config.build(info()).prepare(batch)
     terms = model.objective(batch, noise.seed(0)).terms
-    assert {"image_image_b_bound", "image_label_bound", "image_bound", "image_b_bound"} <= set(terms)
+    assert {"bound", "image_label_bound", "image_bound", "image_b_bound"} <= set(terms)
     assert model.classify(batch["labelled"]["image"]).shape == (5, 3)
     drawn = model.endpoints()["translate_label_to_image"].function(label, tf.range(5, dtype=tf.int64))
     assert drawn["image"].shape == (5, *SHAPES["image"])
+
+
+def test_a_caption_is_a_modality_too():
+    words = tf.constant([[2, 3, 0, 0], [3, 3, 2, 0], [2, 0, 0, 0]])
+    data = info()._replace(vocabulary=("<end>", "?", "left", "right"), caption_length=4)
+    batch = {"captioned": {"image": binary(3, "image"), "caption": words}} | streams()
+    config = multimodal.Config(latent_dim=Z, network=DENSE, targets=("caption",), objective="translation")
+    model = config.build(data).prepare(batch)
+    with tf.GradientTape() as tape:
+        loss = model.objective(batch, noise.seed(0), training=True).loss
+    assert None not in tape.gradient(loss, model.trainable_variables)
+    assert model.caption(batch["captioned"]["image"])[0].shape == (3, 4)
+    drawn = model.endpoints()["translate_caption_to_image_b"].function(words, tf.range(3, dtype=tf.int64))
+    assert drawn["image_b"].shape == (3, *SHAPES["image_b"])
 
 
 def test_what_no_stream_would_train_is_refused():

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+import tfvae
 from tests.presets import tiny
 from tfvae.data import folder, ingest
 from tfvae.data.images import encode_png
@@ -87,6 +88,18 @@ def test_a_folder_is_translated_picture_by_picture(run, exported, tmp_path):
     )
     with pytest.raises(ValueError, match="translate_image_to_image_c"):
         predictions.predict(exported, tmp_path / "tops", tmp_path / "other", ("translate_image_to_image_c",))
+
+
+def test_python_translates_arrays_and_files(run, exported, tmp_path):
+    model, bottoms = tfvae.load_export(exported), run.data.test["image_bottom"][:3]
+    (tmp_path / "0.png").write_bytes(encode_png(bottoms[0]))
+    tops = model.translate(bottoms, "image", source="image_bottom")
+    assert tops.shape == (3, 4, 8, 1)
+    of_file = model.translate([tmp_path / "0.png"], "image", source="image_bottom")
+    np.testing.assert_allclose(of_file[0], tops[0], atol=1e-5)
+    assert np.abs(model.translate(bottoms, "image", source="image_bottom", seed=1) - tops).max() > 0.0
+    with pytest.raises(ValueError, match="cannot translate_image_to_image_c"):
+        model.translate(bottoms, "image_c")
 
 
 def test_drift_looks_at_every_modality(run, exported, tmp_path):

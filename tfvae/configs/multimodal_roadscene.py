@@ -13,15 +13,18 @@ def get_config(size="full"):
 
     Give `--config.data.path`, a folder that holds `visible/` and `infrared/`; images without a partner may lie in
     `unpaired/visible/` and `unpaired/infrared/`. `full` learns from pairs alone, by the translation objective;
-    `unpaired` from images alone too; `small` is `full` for a machine without a GPU.
+    `unpaired` from images alone too; `small` has fewer layers with half of the maps, for a machine without a GPU.
     """
     check_size(size, "full", "unpaired", "small", "tiny")
-    tiny = size == "tiny"
+    tiny, small = size == "tiny", size == "small"
+    network = (
+        modality.Config(filters=16, strides=(2, 2, 2)) if small else modality.Config(filters=32, strides=(2, 1, 2, 2))
+    )
     whole = transforms.Config(flatten=False)
     return Experiment(
         model=multimodal.Config(
             latent_dim=3 if tiny else 64,
-            network=multimodal_mnist.tiny_network() if tiny else modality.Config(filters=32, strides=(2, 1, 2, 2)),
+            network=multimodal_mnist.tiny_network() if tiny else network,
             likelihood="logistic_mixture",
             objective="translation",
         ),
@@ -40,5 +43,7 @@ def get_config(size="full"):
             transform=whole,
             transforms={"image_infrared": whole},
         ),
-        training=multimodal_mnist.training({"full": 2000, "unpaired": 2000, "small": 150}.get(size, 1), 5e-4),
+        training=multimodal_mnist.training(
+            {"full": 2000, "unpaired": 2000, "small": 150}.get(size, 1), 1e-3 if small else 5e-4
+        ),
     )

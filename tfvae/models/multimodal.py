@@ -223,8 +223,8 @@ class MultimodalVAE(LatentVariableModel):
         return Objective(loss, terms)
 
     def _prefix(self, given):
-        """What stands before the names of a stream's terms: nothing for the richest, of which `bound` is."""
-        if len(given) == len(self.modalities):
+        """What stands before the names of a stream's terms: nothing for those that validate, of which `bound` is."""
+        if set(given) == set(self.images if len(self.images) > 1 else self.modalities):
             return ""
         return f"{next(iter(given))}_" if len(given) == 1 else f"{'_'.join(given)}_"
 
