@@ -92,9 +92,10 @@ class _Codes:
     def _over(self, name, function):
         size, found = max(1, at_once(self.model, _BATCH)), []
         for index, start in enumerate(range(0, len(self.rows), size)):
-            part = self.rows.take(np.arange(start, min(start + size, len(self.rows))))
+            # The last batch is filled up with its last row, so that a compiled function is traced once.
+            part = self.rows.take(np.minimum(np.arange(start, start + size), len(self.rows) - 1))
             found.append(np.asarray(function({name: self.data.observe(part, name=name)}, index)))
-        return np.concatenate(found)
+        return np.concatenate(found)[: len(self.rows)]
 
 
 def _mean(model, given):

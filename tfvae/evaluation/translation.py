@@ -56,10 +56,11 @@ def measure(model, data, rows, settings):
 
 
 def _batches(model, data, rows, seed):
-    """Observations of rows in batches, and the number of each: the last batch may be smaller."""
+    """Observations of rows in batches of one size, the last one filled up with its last row, and the number of each."""
     size = max(1, min(100, at_once(model, 100), len(rows)))
     for index, start in enumerate(range(0, len(rows), size)):
-        yield observed(data, rows.take(np.arange(start, min(start + size, len(rows)))), seed + index), index
+        part = rows.take(np.minimum(np.arange(start, start + size), len(rows) - 1))
+        yield observed(data, part, seed + index), index
 
 
 def _joint(model, data, rows, num, seed):
@@ -70,7 +71,7 @@ def _joint(model, data, rows, num, seed):
             np.asarray(bound(given, size, noise.seed(seed, index, i)), np.float64) for i, size in enumerate(sizes)
         ]
         found.append(log_mean_of_chunks(np.stack(chunks), sizes))
-    return np.concatenate(found)
+    return np.concatenate(found)[: len(rows)]
 
 
 def _conditional(model, data, rows, known, num, seed):
@@ -79,7 +80,7 @@ def _conditional(model, data, rows, known, num, seed):
         given, wanted = ({name: x for name, x in each.items() if (name in known) is which} for which in (True, False))
         (size, *_) = _sizes(model, each, num)
         found.append(np.asarray(estimate(given, wanted, size, noise.seed(seed, index))))
-    return np.concatenate(found)
+    return np.concatenate(found)[: len(rows)]
 
 
 def _sizes(model, given, num):
