@@ -76,6 +76,10 @@ def model_and_batch(preset):
 def embedded(preset):
     """The preset's tiny experiment with scikit-learn's digits in the place of images that only some machines have."""
     experiment = tiny(preset)
+    if experiment.data.modalities:  # Folders of photographs: other images that come in pairs.
+        return embedded("multimodal_coloured")
+    if experiment.data.source in ("halves", "coloured"):
+        experiment.data.name, experiment.data.num_paired = "", 100
     if experiment.data.source in ("tfds", "folder", "shards", "bag_of_words"):
         experiment.data.source, experiment.data.name, experiment.data.image_size = "digits", "", 0
         experiment.data.labels_per_class, experiment.data.num_validation, experiment.data.entries = 10, 100, ()

@@ -58,6 +58,16 @@ class Capability(enum.StrEnum):
     TOPICS = "topics"
     # posterior_draws(image, num, seed) -> [num, B, Z]: draws of p(z | x), which is known or can be sampled.
     POSTERIOR = "posterior_draws"
+    # translate(given, to, seed=None) -> [B, ...]: the image `to` of others, given = {modality: [B, ...]}.
+    TRANSLATE = "translate"
+    # sample_together(num, seed) -> {modality: [num, ...]}: all images of a code that is drawn.
+    SAMPLE_TOGETHER = "sample_together"
+    # joint_log_prob_bound(given, num_samples, seed) -> [B]: a bound on log p of all modalities that are given, nats.
+    JOINT_BOUND = "joint_log_prob_bound"
+    # conditional_log_prob(given, wanted, num_samples, seed) -> [B]: an estimate of log p(wanted | given), nats.
+    CONDITIONAL = "conditional_log_prob"
+    # log_likelihood_of_code(image, z) -> [S, B]: log p(x | z) of codes [S, B, Z], nats.
+    CODE_LIKELIHOOD = "log_likelihood_of_code"
     # stein_discrepancy(image, num_samples, seed) -> [B].
     STEIN_DISCREPANCY = "stein_discrepancy"
 

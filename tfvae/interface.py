@@ -136,6 +136,19 @@ class Answers(abc.ABC):
         """Invented images: float32 [num, H, W, C] in [0, 1]."""
         return self._ask("sample", {"seed": _seeds(seed, num)})[IMAGE]
 
+    def translate(self, images, to, source=IMAGE, seed=0) -> np.ndarray:
+        """Images of the modality `to` made of images of the modality `source`: float32 [N, H, W, C] in [0, 1].
+
+        Another seed is another draw of the code. Arrays must have the shape of `source`; files are resized.
+        """
+        name, paths = f"translate_{source}_to_{to}", [images] if isinstance(images, str | Path) else images
+        if not hasattr(paths, "shape") and all(isinstance(path, str | Path) for path in paths):
+            rows, encoded = _objects(image_files.encoded(path) for path in paths), signatures.ENCODED
+        else:
+            rows, encoded = _unit(np.asarray(paths)), ""
+        inputs = {f"{source}{encoded}": rows, signatures.SEED: _seeds(seed, len(rows))}
+        return self._ask(f"{name}{encoded}", inputs, name)[to]
+
     def image_from_caption(self, texts) -> np.ndarray:
         """Images that a model draws for captions: float32 [N, H, W, C] in [0, 1]."""
         return self._ask("image_from_caption", {CAPTION: _objects(text.encode() for text in texts)})[IMAGE]

@@ -147,7 +147,7 @@ def test_every_table_can_be_planned(name, budget, tmp_path):
     assert len({run.workdir for run in planned}) == len(planned), "two rows share a run directory"
     for run in planned:
         run.experiment.training.validate()
-        assert (run.experiment.data.data_dir == "there") == (run.experiment.data.source == "tfds")
+        assert (run.experiment.data.data_dir == "there") == run.experiment.data.is_of_tfds
 
 
 def test_figure_5_shares_the_runs_of_table_1(tmp_path):

@@ -13,7 +13,18 @@ import numpy as np
 import pytest
 
 FOLDER = pathlib.Path(__file__).parents[2] / "tools" / "benchmarks"
-SCRIPTS = ("train_step", "input", "serve", "unpooling", "encode", "caption", "svgd", "cells")
+SCRIPTS = (
+    "train_step",
+    "input",
+    "serve",
+    "unpooling",
+    "encode",
+    "caption",
+    "svgd",
+    "cells",
+    "pixelcnn_sampling",
+    "multimodal_step",
+)
 
 
 @pytest.fixture(autouse=True)

@@ -22,6 +22,9 @@ _VALIDATION_FRACTION = flags.DEFINE_float(
 _TEST_FRACTION = flags.DEFINE_float(
     "test_fraction", 0.1, "Share of every class for the test, where the metadata name none.", 0.0, 1.0
 )
+_MODALITIES = flags.DEFINE_list(
+    "modalities", [], "Folders of an example's images, the first one's first: visible,infrared; by default image*."
+)
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Whether shards that are already there are replaced.")
 _RECORDS_PER_SHARD = flags.DEFINE_integer("records_per_shard", 10_000, "The most records in a file.", lower_bound=1)
 
@@ -36,13 +39,14 @@ def ingested(spread=map, resume=False):
     fractions = {"validation_fraction": _VALIDATION_FRACTION.value, "test_fraction": _TEST_FRACTION.value}
     shared = {"image_size": _IMAGE_SIZE.value, **fractions}
     if _TFDS.value:
-        unused = [name for name in ("color_mode", "max_pixels") if flags.FLAGS[name].present]
+        unused = [name for name in ("color_mode", "max_pixels", "modalities") if flags.FLAGS[name].present]
         if unused:
             raise ValueError(f"`--{unused[0]}` is for folders of images, not for a set of TensorFlow Datasets.")
         return ingest_tfds.ingest_tfds(
             _TFDS.value, _OUTPUT.value, _DATA_DIR.value, **shared, **sizes, spread=spread, resume=resume
         )
-    config = folder.Config(color_mode=_COLOR_MODE.value, max_pixels=_MAX_PIXELS.value, **shared)
+    ways = {"max_pixels": _MAX_PIXELS.value, "modalities": tuple(_MODALITIES.value)}
+    config = folder.Config(color_mode=_COLOR_MODE.value, **ways, **shared)
     return ingest.ingest(_INPUT.value, _OUTPUT.value, config, **sizes, spread=spread, resume=resume)
 
 

@@ -33,9 +33,9 @@ class Config:
     """Which data, which of it is labelled, and how it is batched.
 
     Args:
-        source: `digits`, `tfds`, `folder`, `shards`, `bag_of_words`, `moons`, `toy` or `nothing`: a file of
-            `tfvae/data/sources`.
-        name: of the set, for `tfds`; which labelled points, for `moons`.
+        source: `digits`, `tfds`, `folder`, `shards`, `halves`, `coloured`, `bag_of_words`, `moons`, `toy` or `nothing`:
+            a file of `tfvae/data/sources`.
+        name: of the set, for `tfds`, `halves` and `coloured`; which labelled points, for `moons`.
         data_dir: where TFDS keeps its sets; empty for its default.
         path: of the folder, the shards or the word counts.
         max_words: of word counts, the words of most documents that are kept; 0 for all.
@@ -43,7 +43,12 @@ class Config:
         points_noise: standard deviation of the half-moons' noise, and of the mixture's (`toy`).
         labels_per_class: labelled images of every class; 0 for all labels there are.
         num_captioned: training images that keep their captions; 0 for all that have some.
-        label_seed: of the draw of labelled and captioned images.
+        num_paired: training examples that keep all of their images; of each other one a single image is kept, every
+            modality's turn in turn. 0 for all.
+        label_seed: of the draw of labelled, captioned and paired images.
+        unseen_classes: labels, by number, of which no example is trained on or validates; test rows have them.
+        modalities: for `folder`, the names of the folders of the images of an example, the first one's first, such as
+            ("visible", "infrared"): its images are `image` and `image_infrared`. Empty for `image` and `image_<name>`.
         num_validation: training rows set apart for validation; training never sees them.
         labelled_batch: labelled images in a batch; 0 to train without labels.
         captioned_batch: captioned images in a batch, each with one of its captions, drawn anew.
@@ -73,7 +78,10 @@ class Config:
     points_noise: float = 0.2
     labels_per_class: int = 10
     num_captioned: int = 0
+    num_paired: int = 0
     label_seed: int = 0
+    unseen_classes: tuple[int, ...] = ()
+    modalities: tuple[str, ...] = ()
     num_validation: int = 100
     labelled_batch: int = 100
     captioned_batch: int = 0
@@ -108,9 +116,14 @@ class Config:
         }
 
     @property
+    def is_of_tfds(self):
+        """Whether its images come from a set of TensorFlow Datasets."""
+        return self.source == "tfds" or (self.source in ("halves", "coloured") and bool(self.name))
+
+    @property
     def place(self):
         """Where the files lie that it reads; empty for data that need none, and for TFDS' default."""
-        return self.data_dir if self.source == "tfds" else self.path
+        return self.data_dir if self.is_of_tfds else self.path
 
     def moved_to(self, place):
         """The same data, whose files have moved there.
@@ -118,7 +131,7 @@ class Config:
         Raises:
             ValueError: for data that are not read from files.
         """
-        if self.source == "tfds":
+        if self.is_of_tfds:
             return dataclasses.replace(self, data_dir=str(place))
         if not self.path:
             raise ValueError(f"`data.source={self.source}` reads no files that could have moved; leave that path out.")
@@ -222,7 +235,7 @@ def load(config, frozen_split=None):
         ValueError: for an unknown source, a split of other data, and whatever the source, the split or the transform
             refuses.
     """
-    source = _source(config, frozen_split)
+    source = _without_classes(_source(config, frozen_split), config.unseen_classes)
     _check_pixels(source)
     modalities = source.train.modalities or (IMAGE,)
     _check_streams(config, modalities)
@@ -276,6 +289,23 @@ def _source(config, frozen_split) -> Source:
     if frozen_split is None:
         return more_images.added(source, config)
     return more_images.added(source, config, known=frozen_split.get("more_files"), report=_silent)
+
+
+def _without_classes(source, unseen):
+    """The source without training and validation rows of these classes.
+
+    Raises:
+        ValueError: for a class that no test row is of.
+    """
+    if not unseen:
+        return source
+    unknown = sorted(set(unseen) - set(source.test.label.tolist()))
+    if unknown:
+        raise ValueError(f"`data.unseen_classes` has {unknown}, of which there is no test row to judge by.")
+    kept = [
+        rows if rows is None else rows.take(~np.isin(rows.label, unseen)) for rows in (source.train, source.validation)
+    ]
+    return source._replace(train=kept[0], validation=kept[1])
 
 
 def _silent(found, warned):

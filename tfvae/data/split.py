@@ -22,8 +22,8 @@ def draw(source, config):
 
     Args:
         source: `tfvae.data.examples.Source`.
-        config: has `labels_per_class` (0 for all labels), `num_captioned` (0 for all captions), `label_seed`,
-            `num_validation` and `batch_sizes`.
+        config: has `labels_per_class` (0 for all labels), `num_captioned` (0 for all captions), `num_paired` (0 for all
+            pairs), `label_seed`, `num_validation` and `batch_sizes`.
 
     Returns:
         {"labelled": [indices], "captioned": [indices], "unlabelled": [indices], "validation": [indices]} into
@@ -50,10 +50,7 @@ def draw(source, config):
         raise ValueError(
             f"All {len(label)} training rows went to validation: lower `data.num_validation`={config.num_validation}."
         )
-    if source.labelled is not None:
-        labelled = fixed
-    else:
-        labelled = _balanced(label, rest, config.labels_per_class, rng, source.class_names)
+    labelled = fixed if source.labelled is not None else _balanced(label, rest, config, rng, source.class_names)
     captioned = _captioned(
         np.intersect1d(rest, np.flatnonzero(source.train.has(batches.IMAGE, batches.CAPTION))), config
     )
@@ -89,12 +86,36 @@ def _parts(train, rest, labelled, captioned, config):
     for stream, needed in of_data.items():
         if stream not in (*parts, *alone) and (sizes.get(stream) or stream == batches.PAIRED):
             parts[stream] = np.intersect1d(rest, np.flatnonzero(train.has(*needed)))
-    told = np.concatenate(list(parts.values()))
+    parted = {}
+    if config.num_paired:
+        parts[batches.PAIRED], parted = _few_pairs(parts.get(batches.PAIRED, rest[:0]), train.modalities, config)
+    # With several images labels that no stream asks for are nothing that an image is told of.
+    told = np.concatenate([part for name, part in parts.items() if sizes.get(name) or len(train.modalities) == 1])
     unlabelled = rest if config.labelled_stay_unlabelled else np.setdiff1d(rest, told)
     for stream in alone:
         has_image = train.has(*of_data[stream])[unlabelled]
         parts[stream] = unlabelled[has_image] if len(train.modalities) > 1 else unlabelled
+        parts[stream] = np.setdiff1d(parts[stream], parted.get(stream, parts[stream][:0]), assume_unique=True)
     return parts
+
+
+def _few_pairs(whole, modalities, config):
+    """(the examples that keep all of their images, {stream of one modality: those that lost that image}).
+
+    Raises:
+        ValueError: for more pairs than there are.
+    """
+    if config.num_paired > len(whole):
+        raise ValueError(
+            f"`data.num_paired`={config.num_paired} asks for more than the {len(whole)} training examples that have "
+            f"all of their images ({', '.join(modalities)}). Lower it; 0 takes all."
+        )
+    # A seed of its own: what is drawn of labels does not depend on it.
+    drawn = np.random.default_rng([config.label_seed, 20170512]).permutation(whole)
+    kept, others = drawn[: config.num_paired], drawn[config.num_paired :]
+    streams = [batches.UNLABELLED if name == batches.IMAGE else name for name in modalities]
+    lost = {stream: others[np.arange(len(others)) % len(streams) != place] for place, stream in enumerate(streams)}
+    return np.sort(kept), lost
 
 
 def hash_of(split):
@@ -171,13 +192,14 @@ def _only_ones(label, taken):
     return returned
 
 
-def _balanced(label, rest, labels_per_class, rng, class_names):
-    """The same number of rows of every class, in shuffled order; all labelled rows for 0."""
+def _balanced(label, rest, config, rng, class_names):
+    """The same number of rows of every class but the unseen ones, in shuffled order; all labelled rows for 0."""
+    labels_per_class = config.labels_per_class
     if labels_per_class == 0:
         return rest[label[rest] != NO_LABEL]
     num_classes = max(len(class_names), int(label.max(initial=NO_LABEL)) + 1)
     chosen = []
-    for k in range(num_classes):
+    for k in (k for k in range(num_classes) if k not in config.unseen_classes):
         rows = rest[label[rest] == k]
         if len(rows) < labels_per_class:
             name = class_names[k] if k < len(class_names) else k

@@ -14,6 +14,8 @@ from tfvae.probability import noise
 
 # Rows times classes times draws in one call: with hidden layers of 500 units 40 MB an activation.
 _MAX_DRAWS = 20_000
+# Likelihoods that are probabilities of gray levels.
+_OF_LEVELS = ("discretised_logistic", "categorical", "logistic_mixture")
 
 
 def log_prob_bounds(model, data, rows, num_samples, seed=0, batch_size=100, max_draws=_MAX_DRAWS):
@@ -63,7 +65,7 @@ def log_mean_of_chunks(bounds, sizes):
 def bits_per_dim(model, data, bound):
     """−log2 p(gray levels) a dimension, or None where the likelihood is no probability of gray levels.
 
-    It is one for the discretised logistic on unit intensities, and for a Gaussian on dequantised images, where a change
+    It is one for families of gray levels on unit intensities, and for a Gaussian on dequantised images, where a change
     of variables undoes the scaling and the density of levels bounds their probability (Theis et al. 2016, section 3.1).
 
     Args:
@@ -73,7 +75,7 @@ def bits_per_dim(model, data, bound):
     likelihood = model.likelihood
     transform = data.transform
     dims = int(np.prod(model.image_shape))
-    if likelihood == "discretised_logistic" and (transform.config.noise, transform.config.scale) == ("none", "unit"):
+    if likelihood in _OF_LEVELS and (transform.config.noise, transform.config.scale) == ("none", "unit"):
         return float(-bound / (dims * np.log(2.0)))
     if likelihood == "gaussian" and transform.config.noise == "dequantise":
         divisor = np.broadcast_to(transform.divisor, transform.raw_shape).reshape(-1)[transform.kept]

@@ -27,10 +27,11 @@ def measure(model, reference, source, num=500, seed=0, level=0.01):
         {"model", "images": counts, "class_names", "tests", "power", "strangest"}.
 
         "tests": of "brightness" and "contrast" (mean and standard deviation of an image's gray levels; of every
-        modality) and of "bound" (nats) or "energy" the means of both and the p-value of a Kolmogorov-Smirnov test; of
-        "codes" the squared maximum mean discrepancy (RBF kernel, median bandwidth) with the p-value of a permutation
-        test (Gretton et al. 2012, sections 2 and 4); of "classes" the Jensen-Shannon divergence (bits) of the predicted
-        ones with the p-value of such a test.
+        modality, as "brightness of image_b") and of "bound" (nats; of further modalities "bound of image_b") or
+        "energy" the means of both and the p-value of a Kolmogorov-Smirnov test; of "codes", and of "codes of image_b"
+        where that has an encoder of its own, the squared maximum mean discrepancy (RBF kernel, median bandwidth) with
+        the p-value of a permutation test (Gretton et al. 2012, sections 2 and 4); of "classes" the Jensen-Shannon
+        divergence (bits) of the predicted ones with the p-value of such a test.
         "power": of every test what it would find four times of five (`tfvae.monitoring.power`).
         "strangest": the new images that lie farthest from the reference: file, measure, value, usual range, small JPEG.
 
@@ -48,11 +49,16 @@ def measure(model, reference, source, num=500, seed=0, level=0.01):
     rng = np.random.default_rng(seed)
     scalars = _scalars(version, both)
     tests = {name: _scalar(*values) for name, values in scalars.items()}
-    unlike, codes = dict(scalars), None
+    unlike, codes_of = dict(scalars), {}
     if version.compares("encode"):
-        codes = [version.of_images("encode", "mean", images).astype(np.float64) for images in both]
+        codes_of["codes"] = codes = [version.of_images("encode", "mean", images).astype(np.float64) for images in both]
         tests["codes"] = discrepancy(*codes, rng)
         unlike[DISTANCE] = code_distances(*codes)
+    for image in version.shapes:
+        if image != IMAGE and version.compares(f"encode_{image}"):
+            own = [version.of_images(f"encode_{image}", "mean", images).astype(np.float64) for images in both]
+            tests[f"codes of {image}"] = discrepancy(*own, rng)
+            codes_of[f"codes of {image}"] = own
     if version.compares("classify"):
         probs = [version.of_images("classify", "probabilities", images) for images in both]
         tests["classes"] = divergence(*(p.argmax(axis=-1) for p in probs), probs[0].shape[-1], rng)
@@ -61,7 +67,7 @@ def measure(model, reference, source, num=500, seed=0, level=0.01):
         "model": str(version.version),
         "class_names": list(version.class_names),
         "tests": tests,
-        "power": _power(tests, counts, codes, level / len(tests)),
+        "power": _power(tests, counts, codes_of, level / len(tests)),
         "strangest": [_shown(strange, new, names) for strange in strangest(unlike)],
     }
 
@@ -73,18 +79,22 @@ def _scalars(version, both):
         for name, statistic in (("brightness", np.mean), ("contrast", np.std)):
             of_image = name if image == IMAGE else f"{name} of {image}"
             found[of_image] = [statistic(images[image], axis=(1, 2, 3)) for images in both]
+    for image in version.shapes:
+        if image != IMAGE and version.compares(f"score_{image}"):
+            found[f"bound of {image}"] = [version.of_images(f"score_{image}", "bound", images) for images in both]
     if version.score:
         found[version.score] = [version.of_images("score", version.score, images) for images in both]
     return found
 
 
-def _power(tests, counts, codes, level):
+def _power(tests, counts, codes_of, level):
     """Name of the test -> {"standard_deviations", or "share" that goes over to "class": what it finds four times of
     five, None for nothing}.
     """
     shift, found = power.shift(*counts, level), {}
     for name, test in tests.items():
-        if name == "codes":
+        if name in codes_of:
+            codes = codes_of[name]
             found[name] = {
                 "standard_deviations": power.code_shift(codes[0], len(codes[1]), test["values"]["null"], level)
             }

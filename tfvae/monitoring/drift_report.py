@@ -49,7 +49,7 @@ def finds(found, name):
         name = names[number] if number < len(names) else number
         return f"{100 * size:.0f}\N{NO-BREAK SPACE}% of the images going over to {name}"
     amount = f" ({of['shift']:.3g})" if "shift" in of else ""
-    along = " along the first component" if name == "codes" else ""
+    along = " along the first component" if _kind(name) == "codes" else ""
     return f"a shift of {size:.2g} standard deviations{amount}{along}"
 
 
@@ -69,9 +69,9 @@ def _histograms(tests):
 def _pictures(found):
     """(PNG, what to see) of the codes and of the classes: the tests that look at the images as the model does."""
     tests, drawn = found["tests"], []
-    if "codes" in tests:
-        values = tests["codes"]["values"]
-        picture = code_figures.two_clouds(values["reference"], values["new"], "Codes")
+    for name in (name for name in tests if _kind(name) == "codes"):
+        values = tests[name]["values"]
+        picture = code_figures.two_clouds(values["reference"], values["new"], name.capitalize())
         drawn.append((picture, "Where new codes lie outside those of the training data, the model is guessing."))
     if "classes" in tests:
         shares = (tests["classes"]["reference"], tests["classes"]["new"])

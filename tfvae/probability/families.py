@@ -128,6 +128,12 @@ def _gaussian(params):
     return DiagGaussian(loc, log_variance)
 
 
+def _softplus_gaussian(params):
+    loc, unconstrained = tf.split(tf.cast(params, tf.float32), 2, axis=-1)
+    # Deviations below a millionth are none: the logarithm stays finite.
+    return DiagGaussian(loc, 2.0 * tf.math.log(tf.math.softplus(unconstrained) + 1e-6))
+
+
 def _bernoulli(logits):
     return BernoulliVector(tf.cast(logits, tf.float32))
 
@@ -159,6 +165,8 @@ def of_images(family, image_shape):
 
 
 GAUSSIAN = Family(lambda dim: 2 * dim, _gaussian)
+# Its standard deviation is a softplus instead of the exponential of half a log variance.
+SOFTPLUS_GAUSSIAN = Family(lambda dim: 2 * dim, _softplus_gaussian)
 BERNOULLI = Family(lambda dim: dim, _bernoulli)
 CATEGORICAL = Family(lambda dim: dim, _categorical)
 DISCRETISED_LOGISTIC = Family(lambda dim: 2 * dim, _discretised_logistic)

@@ -12,6 +12,7 @@ from tfvae.models.auxiliary_vae import AuxiliaryVAE
 from tfvae.probability import gaussian_mixture, noise
 from tfvae.reports import captions as caption_pictures
 from tfvae.reports import code_figures, curve_figures, figures, generation, posterior_figures
+from tfvae.reports import translations as translation_pictures
 from tfvae.reproduction import derived
 from tfvae.run.opening import open_run
 
@@ -139,6 +140,14 @@ def captions(done):
             opened = open_run(run.planned.workdir)
             drawn = caption_pictures.examples(opened.model, opened.data, num=8) | drawn
     return drawn
+
+
+def translations(done):
+    """What the first row of draw 0 makes of held-out images, and what it invents."""
+    first = next(run for run in done if run.planned.draw == 0)
+    opened = open_run(first.planned.workdir)
+    grids = translation_pictures.pictures(opened.model, opened.data)
+    return {name: generation.png(grid, min_width=400) for name, grid in grids.items()}
 
 
 def convergence(done):

@@ -77,7 +77,7 @@ def experiment_of(entry, budget, data_dir=""):
     experiment = preset.get_config(entry.size or budget)
     for path, value in entry.overrides.items():
         _override(experiment, path, value)
-    if data_dir and experiment.data.source == "tfds":
+    if data_dir and experiment.data.is_of_tfds:
         experiment.data.data_dir = data_dir
     if experiment.data.source in ("folder", "bag_of_words"):
         experiment.data.path = data_dir

@@ -31,6 +31,8 @@ KEPT = {
     "encode": {"mean": "code", "stddev": "code_stddev"},
     "caption": {"caption": "caption", "log_prob": "caption_log_prob"},
 }  # fmt: skip
+# Signatures of this name make pictures: of each a PNG file is kept, in a folder that is called after the signature.
+TRANSLATE = "translate_"
 _BATCH = 64
 
 
@@ -69,7 +71,9 @@ def predict(
         model: a version, or a base path whose newest version is taken.
         source: a folder of images, or of shards that ingest wrote.
         output: the folder of the parts `part-<i>-of-<n>.<suffix>`; each appears when it is whole.
-        signatures: of `classify`, `novelty`, `encode` and `caption`; all that the model has by default.
+        signatures: of `classify`, `novelty`, `encode` and `caption`, all that the model has by default; and of
+            `translate_<a>_to_<b>`, of images that are of the modality a: `<output>/<signature>/<file>.png`, by a
+            draw of the code that follows from the file's name.
         suffix: `jsonl`, or `tfrecord` for tf.Examples.
         rows_per_part: files in a part; with shards a part is a shard.
         spread: applies a function to values as `map` does, maybe in other processes that see the same files.
@@ -166,12 +170,14 @@ def _signatures(version, asked, shapes):
     there = described["signatures"]
     # A file of a folder is one image, so that it cannot be asked what takes several.
     has = [name for name in KEPT if f"{name}{ending}" in there and (shapes or len(there[name]["inputs"]) == 1)]
-    missing = [name for name in asked if name not in has]
-    if missing or not has:
-        raise ValueError(f"{version} has the signatures {has} of {list(KEPT)}; it cannot be asked to {missing}.")
+    can_translate = [name for name in there if name.startswith(TRANSLATE) and f"{name}{ending}" in there]
+    missing = [name for name in asked if name not in (*has, *can_translate)]
+    if missing or not (has or asked):
+        known = f"{has + can_translate} of {[*KEPT, f'{TRANSLATE}<a>_to_<b>']}"
+        raise ValueError(f"{version} has the signatures {known}; it cannot be asked to {missing}.")
     # What classifies says what is new as well.
     default = [name for name in has if name != calibration.NOVELTY or "classify" not in has]
-    return tuple(name for name in KEPT if name in (asked or default))
+    return tuple(name for name in (*KEPT, *can_translate) if name in (asked or default))
 
 
 def _describe(job, parts, stamps):
@@ -321,20 +327,57 @@ def _asked(job, names, given):
     for signature in job.signatures:
         asked = served.signatures[signature if job.shapes else f"{signature}{signatures.ENCODED}"]
         takes = list(asked.structured_input_signature[1])
-        lacking = [name for name in takes if name not in given]
+        own = _for_signature(job, names, given, takes)
+        lacking = [name for name in takes if name not in own]
         if lacking:
             return [{"file": name, "error": f"no {lacking[0]}"} for name in names]
         try:
-            answer = asked(**{name: tf.constant(given[name]) for name in takes})
+            answer = asked(**{name: tf.constant(own[name]) for name in takes})
         except tf.errors.InvalidArgumentError as error:
             if len(names) == 1:
                 return [{"file": names[0], "error": _reason(error)}]
             # A bad image fails its batch, so each of them is asked about by itself.
             return [line for i in range(len(names)) for line in _asked(job, *_only(names, given, i))]
-        for name, kept in ((name, kept) for name, kept in KEPT[signature].items() if name in answer):
+        if signature.startswith(TRANSLATE):
+            for line, picture in zip(lines, _png(signature, answer), strict=True):
+                line[signature] = _write_picture(job, signature, line["file"], picture)
+        for name, kept in ((name, kept) for name, kept in KEPT.get(signature, {}).items() if name in answer):
             for line, value in zip(lines, answer[name].numpy(), strict=True):
                 line[kept] = value
     return lines
+
+
+def _for_signature(job, names, given, takes):
+    """What a signature is given: images of a folder are of the modality that it takes, noise follows from names."""
+    own = dict(given)
+    if signatures.SEED in takes:
+        own[signatures.SEED] = [_seed(name) for name in names]
+        images_of = [name for name in takes if name != signatures.SEED]
+        if job.shapes is None and len(images_of) == 1:
+            own[images_of[0]] = given[signatures.IMAGE_BYTES]
+    return own
+
+
+def _seed(name):
+    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
+    return np.frombuffer(digest[:8], np.int64)[0] >> 1
+
+
+def _png(signature, answer):
+    """The pictures of an answer as PNG bytes."""
+    name = signature.rpartition("_to_")[2]
+    if f"{name}{signatures.ENCODED}" in answer:
+        return answer[f"{name}{signatures.ENCODED}"].numpy()
+    return [images.encode_png(np.round(255.0 * image).astype(np.uint8)) for image in answer[name].numpy()]
+
+
+def _write_picture(job, signature, file, content):
+    """The path of a picture below the output, once it is there."""
+    picture = f"{signature}/{Path(file).as_posix().removeprefix('/')}.png"
+    path = Path(job.output) / picture
+    path.parent.mkdir(parents=True, exist_ok=True)
+    atomic.write_bytes(path, content)
+    return picture
 
 
 def _only(names, given, i):

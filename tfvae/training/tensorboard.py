@@ -16,7 +16,7 @@ from tfvae.capabilities import Capability
 from tfvae.evaluation.batched import at_once, subset
 from tfvae.evaluation.compiled import compiled
 from tfvae.probability import noise
-from tfvae.reports import captions, generation
+from tfvae.reports import captions, generation, translations
 from tfvae.reports.panels import grids
 from tfvae.storage import atomic
 from tfvae.training import optimiser, projector
@@ -97,6 +97,7 @@ class Pictures(keras.callbacks.Callback):
     def _drawn(self):
         """Images and histograms of this moment, by tag."""
         images, histograms = generation.pictures(self.model, self.data, self.seed), {}
+        images |= translations.pictures(self.model, self.data, self.seed)
         for name, png in captions.examples(self.model, self.data, seed=self.seed).items():
             images[name] = _pixels(png)
         if self.model.can(Capability.KL_PER_UNIT):

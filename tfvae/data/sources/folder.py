@@ -22,7 +22,7 @@ def load(config, known=None, report=tell):
 
     Args:
         config: `tfvae.data.load.Config`; `path`, `image_size`, `color_mode`, `max_memory_bytes`, `max_pixels`,
-            `num_validation` and what names entries are used.
+            `modalities`, `num_validation` and what names entries are used.
         known: file -> sha256, of the images that a run began with; None for all that there are.
         report: called with the `Folder`, validation rows as they are drawn, and whether a user should look at it.
 
@@ -37,7 +37,9 @@ def load(config, known=None, report=tell):
     max_pixels = config.max_pixels
     found = folder.survey(
         config.path,
-        folder.Config(config.image_size, config.color_mode, max_pixels, validation_fraction=0.0),
+        folder.Config(
+            config.image_size, config.color_mode, max_pixels, validation_fraction=0.0, modalities=config.modalities
+        ),
         known=known,
     )
     if not any(item.split == "train" for item in found.items):
