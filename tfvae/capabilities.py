@@ -58,6 +58,8 @@ class Capability(enum.StrEnum):
     TOPICS = "topics"
     # posterior_draws(image, num, seed) -> [num, B, Z]: draws of p(z | x), which is known or can be sampled.
     POSTERIOR = "posterior_draws"
+    # critic_logits(image, seed) -> {critic: ([B], [B])}: logits of pairs that it is to say yes to, and of the others.
+    CRITIC = "critic_logits"
     # stein_discrepancy(image, num_samples, seed) -> [B].
     STEIN_DISCREPANCY = "stein_discrepancy"
 

@@ -18,7 +18,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfvae.probability import noise
-from tfvae.probability.families import DiagGaussian, Family, tfd
+from tfvae.probability.families import LIKELIHOODS, DiagGaussian, Family, tfd
 
 # Smallest slope 1 + w·û of a layer along w: far below it a float32 could not tell two images apart.
 _SLOPE_FLOOR = 0.01
@@ -39,7 +39,7 @@ class Flow(tfd.Distribution):
 
     Args:
         base: of z₀, `DiagGaussian`.
-        transform: has forward(z₀) -> (z, log |det ∂z/∂z₀|) and inverse(z) -> (z₀, the same).
+        transform: has forward(z₀) -> (z, log |det ∂z/∂z₀|), inverse(z) -> (z₀, the same) and moved(z₀) -> z.
     """
 
     def __init__(self, base, transform):
@@ -85,7 +85,7 @@ class Flow(tfd.Distribution):
         return self.base.log_prob(z0) - log_det
 
     def mean(self):
-        """Of the same few draws of z₀ for every row, half of them mirror images of the others: [..., D]."""
+        """Of the same few draws of z₀ for every row, half of them mirror images of the others; it has no gradient: [..., D]."""
         return tf.reduce_mean(self._spread(), axis=0)
 
     def variance(self):
@@ -101,7 +101,7 @@ class Flow(tfd.Distribution):
         half = noise.normal([_MOMENT_DRAWS // 2, loc.shape[-1]], noise.seed(_MOMENT_SEED))
         epsilon = tf.concat([half, -half], axis=0)
         epsilon = tf.reshape(epsilon, [_MOMENT_DRAWS, *([1] * (loc.shape.rank - 1)), loc.shape[-1]])
-        return self.transform.forward(loc + scale * epsilon)[0]
+        return self.transform.moved(tf.stop_gradient(loc + scale * epsilon))
 
 
 class Planar:
@@ -129,6 +129,12 @@ class Planar:
         below = self.products - tf.linalg.band_part(self.products, 0, -1)
         t = _implicit(_first_to_last(c, below), c, below, lower=True)
         return z0 + tf.linalg.matvec(self.u, t, transpose_a=True), self._log_det(t)
+
+    def moved(self, z0):
+        """z of z₀ [*S, ..., D], without a gradient."""
+        c = tf.linalg.matvec(self.w, z0) + self.b
+        t = _first_to_last(c, self.products - tf.linalg.band_part(self.products, 0, -1))
+        return tf.stop_gradient(z0 + tf.linalg.matvec(self.u, t, transpose_a=True))
 
     def inverse(self, z):
         """z₀ and log |det ∂z/∂z₀| of z [*S, ..., D], found in float64; not numbers where no root was found."""
@@ -259,6 +265,14 @@ class Autoregressive:
         """z and log |det ∂z/∂z₀| of z₀ [*S, ..., D]."""
         return self._chain.forward(z0), self._chain.forward_log_det_jacobian(z0, event_ndims=1)
 
+    def moved(self, z0):
+        """z of z₀ [*S, ..., D], without a gradient."""
+        return tf.stop_gradient(self._chain.forward(z0))
+
     def inverse(self, z):
         """z₀ and log |det ∂z/∂z₀| of z [*S, ..., D]."""
         return self._chain.inverse(z), -self._chain.inverse_log_det_jacobian(z, event_ndims=1)
+
+
+# Of real vectors x alone: on binary pixels a density is unbounded (Pu 2017, section 5.3 has both on MNIST).
+LIKELIHOODS["planar"] = planar(80)
