@@ -76,10 +76,14 @@ def test_gradients_of_the_inverse_are_finite_differences(rng):
     for variable, gradient in zip((params, z), tape.gradient(value, [params, z])):
         direction = tf.constant(rng.normal(size=variable.shape), tf.float32)
         ends = [
-            log_prob(params + (h * direction if variable is params else 0.0), z + (h * direction if variable is z else 0.0))
+            log_prob(
+                params + (h * direction if variable is params else 0.0), z + (h * direction if variable is z else 0.0)
+            )
             for h in (1e-2, -1e-2)
         ]
-        np.testing.assert_allclose(tf.reduce_sum(gradient * direction), (ends[0] - ends[1]) / 2e-2, rtol=0.02, atol=2e-3)
+        np.testing.assert_allclose(
+            tf.reduce_sum(gradient * direction), (ends[0] - ends[1]) / 2e-2, rtol=0.02, atol=2e-3
+        )
 
 
 def test_no_parameters_make_a_layer_that_has_no_inverse():
@@ -103,7 +107,9 @@ def test_a_flow_comes_nearer_to_a_posterior_than_a_gaussian(posterior):
     x = {"unlabelled": {"image": tf.ones([64, 1])}}
 
     def best_bound(kind):
-        config = vae.Config(2, mlp.Config(hidden=(8,)), "gaussian", posterior=kind, flow_length=8 if kind == "planar" else 2)
+        config = vae.Config(
+            2, mlp.Config(hidden=(8,)), "gaussian", posterior=kind, flow_length=8 if kind == "planar" else 2
+        )
         tf.keras.utils.set_random_seed(0)
         model = config.build(DataInfo((1,), 0, 100, 0))
         model.decode = model.p_x_given_z = lambda z, training=False: flows.DiagGaussian(

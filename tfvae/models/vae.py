@@ -8,8 +8,8 @@ import tensorflow as tf
 from tfvae import inference
 from tfvae.capabilities import Capability
 from tfvae.inference.bound import LogWeights, bound
-from tfvae.models.base import PICTURE_NOISE, GenerativeModel, LatentVariableModel, Objective, all_images
 from tfvae.layers import posterior as posteriors
+from tfvae.models.base import PICTURE_NOISE, GenerativeModel, LatentVariableModel, Objective, all_images
 from tfvae.networks import mlp
 from tfvae.probability import noise
 

@@ -83,6 +83,10 @@ class DiscretisedLogistic(tfd.Logistic):
     "Improved variational inference with inverse autoregressive flow", the likelihood of their CIFAR-10 model).
     """
 
+    @property
+    def reparameterization_type(self):
+        return tfd.NOT_REPARAMETERIZED  # Its draws are rounded.
+
     def _log_prob(self, x):
         half = 0.5 / 255.0
         upper, lower = (x + half - self.loc) / self.scale, (x - half - self.loc) / self.scale

@@ -44,7 +44,10 @@ class Flow(tfd.Distribution):
 
     def __init__(self, base, transform):
         super().__init__(
-            dtype=base.dtype, reparameterization_type=tfd.FULLY_REPARAMETERIZED, validate_args=False, allow_nan_stats=True
+            dtype=base.dtype,
+            reparameterization_type=tfd.FULLY_REPARAMETERIZED,
+            validate_args=False,
+            allow_nan_stats=True,
         )
         self._parameters = {"base": base, "transform": transform}
         self.base = base
@@ -195,7 +198,7 @@ def _argument(c, slope):
         excess = s + slope * t - c
         low, high = tf.where(excess < 0, s, low), tf.where(excess < 0, high, s)
         newton = s - excess / (1.0 + slope * (1.0 - t**2))
-        inside = (newton > low) & (newton < high)
+        inside = (newton >= low) & (newton <= high)  # At a root it stays where it is, an end of the bracket.
         return tf.where(inside, newton, 0.5 * (low + high)), low, high, tf.reduce_max(tf.abs(excess)), count + 1
 
     def going(s, low, high, excess, count):

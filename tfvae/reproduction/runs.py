@@ -99,7 +99,11 @@ def check_data(planned):
             try:
                 load.load(wanted)
             except ValueError as error:
-                flag = " Here the flag is --data_dir." if wanted.source in ("tfds", "folder", "bag_of_words", "arrays") else ""
+                flag = (
+                    " Here the flag is --data_dir."
+                    if wanted.source in ("tfds", "folder", "bag_of_words", "arrays")
+                    else ""
+                )
                 raise ValueError(f"The data of {run.entry.name!r} cannot be used: {error}{flag}") from error
             checked.append(wanted)
 

@@ -26,7 +26,5 @@ def load(config):
             Examples(*known_gaussians.draw_ring(num, config.points_noise, rng)) for num in (_NUM_TRAIN, _NUM_TEST)
         )
         return Source(train, test, tuple(f"mode {k + 1}" for k in range(known_gaussians.NUM_MODES)))
-    train, test = (
-        Examples(known_gaussians.draw(num, rng), np.full(num, NO_LABEL)) for num in (_NUM_TRAIN, _NUM_TEST)
-    )
+    train, test = (Examples(known_gaussians.draw(num, rng), np.full(num, NO_LABEL)) for num in (_NUM_TRAIN, _NUM_TEST))
     return Source(train, test)
