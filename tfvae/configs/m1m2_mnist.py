@@ -6,7 +6,10 @@ from tfvae.networks import mlp
 
 
 def get_config(size="full"):
-    """Kingma et al. 2014, table 1 (3.33 %): M1 with 50 codes, then M2 over them."""
+    """Kingma et al. 2014, table 1 (3.33 %): M1 with 50 codes, then M2 over them.
+
+    `small` is 20 epochs of each.
+    """
     experiment = adgm_mnist.get_config(size)
     tiny = size == "tiny"
     wide, narrow = ((32, 32), (32,)) if tiny else ((600, 600), (500,))
@@ -15,7 +18,9 @@ def get_config(size="full"):
         m2=m2.Config(
             latent_dim=8 if tiny else 50, likelihood="gaussian", network=mlp.Config(narrow, activation="softplus")
         ),
-        m1_steps={"tiny": 300, "small": 3000}.get(size, 59_000),
+        m1_steps={"tiny": 300, "small": 11_800}.get(size, 59_000),
     )
-    experiment.training.epochs = {"tiny": 1, "small": 10}.get(size, 500)
+    experiment.training.epochs = {"tiny": 1, "small": 40}.get(size, 500)
+    if size == "small":
+        experiment.training.learning_rate = 1e-3
     return experiment

@@ -8,7 +8,8 @@ unit that is on and is its block's maximum. Top-down the same filters, transpose
 import keras
 import tensorflow as tf
 
-from tfvae.layers import unpooling
+from tfvae.layers import few_channels, unpooling
+from tfvae.layers.fused_batch_norm import FusedBatchNormalization
 
 # How far a convolution reaches over the edge, by Theano's names: sides grow by k − 1, stay, or shrink by k − 1.
 PADDINGS = ("full", "half", "valid")
@@ -46,7 +47,7 @@ class RenderingLayer(keras.layers.Layer):
         self.kernel = self.add_weight(
             shape=[kernel_size, kernel_size, in_shape[-1], filters], initializer="he_normal", name="kernel"
         )
-        self.norm = keras.layers.BatchNormalization(momentum=momentum, name=f"{self.name}_norm")
+        self.norm = FusedBatchNormalization(momentum=momentum, name=f"{self.name}_norm")
         self.norm.build([None, *self.conv_shape])
         self.frequencies = self.add_weight(
             shape=self.conv_shape,
@@ -75,6 +76,8 @@ class RenderingLayer(keras.layers.Layer):
     def convolve(self, maps):
         """Γᵀ, the filters alone: [B, *in_shape] -> [B, *conv_shape]."""
         kernel = tf.cast(tf.convert_to_tensor(self.kernel), maps.dtype)
+        if self.padding == "full" and self.in_shape[-1] <= few_channels.MOST:
+            return few_channels.full(maps, kernel)
         if self.padding == "full":
             # The transpose of a "valid" convolution is a "full" one, and faster than one of padded maps.
             return _transposed(maps, tf.transpose(kernel, [0, 1, 3, 2]), self.conv_shape, "VALID")
@@ -83,6 +86,8 @@ class RenderingLayer(keras.layers.Layer):
     def convolve_transposed(self, maps):
         """Γ, the transpose of `convolve`: [B, *conv_shape] -> [B, *in_shape]."""
         kernel = tf.cast(tf.convert_to_tensor(self.kernel), maps.dtype)
+        if self.padding == "full" and self.in_shape[-1] <= few_channels.MOST:
+            return few_channels.full_transposed(maps, kernel)
         if self.padding == "full":
             return tf.nn.conv2d(maps, tf.transpose(kernel, [0, 1, 3, 2]), 1, "VALID")
         return _transposed(maps, kernel, self.in_shape, "SAME" if self.padding == "half" else "VALID")
@@ -118,7 +123,7 @@ class RenderingLayer(keras.layers.Layer):
 
     def _cropped(self, maps):
         height, width, _ = self.conv_shape
-        return maps[:, :height, :width]
+        return maps[:, :height, :width] if tuple(maps.shape[1:3]) != (height, width) else maps
 
 
 def convolved(sides, kernel_size, padding):

@@ -1,0 +1,14 @@
+"""The tables and figures of the sources as data: which presets, beside which numbers; a module a family."""
+
+from tfvae.reproduction.tables import class_conditional, dgdn, drmm, stein, vae
+from tfvae.reproduction.tables.table import BUDGETS, Entry, Measure, Table
+
+__all__ = ["BUDGETS", "TABLES", "Entry", "Measure", "Table"]
+
+TABLES = {
+    **drmm.TABLES,
+    **stein.TABLES,
+    **dgdn.TABLES,
+    **class_conditional.TABLES,
+    **vae.TABLES,
+}
