@@ -19,8 +19,8 @@ def get_config(size="full"):
     return Experiment(
         model=asvae.Config(
             latent_dim=2, network=network, likelihood="gaussian",
-            critic_network=critic.Config(hidden=(8,), joint=(8,)) if tiny else critic.Config(hidden=(64,), joint=(64, 64)),
-            critic_steps=1 if tiny else 2, compile_step=not tiny,
+            critic_network=critic.Config(hidden=(8,), joint=(8,)) if tiny else critic.Config(hidden=(64,), joint=(64,
+            64)), critic_steps=1 if tiny else 2, compile_step=not tiny,
         ),
         data=data.Config(
             source="gaussians", name="ring" if ring else "", points_noise=0.2, num_validation=1000, labelled_batch=0,

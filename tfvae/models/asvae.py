@@ -6,9 +6,9 @@ The first half is AS-VAE-r, the second AS-VAE-g (Pu 2017, chapter 5). The critic
 
     f1* = log q(x, z) − log p(x) p(z),     f2* = log p(x, z) − log q(x) q(z),
 
-and learn from pairs with codes or images of others (eqs. 5.3, 5.4). Two players step in turn: the critics with the model
-held, the model with the critics held. By the gradients through the critics' inputs, the first half is then a VAE, the
-second KL(p(x, z) ‖ q(x, z)) in θ and the sleep phase of wake-sleep in φ.
+and learn from pairs with codes or images of others (eqs. 5.3, 5.4). Two players step in turn: the critics
+with the model held, the model with the critics held. By the gradients through the critics' inputs, the first half is
+then a VAE, the second KL(p(x, z) ‖ q(x, z)) in θ and the sleep phase of wake-sleep in φ.
 """
 
 import dataclasses
@@ -104,6 +104,11 @@ class ASVAE(adversarial.AdversarialAutoencoder):
         self.critic2 = self.critic("critic2", z) if "f2" in halves else None
 
     @property
+    def critic_kind(self):
+        """`residual` or `mlp`."""
+        return self.config.critic
+
+    @property
     def title(self):
         return {"full": "AS-VAE", "r": "AS-VAE-r", "g": "AS-VAE-g"}[self.config.half]
 
@@ -189,8 +194,8 @@ class ASVAE(adversarial.AdversarialAutoencoder):
     def _encoded(self, x, x_of_z):
         """q(z | x) of images and of samples, None of what is None, in one call: batch statistics are of both.
 
-        A residual f2 has log q(z | x) with its gradient in x, which the objective's own −log q(z | x) takes off again, so
-        neither is built: θ learns by r(x, z), φ by log q(z | x) of a sample that stands still.
+        A residual f2 has log q(z | x) with its gradient in x, which the objective's own −log q(z | x) takes off again,
+        so neither is built: θ learns by r(x, z), φ by log q(z | x) of a sample that stands still.
         """
         if x_of_z is not None and self.residual:
             x_of_z = tf.stop_gradient(x_of_z)

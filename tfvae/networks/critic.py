@@ -1,6 +1,7 @@
 """Critics: networks from an image and a code to one number, which tell two joint distributions apart."""
 
 import dataclasses
+import itertools
 
 import keras
 import numpy as np
@@ -14,7 +15,7 @@ class Config:
     """An image and a code, each through layers of its own, and then both through common ones (Pu 2017, figure 5.1).
 
     Args:
-        filters: of the convolutions of images, stride 2, averaged over positions in the end; vectors go through `hidden`.
+        filters: of the convolutions of images, stride 2, averaged over positions; vectors go through `hidden`.
         kernel: side of the filters.
         hidden: widths of the layers of a vector of pixels and of a code, each.
         joint: widths of the layers of both.
@@ -100,7 +101,7 @@ class Critic(keras.layers.Layer):
         channels = (shape[-1], *self.config.filters)
         side = self.config.kernel
         return channels[-1], [
-            self._block(f"x{i}", [side, side, *pair]) for i, pair in enumerate(zip(channels, channels[1:]))
+            self._block(f"x{i}", [side, side, *pair]) for i, pair in enumerate(itertools.pairwise(channels))
         ]  # fmt: skip
 
     def _dense(self, name, width, widths):
@@ -117,7 +118,7 @@ class Critic(keras.layers.Layer):
 
 
 class Affine(keras.layers.Layer):
-    """W h + b of vectors, or the convolution of images with stride 2, with W divided by its largest singular value or not.
+    """W h + b of vectors, or the convolution of images with stride 2.
 
     Args:
         shape: of W, (in, out) or (side, side, in, out).

@@ -88,7 +88,7 @@ class Flow(tfd.Distribution):
         return self.base.log_prob(z0) - log_det
 
     def mean(self):
-        """Of the same few draws of z₀ for every row, half of them mirror images of the others; it has no gradient: [..., D]."""
+        """Of the same few draws of z₀ for every row, half of them mirror images, without a gradient: [..., D]."""
         return tf.reduce_mean(self._spread(), axis=0)
 
     def variance(self):
@@ -110,8 +110,8 @@ class Flow(tfd.Distribution):
 class Planar:
     """K planar layers with parameters of every row, made invertible.
 
-    û = u + (m(w·u) − w·u) w / |w|²  with  m(a) = −1 + δ + (1 − δ) softplus(a + log(e − 1)),  so that w·û > −1 + δ: f has
-    one inverse, and u = 0 is the identity (Rezende & Mohamed 2015, appendix A.1, who have neither δ nor the shift).
+    û = u + (m(w·u) − w·u) w / |w|²  with  m(a) = −1 + δ + (1 − δ) softplus(a + log(e − 1)),  so that w·û > −1 + δ: f
+    has one inverse, and u = 0 is the identity (Rezende & Mohamed 2015, appendix A.1, who have neither δ nor the shift).
 
     Args:
         u, w: [..., K, D].
@@ -191,7 +191,7 @@ def _last_to_first(c, above, slope):
 
 
 def _argument(c, slope):
-    """The root s of s + m tanh(s) = c for m > −1, which lies within |m| of c: Newton's method in a bracket that shrinks."""
+    """The root s of s + m tanh(s) = c, m > −1, within |m| of c: Newton's method in a bracket that shrinks."""
 
     def step(s, low, high, _, count):
         t = tf.tanh(s)
@@ -211,7 +211,7 @@ def _argument(c, slope):
 
 
 def _implicit(root, c, triangle, lower):
-    """The root t of t = tanh(c + A t), with the gradients of the implicit function theorem: one step of Newton's method.
+    """The root t of t = tanh(c + A t) with the gradients of the implicit function theorem: a step of Newton's method.
 
     Args:
         root: [..., K], its value.
@@ -227,7 +227,7 @@ def _implicit(root, c, triangle, lower):
 
 
 def planar(num_layers):
-    """Diagonal Gaussian followed by planar layers: loc, log variance, and u, w, b of every layer (Rezende & Mohamed 2015).
+    """Diagonal Gaussian followed by planar layers: loc, log variance, and u, w, b of each (Rezende & Mohamed 2015).
 
     Raises:
         ValueError: if there is no layer.
@@ -247,7 +247,7 @@ def planar(num_layers):
 
 
 class Autoregressive:
-    """Inverse autoregressive steps, z_i ← (z_i − shift_i(z_<i)) exp(−log scale_i(z_<i)), dimensions reversed in between.
+    """Inverse autoregressive steps z_i ← (z_i − shift_i(z_<i)) exp(−log scale_i(z_<i)), dimensions reversed between.
 
     Drawing takes a pass through every network, a density at a given z as many as there are dimensions (Kingma et al.
     2016), by TFP's bijectors.
