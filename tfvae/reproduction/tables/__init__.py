@@ -1,6 +1,6 @@
 """The tables and figures of the sources as data: which presets, beside which numbers; a module a family."""
 
-from tfvae.reproduction.tables import class_conditional, dgdn, drmm, stein, vae
+from tfvae.reproduction.tables import asvae, class_conditional, dgdn, drmm, stein, vae
 from tfvae.reproduction.tables.table import BUDGETS, Entry, Measure, Table
 
 __all__ = ["BUDGETS", "TABLES", "Entry", "Measure", "Table"]
@@ -11,4 +11,5 @@ TABLES = {
     **dgdn.TABLES,
     **class_conditional.TABLES,
     **vae.TABLES,
+    **asvae.TABLES,
 }
