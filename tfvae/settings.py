@@ -11,7 +11,7 @@ DECAYS = ("staircase", "exponential", "linear", "cosine")
 # Smallest value of each numeric field.
 _AT_LEAST = {
     "epochs": 1, "patience": 0, "seed": 0, "checkpoint_epochs": 1, "keep_checkpoints": 3, "num_replicas": 0,
-    "steps_per_execution": 1, "figures_epochs": 0,
+    "steps_per_execution": 1, "figures_epochs": 0, "steps_per_epoch": 0,
 }  # fmt: skip
 _AT_LEAST_OF_OPTIMISERS = {"decay_epochs": 1, "min_learning_rate": 0, "clip_norm": 0, "weight_decay": 0}
 
@@ -59,7 +59,10 @@ class Config:
     """Settings of one training run.
 
     Args:
-        epochs: an epoch is one pass over the unlabelled rows.
+        epochs: an epoch is one pass over the unlabelled rows, or `steps_per_epoch`.
+        steps_per_epoch: steps from one validation to the next, for a training so short that passes are too long for
+            early stopping; the order of rows does not change, a pass goes on in the next epoch. All that is counted in
+            epochs is counted in these. 0 for one pass.
         learning_rate: of the first step.
         optimiser: `adam` with (0.9, 0.999), `rmsprop` with Nesterov's momentum, or `sgd` with momentum.
         momentum: of `rmsprop` and `sgd`.
@@ -85,6 +88,7 @@ class Config:
     """
 
     epochs: int = 100
+    steps_per_epoch: int = 0
     learning_rate: float = 3e-4
     optimiser: str = "adam"
     momentum: float = 0.9
@@ -121,6 +125,11 @@ class Config:
         """These settings with what differs for a player; the same for one of which nothing is said."""
         own = dataclasses.asdict(self.players[name]) if name in self.players else {}
         return dataclasses.replace(self, **{field: value for field, value in own.items() if value is not None})
+
+    def steps_of_epoch(self, steps_of_pass):
+        """Training steps of an epoch, where a pass over the unlabelled rows has so many."""
+        steps = self.steps_per_epoch or steps_of_pass
+        return -(-steps // self.steps_per_execution) * self.steps_per_execution
 
     def depends_on_epochs(self):
         """Whether another number of epochs is another training from its first step on."""

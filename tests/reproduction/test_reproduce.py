@@ -1,5 +1,6 @@
 """A made table of tiny runs: what is planned, trained, resumed, measured, drawn and written."""
 
+import dataclasses
 import importlib
 import json
 import pathlib
@@ -68,6 +69,17 @@ def test_the_table_follows_from_the_runs(made):
     errors = [100.0 * run["test"]["error"] for run in result["runs"] if run["entry"] == "SDGM"]
     assert row["source"] == "1.00 %"
     assert row["test error"] == f"{np.mean(errors):.2f} ± {np.std(errors, ddof=1):.2f} %"
+
+
+def test_what_no_run_has_is_not_shown(made):
+    """A table whose definition grew after it was made."""
+    result, _, _ = made
+    grown = dataclasses.replace(
+        TABLE,
+        entries=(*TABLE.entries, Entry("new", "sdgm_digits")),
+        measures=(*TABLE.measures, Measure("new", ("nobody_measured",))),
+    )
+    assert results.rendered(grown, result["runs"]) == result["table"]
 
 
 def test_figures_lie_beside_the_json_and_are_small(made):

@@ -176,6 +176,19 @@ def test_steps_in_one_call_are_the_same_steps(tmp_path, uninterrupted):
     assert_same_end(tmp_path, uninterrupted)
 
 
+def test_validation_more_often_than_once_a_pass_changes_nothing_but_the_lines(tmp_path):
+    passes, short = (
+        (trainer.train(tiny(epochs=22 // steps, steps_per_epoch=steps), tmp_path / str(steps)), tmp_path / str(steps))
+        for steps in (11, 2)
+    )
+    assert (passes[0]["step"], short[0]["step"]) == (22, 22)
+    (_, values, _, lines), (_, others, _, more) = final_state(passes[1]), final_state(short[1])
+    assert [line["step"] for line in more] == list(range(2, 23, 2)) and len(lines) == 2
+    for path, array in values["model"].items():
+        np.testing.assert_array_equal(array, others["model"][path], err_msg=path)
+    assert lines[-1]["val_bound"] == more[-1]["val_bound"]
+
+
 def test_an_epoch_is_rounded_up_to_whole_calls(tmp_path):
     assert trainer.train(tiny(epochs=1, steps_per_execution=4), tmp_path)["step"] == 12
 

@@ -4,7 +4,11 @@ from tfvae.configs import sdgm_svhn
 
 
 def get_config(size="full"):
-    """Maaløe et al. 2016, table 1 (9.40 %): image pairs at 32×32, uniform noise, divided by 256."""
+    """Maaløe et al. 2016, table 1 (9.40 %): image pairs at 32×32, uniform noise, divided by 256.
+
+    β and what else the text leaves open are those of `sdgm_svhn`. The text also trains on single images, half the data,
+    and is then at about 13 % after 100 epochs; no preset does.
+    """
     experiment = sdgm_svhn.get_config(size)
     experiment.data.name = "smallnorb"
     experiment.data.image_size = 32

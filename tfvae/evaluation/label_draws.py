@@ -32,7 +32,7 @@ def announcement(run, numbers):
     """
     directory = RunDirectory(run.workdir)
     records = MetricsLog(directory.metrics_log).lines()
-    waits = begins(run.model, run.data.steps_per_epoch)
+    waits = begins(run.model, run.experiment.training.steps_of_epoch(run.data.steps_per_epoch))
     found = course(records, dataclasses.asdict(run.experiment.training), waits)
     logs = (RunDirectory(directory.draws / str(n)).metrics_log for n in numbers)
     trained = [len(MetricsLog(path).lines()) for path in logs]

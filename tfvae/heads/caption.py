@@ -31,6 +31,7 @@ class Config:
         word_vectors: a text file of word2vec or GloVe that training starts from, M numbers behind each word; empty for
             none. Words that it lacks start at random.
         decoding: how captions are chosen.
+        blind: whether the code is hidden: a language model, beside which one sees what an image is worth.
     """
 
     cell: str = "gru"
@@ -38,6 +39,7 @@ class Config:
     embedding: int = 300
     word_vectors: str = ""
     decoding: decodings.Config = dataclasses.field(default_factory=decodings.Config)
+    blind: bool = False
 
     def validate(self) -> None:
         """Checks the sizes, and how captions are chosen.
@@ -197,7 +199,8 @@ class Caption(Head):
         return decodings.Words(first, (cell, nothing_yet, normaliser), advance)
 
     def _start(self, z: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        return self.cell.start(tf.tanh(tf.linalg.matmul(z, tf.convert_to_tensor(self.c)) + self.b_c))
+        seen = tf.zeros_like(z) if self.config.blind else z
+        return self.cell.start(tf.tanh(tf.linalg.matmul(seen, tf.convert_to_tensor(self.c)) + self.b_c))
 
     def _logits(self, hidden: tf.Tensor) -> tf.Tensor:
         return tf.linalg.matmul(hidden, tf.convert_to_tensor(self.v)) + self.b_v

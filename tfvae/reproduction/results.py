@@ -59,11 +59,15 @@ def command(name, budget, num_draws, needs_data):
 def rendered(table, records):
     """{"columns": titles, "rows": cells}, all strings, from the records of runs."""
     sourced = any(entry.source != "–" for entry in table.entries)
-    columns = ["model", *(["source"] if sourced else []), *(measure.title for measure in table.measures)]
+    # What no run has is not shown: a later version has a row or a measurement more.
+    measures = [measure for measure in table.measures if any(_value(measure, record) is not None for record in records)]
+    columns = ["model", *(["source"] if sourced else []), *(measure.title for measure in measures)]
     rows = []
     for entry in table.entries:
         mine = [record for record in records if record["entry"] == entry.name]
-        cells = [cell(measure, mine) for measure in table.measures]
+        if not mine:
+            continue
+        cells = [cell(measure, mine) for measure in measures]
         seconds = statistics.fmean(record["seconds"] for record in mine)
         rows.append([entry.name, *([entry.source] if sourced else []), *cells, str(mine[0]["epochs"]), _time(seconds)])
     return {"columns": [*columns, "epochs", "training a run"], "rows": rows}

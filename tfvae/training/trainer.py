@@ -52,7 +52,7 @@ def train(experiment, workdir, test_elsewhere=False, callbacks=()):
     with Interruption() as interruption, directory.lock():
         data = directory.load_data(experiment)
         strategy = devices.strategy(settings.num_replicas)
-        steps_per_epoch = _rounded_up(data.steps_per_epoch, settings.steps_per_execution)
+        steps_per_epoch = settings.steps_of_epoch(data.steps_per_epoch)
         with strategy.scope():
             model = compiled(experiment, data, steps_per_epoch)
         _check_monitor(settings.monitor, model, data)
@@ -190,7 +190,3 @@ def _roles(data):
         f"Training on {used} rows ({data.info.num_train:,} in all), {len(data.validation):,} for validation, "
         f"{len(data.test):,} for the test"
     )
-
-
-def _rounded_up(steps, multiple):
-    return -(-steps // multiple) * multiple
