@@ -61,6 +61,5 @@ def main():
 
 run = command.of(main)
 
-
 if __name__ == "__main__":
     run()

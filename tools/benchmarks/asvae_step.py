@@ -43,8 +43,8 @@ def check_equal(our_step, torch_worker, recorded):
         tolerance = 10 * TOLERANCE if name.startswith("gradient") else TOLERANCE
         if not np.isclose(theirs[name], value, rtol=tolerance, atol=0.0):
             raise ValueError(
-                f"The {name} of PyTorch is {theirs[name]}, ours is {value}, from the same weights and noise. The models "
-                "differ, so their speeds cannot be compared: mend one of them."
+                f"The {name} of PyTorch is {theirs[name]}, ours is {value}, from the same weights and noise. The "
+                "models differ, so their speeds cannot be compared: mend one of them."
             )
     return {"tensorflow": our_step, "torch": theirs}
 

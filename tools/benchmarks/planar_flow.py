@@ -41,8 +41,8 @@ def check_equal(our_step, torch_worker, recorded):
     for name, value in our_step.items():
         if not np.isclose(theirs[name], value, rtol=TOLERANCE, atol=0.0):
             raise ValueError(
-                f"The {name} of PyTorch is {theirs[name]}, ours is {value}, from the same parameters. The flows differ, so "
-                "their speeds cannot be compared: mend one of them."
+                f"The {name} of PyTorch is {theirs[name]}, ours is {value}, from the same parameters. The flows "
+                "differ, so their speeds cannot be compared: mend one of them."
             )
     return {"tensorflow": our_step, "torch": theirs}
 
