@@ -1,5 +1,6 @@
 """Every preset at its tiny size, on data that any machine has."""
 
+import dataclasses
 import functools
 import importlib
 import pathlib
@@ -17,6 +18,23 @@ PRESETS = sorted(path.stem for path in CONFIGS.glob("*.py") if path.stem != "__i
 def tiny(preset):
     """The `Experiment` of the preset's tiny size."""
     return importlib.import_module(f"tfvae.configs.{preset}").get_config("tiny")
+
+
+def one_of_each_graph():
+    """A preset of every graph: others differ from it in their data and in positive numbers, which tiny sizes level."""
+    of_graph = {}
+    for preset in PRESETS:
+        model = tiny(preset).model
+        of_graph.setdefault(str((type(model), _without_sizes(dataclasses.asdict(model)))), preset)
+    return list(of_graph.values())
+
+
+def _without_sizes(value):
+    if isinstance(value, dict):
+        return {name: _without_sizes(of) for name, of in value.items()}
+    if isinstance(value, tuple | list):
+        return [_without_sizes(of) for of in value][:1]
+    return value > 0 if isinstance(value, int | float) else value
 
 
 @functools.cache

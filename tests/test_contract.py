@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.presets import PRESETS, model_and_batch, tiny
+from tests.presets import PRESETS, model_and_batch, one_of_each_graph, tiny
 from tfvae import experiment as experiments
 from tfvae.capabilities import Capability
 from tfvae.models.base import all_images
@@ -25,6 +25,7 @@ SERVED_BY = {
 SCORED_BY = {"bound": Capability.BOUND, "energy": Capability.ENERGY}
 
 every_preset = pytest.mark.parametrize("preset", PRESETS)
+every_graph = pytest.mark.parametrize("preset", one_of_each_graph())
 
 
 def rows(batch):
@@ -59,7 +60,7 @@ def test_a_gradient_reaches_every_variable(preset):
     assert learned == {v.path for v in model.trainable_variables}
 
 
-@every_preset
+@every_graph
 def test_terms_are_one_value_a_row_and_repeat_for_a_seed(preset):
     model, batch = model_and_batch(preset)
     first, again, other = (model.objective(batch, noise.seed(s)).terms for s in (1, 1, 2))
@@ -70,7 +71,7 @@ def test_terms_are_one_value_a_row_and_repeat_for_a_seed(preset):
     assert differs or not model.can(Capability.BOUND), "another seed draws the same noise"
 
 
-@every_preset
+@every_graph
 def test_paths_of_variables_are_unique_and_do_not_depend_on_what_was_built_before(preset):
     model, _ = model_and_batch(preset)
     paths = [v.path for v in model.variables]
@@ -79,7 +80,7 @@ def test_paths_of_variables_are_unique_and_do_not_depend_on_what_was_built_befor
     assert [v.path.split("/", 1)[1] for v in again.variables] == [path.split("/", 1)[1] for path in paths]
 
 
-def one_of_each_graph():
+def compiled_graphs():
     """Presets with every model that XLA may compile and every likelihood: compiling takes longer than all else here."""
     chosen, seen = [], set()
     for preset in PRESETS:
@@ -92,7 +93,7 @@ def one_of_each_graph():
     return chosen
 
 
-@pytest.mark.parametrize("preset", one_of_each_graph())
+@pytest.mark.parametrize("preset", compiled_graphs())
 def test_compiled_and_plain_objective_are_the_same_numbers(preset):
     model, batch = model_and_batch(preset)
     seed = noise.seed(3)
@@ -102,7 +103,7 @@ def test_compiled_and_plain_objective_are_the_same_numbers(preset):
         np.testing.assert_allclose(value, compiled[name], rtol=2e-4, atol=2e-4, err_msg=name)
 
 
-@every_preset
+@every_graph
 def test_endpoints_trace_and_answer_a_batch(preset):
     model, batch = model_and_batch(preset)
     served = questions(batch)
@@ -115,7 +116,7 @@ def test_endpoints_trace_and_answer_a_batch(preset):
             assert np.isfinite(value).all(), (name, output)
 
 
-@every_preset
+@every_graph
 def test_an_answer_does_not_depend_on_its_batch_mates(preset):
     model, batch = model_and_batch(preset)
     served = questions(batch)
@@ -128,7 +129,7 @@ def test_an_answer_does_not_depend_on_its_batch_mates(preset):
             )
 
 
-@every_preset
+@every_graph
 def test_reconstruction_sample_and_bound_have_their_shapes(preset):
     model, batch = model_and_batch(preset)
     image = next(iter(batch.values()))["image"]
@@ -146,7 +147,7 @@ def test_reconstruction_sample_and_bound_have_their_shapes(preset):
             assert units.shape.rank == 2
 
 
-@every_preset
+@every_graph
 def test_what_a_model_declares_it_has_and_serves(preset):
     model, batch = model_and_batch(preset)
     declared = model.capabilities()
@@ -160,7 +161,7 @@ def test_what_a_model_declares_it_has_and_serves(preset):
         assert {SCORED_BY[output] for output in outputs} <= declared
 
 
-@every_preset
+@every_graph
 def test_what_a_model_does_not_declare_it_refuses_by_name(preset):
     model, batch = model_and_batch(preset)
     arguments = {Capability.POSTERIOR: (all_images(batch), 2, 0)}
@@ -169,7 +170,7 @@ def test_what_a_model_does_not_declare_it_refuses_by_name(preset):
             getattr(model, capability)(*arguments.get(capability, ()))
 
 
-@every_preset
+@every_graph
 def test_probabilities_are_probabilities(preset):
     model, batch = model_and_batch(preset)
     if not model.can(Capability.CLASSIFY):
