@@ -43,7 +43,7 @@ def model_and_batch(preset):
     experiment = tiny(preset)
     config, rng = experiment.data, np.random.default_rng(0)
     image_shape = (64,) if config.transform.flatten else (8, 8, 1)
-    shape = {"nothing": (0,), "moons": (2,), "toy": (2,)}.get(config.source, image_shape)
+    shape = {"nothing": (0,), "moons": (2,), "toy": (2,), "gaussians": (2,)}.get(config.source, image_shape)
     words = tuple(f"word{i}" for i in range(12)) if config.captioned_batch else ()
     # Further images, of the streams of their names, are narrower.
     further = {
@@ -80,7 +80,7 @@ def embedded(preset):
         return embedded("multimodal_coloured")
     if experiment.data.source in ("halves", "coloured"):
         experiment.data.name, experiment.data.num_paired = "", 100
-    if experiment.data.source in ("tfds", "folder", "shards", "bag_of_words"):
+    if experiment.data.source in ("tfds", "folder", "shards", "bag_of_words", "arrays"):
         experiment.data.source, experiment.data.name, experiment.data.image_size = "digits", "", 0
         experiment.data.labels_per_class, experiment.data.num_validation, experiment.data.entries = 10, 100, ()
         experiment.data.labelled_batch = min(experiment.data.labelled_batch, 100)

@@ -68,6 +68,8 @@ class Capability(enum.StrEnum):
     CONDITIONAL = "conditional_log_prob"
     # log_likelihood_of_code(image, z) -> [S, B]: log p(x | z) of codes [S, B, Z], nats.
     CODE_LIKELIHOOD = "log_likelihood_of_code"
+    # critic_logits(image, seed) -> {critic: ([B], [B])}: logits of pairs that it is to say yes to, and of the others.
+    CRITIC = "critic_logits"
     # stein_discrepancy(image, num_samples, seed) -> [B].
     STEIN_DISCREPANCY = "stein_discrepancy"
 

@@ -63,6 +63,14 @@ _TABLE = (
         "perplexity", "Perplexity of captions", "a word", False,
         "It should fall and level off; a rise is overfitting.", monitored=True,
     ),
+    Metric(
+        "reconstruction_error", "Squared error of reconstructed images and codes", "", False,
+        "It should fall and level off.", monitored=True,
+    ),
+    Metric(
+        "sample_distance", "Energy distance of samples from held-out images", "", False,
+        "It should fall; 0 where they have one law.", monitored=True,
+    ),
     Metric("loss", "Training loss", "nats", False, "What the optimiser minimises; not comparable between models."),
     Metric("ece", "Expected calibration error", "%"),
     Metric("label_nll", "Negative log-likelihood of labels", "nats"),

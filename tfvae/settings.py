@@ -75,7 +75,8 @@ class Config:
         weight_decay: λ of θ ← θ − η λ θ in every step, of kernels only (Loshchilov & Hutter 2019); 0 for none.
         players: by name, how the optimiser of a player differs, where a model has several.
         patience: epochs without a better validation metric before training stops, 0 to never stop early.
-        monitor: the validation metric of the best weights: `error`, `bound` or `perplexity`.
+        monitor: the validation metric of the best weights: `error`, `bound` or `perplexity`; of models with critics
+            `reconstruction_error` or `sample_distance` too.
         start_from: a run directory whose best weights this run begins with, without its heads; empty for none.
         seed: of initialisation, noise and shuffling.
         checkpoint_epochs: epochs between two checkpoints.

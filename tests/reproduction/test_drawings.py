@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib import image as images
 
-from tfvae.configs import adgm_moons, auxiliary_vae_potential
+from tfvae.configs import adgm_moons, asvae_digits, auxiliary_vae_potential
 from tfvae.data import load
 from tfvae.reports import curve_figures
 from tfvae.reproduction import drawings, runs
@@ -69,3 +69,13 @@ def test_the_restart_that_validation_chose_is_the_one_drawn(monkeypatch):
     drawn = drawings.potentials([done("U2", {}, i, [0.0], preset, **bound) for i, bound in enumerate(bounds)])
     assert opened == ["U2/1"] and list(drawn) == ["u2"]
     assert images.imread(io.BytesIO(drawn["u2"])).std() > 0.0 and len(drawn["u2"]) < 300_000
+
+
+def test_samples_and_reconstructions_stand_beside_each_other(monkeypatch):
+    opened = untrained(asvae_digits.get_config("tiny"))
+    monkeypatch.setattr(drawings, "open_run", lambda _: opened)
+    rows = [done(name, {}, 0, [0.0], "asvae_digits") for name in ("AS-VAE-r", "AS-VAE")]
+    drawn = drawings.beside_each_other(rows)
+    assert set(drawn) == {"samples-as-vae-r", "samples-as-vae", "reconstructions"}
+    lines = images.imread(io.BytesIO(drawn["reconstructions"]))
+    assert lines.shape[0] / lines.shape[1] == pytest.approx((3 * 9 + 1) / (10 * 9 + 1))

@@ -4,9 +4,10 @@ import json
 
 import numpy as np
 
+from tfvae.evaluation import image_classifier
 from tfvae.reproduction import preparations
 from tfvae.reproduction.reproduce import reproduce
-from tfvae.reproduction.tables import TABLES
+from tfvae.reproduction.tables import TABLES, Entry, Table
 
 
 def test_topics_are_found_once_and_given_to_every_row(tmp_path, rng):
@@ -32,3 +33,14 @@ def test_topics_are_found_once_and_given_to_every_row(tmp_path, rng):
     assert path.stat().st_mtime_ns == written
     assert str(tmp_path) not in json.dumps(result)
     assert all(0 <= run["test"]["posterior_distance"] <= 1 for run in result["runs"])
+
+
+def test_a_judge_learns_once_and_every_row_is_judged_by_it(tmp_path):
+    table = Table("digits", "", (Entry("AS-VAE", "asvae_digits"),), (), {"iw_samples": 0})
+    judged = preparations.judge(table, "tiny", tmp_path, "")
+    path = tmp_path / "tiny" / "judge.keras"
+    written = path.stat().st_mtime_ns
+    assert judged.evaluation == {"iw_samples": 0, "classifier": str(path)}
+    assert preparations.judge(table, "tiny", tmp_path, "") == judged and path.stat().st_mtime_ns == written
+    probs, features = image_classifier.named(str(path)).judged(np.zeros([2, 8, 8, 1], np.float32))
+    assert probs.shape == (2, 10) and features.shape == (2, 128)

@@ -16,6 +16,7 @@ _ROWS = flags.DEFINE_integer("rows", 1000, "Test rows for the bounds, drawn at r
 _BASELINES = flags.DEFINE_bool("baselines", False, "Also trains scikit-learn's rivals on the same labels.")
 _DRAWS = flags.DEFINE_integer("draws", 0, "Also trains on N label draws, in <workdir>/draws/<n>.", lower_bound=0)
 _DATA_PATH = flags.DEFINE_string("data_path", "", "Where the data are now, if they moved since the training.")
+_CLASSIFIER = flags.DEFINE_string("classifier", "", "Judge of samples: a run, a Keras or SavedModel, or inception_v3.")
 _COMPARE = flags.DEFINE_list("compare", [], "Run directories whose curves are drawn beside this one's.")
 
 
@@ -27,7 +28,7 @@ def measured(opened):
 
     chosen = _SAMPLES.value, _IW_SAMPLES.value, _ROWS.value, _BASELINES.value, 0, _DECODING.value
     with Progress() as progress:
-        metrics = evaluate.evaluate(opened.model, opened.data, None, *chosen, progress)
+        metrics = evaluate.evaluate(opened.model, opened.data, None, *chosen, progress, _CLASSIFIER.value)
     atomic.write_json(opened.workdir / "metrics.json", metrics)
     tell(f"{opened.workdir}: {measurement.in_words(metrics, opened.data)}")
     return metrics
@@ -59,7 +60,6 @@ def main():
 
 
 run = command.of(main)
-
 
 if __name__ == "__main__":
     run()

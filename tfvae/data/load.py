@@ -33,14 +33,15 @@ class Config:
     """Which data, which of it is labelled, and how it is batched.
 
     Args:
-        source: `digits`, `tfds`, `folder`, `shards`, `halves`, `coloured`, `bag_of_words`, `moons`, `toy` or `nothing`:
-            a file of `tfvae/data/sources`.
-        name: of the set, for `tfds`, `halves` and `coloured`; which labelled points, for `moons`.
+        source: `digits`, `tfds`, `folder`, `shards`, `halves`, `coloured`, `bag_of_words`, `arrays`, `moons`, `toy`,
+            `gaussians` or `nothing`: a file of `tfvae/data/sources`.
+        name: of the set, for `tfds`, `halves` and `coloured`; which labelled points, for `moons`; `ring`,
+            for `gaussians`.
         data_dir: where TFDS keeps its sets; empty for its default.
-        path: of the folder, the shards or the word counts.
+        path: of the folder, the shards, the word counts or the arrays.
         max_words: of word counts, the words of most documents that are kept; 0 for all.
         extra_split: whether SVHN's `extra` images join the training rows.
-        points_noise: standard deviation of the half-moons' noise, and of the mixture's (`toy`).
+        points_noise: standard deviation of the half-moons' noise, of the mixture's (`toy`) and of the ring's Gaussians.
         labels_per_class: labelled images of every class; 0 for all labels there are.
         num_captioned: training images that keep their captions; 0 for all that have some.
         num_paired: training examples that keep all of their images; of each other one a single image is kept, every

@@ -15,7 +15,7 @@ _INVALID = "invalid_rows"
 
 def evaluate(
     model, data, rows=None, num_samples=1, iw_samples=100, rows_limit=0, rivals=False, seed=0, decoding="",
-    progress=None,
+    progress=None, classifier="",
 ):  # fmt: skip
     """Measures a model on test rows.
 
@@ -23,7 +23,7 @@ def evaluate(
         model, data: the model and `tfvae.data.load.Data`.
         rows: `Examples`, by default `data.test`, or `data.validation` where there are no test rows; the result then
             says so: "evaluated_rows" is "validation".
-        num_samples, iw_samples, rows_limit, seed, decoding: as in `tfvae.evaluation.measurement.Settings`.
+        num_samples, iw_samples, rows_limit, seed, decoding, classifier: as in `tfvae.evaluation.measurement.Settings`.
         rivals: whether rivals are trained on the same labels.
         progress: `tfvae.progress.Progress` that hears what is measured.
 
@@ -37,7 +37,7 @@ def evaluate(
     validates = rows is None and not len(data.test) and len(data.validation) > 0
     if rows is None:
         rows = data.validation if validates else data.test
-    settings = Settings(num_samples, iw_samples, rows_limit, seed, decoding)
+    settings = Settings(num_samples, iw_samples, rows_limit, seed, decoding, classifier)
     results = {}
     progress = progress or (lambda line: None)
     for name, measurement in measurements().items():

@@ -22,6 +22,7 @@ class Settings(NamedTuple):
     rows_limit:  rows of the bounds, a seeded random subset; 0 for all.
     seed:        of every draw.
     decoding:    how captions are chosen; by default as in the model's config.
+    classifier:  of images, which judges samples: as of `tfvae.evaluation.image_classifier.named`; empty for none.
     """
 
     num_samples: int = 1
@@ -29,6 +30,7 @@ class Settings(NamedTuple):
     rows_limit: int = 0
     seed: int = 0
     decoding: str = ""
+    classifier: str = ""
 
 
 class Headline(NamedTuple):

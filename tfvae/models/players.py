@@ -23,6 +23,7 @@ class Player(NamedTuple):
     steps:     of its optimiser in a round.
     begins:    the first round in which it plays, from 0.
     ends:      the round before which it stops; None for the end of training.
+    reports_norm: whether the norm of its gradients, before any clipping, is reported, as `gradient_norm_<player>`.
     """
 
     objective: Callable
@@ -30,6 +31,7 @@ class Player(NamedTuple):
     steps: int = 1
     begins: int = 0
     ends: int | None = None
+    reports_norm: bool = False
 
     def plays(self, step: int) -> bool:
         """Whether it plays in round `step`."""
@@ -210,7 +212,8 @@ class Trainable(keras.Model):
                     watch(name, lambda: player.objective(shared, step_seed), player.variables)  # noqa: B023
                 objective, gradients = gradients_of(step_seed)
                 self._optimisers[name].apply(gradients, player.variables)
-                report |= self.report({self._loss_name(name): objective.loss, **objective.terms})
+                norm = {f"gradient_norm_{name}": tf.linalg.global_norm(gradients)} if player.reports_norm else {}
+                report |= self.report({self._loss_name(name): objective.loss, **objective.terms, **norm})
                 number += 1
         self.step.assign_add(1)
         return report
@@ -262,7 +265,8 @@ class Trainable(keras.Model):
             return {name: player.objective(shared, seed).terms for name, player in players.items()}
 
         found = terms.get_concrete_function().structured_outputs
-        return [*map(self._loss_name, players), *(term for of_player in found.values() for term in of_player)]
+        norms = [f"gradient_norm_{name}" for name, player in players.items() if player.reports_norm]
+        return [*map(self._loss_name, players), *(term for of_player in found.values() for term in of_player), *norms]
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tfvae import inference
 from tfvae.capabilities import Capability
 from tfvae.inference.bound import LogWeights, bound
+from tfvae.layers import posterior as posteriors
 from tfvae.models.base import PICTURE_NOISE, GenerativeModel, LatentVariableModel, Objective, all_images
 from tfvae.networks import mlp
 from tfvae.probability import noise
@@ -21,6 +22,8 @@ class Config:
         latent_dim: Z.
         network: of encoder and decoder alike, and the prior; a config of `tfvae.networks`.
         likelihood: `bernoulli`, `gaussian`, `discretised_logistic` or, of counts, `poisson`.
+        posterior: of q(z | x): `gaussian`, `planar` or `iaf`, as `tfvae.layers.posterior` has them.
+        flow_length: layers of such a flow.
         bound: `elbo` or `importance`.
         num_samples: S, draws of z an image in training.
         kl_warmup_steps: steps over which the weight of the KL rises to 1; 0 for none.
@@ -34,6 +37,8 @@ class Config:
     num_samples: int = 1
     kl_warmup_steps: int = 0
     compile_step: bool = False
+    posterior: str = "gaussian"
+    flow_length: int = 80
 
     def build(self, info, seed=0):
         return VAE(self, info, seed)
@@ -133,7 +138,7 @@ class VAE(UnlabelledModel, OneCodeModel):
         self.likelihood = config.likelihood
         self.p_z = net.prior(z)
         self.p_x_given_z = net.decoder(f"{prefix}p_x", z, x, config.likelihood)
-        self.q_z_given_x = net.encoder(f"{prefix}q_z", x, z)
+        self.q_z_given_x = encoder_of(config, f"{prefix}q_z", x)
 
     def log_weights(self, x, seed, num_samples, training=False):
         q_z = self.q_z_given_x(x, training=training)
@@ -160,8 +165,16 @@ class VAE(UnlabelledModel, OneCodeModel):
         return {"z": gaussian_kl_per_unit(self.encode(image), self.p_z)}
 
 
+def encoder_of(config, name, image_shape):
+    """q(z | x) of a config with `network`, `latent_dim`, `posterior` and `flow_length`."""
+    family = posteriors.posterior(config.posterior, name, config.latent_dim, config.flow_length)
+    return config.network.encoder(name, image_shape, config.latent_dim, family)
+
+
 def gaussian_kl_per_unit(q_z, p_z=None):
     """KL(q(z_i | x) ‖ p(z_i)) of every unit of a diagonal Gaussian: [..., Z], nats.
+
+    Of a flow this is what the Gaussian with its means and variances has.
 
     Args:
         q_z: with batch shape [...] and event shape [Z].

@@ -3,7 +3,7 @@
     check(image_shape)                                  raises ValueError for observations that it cannot read
     prior(latent_dim)                                   p(z), [Z]
     decoder(name, latent_dim, image_shape, likelihood)  a layer from z [..., Z] to p(x | z)
-    encoder(name, image_shape, latent_dim)              a layer from x to a Gaussian q(z | x)
+    encoder(name, image_shape, latent_dim, family)      a layer from x to q(z | x), a Gaussian by default
     implicit(name, image_shape, latent_dim)             an `implicit.ImplicitEncoder`, z = f(x, ξ)
     label_network(latent_dim, num_classes)              name -> a layer from z to logits, or None for a linear one
 

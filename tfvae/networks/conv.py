@@ -49,8 +49,8 @@ class Config:
     def prior(self, latent_dim):
         return families.standard_normal(latent_dim)
 
-    def encoder(self, name, image_shape, latent_dim):
-        return gaussian_encoder(name, image_shape, lambda image: self._features(name, image, first=0), latent_dim)
+    def encoder(self, name, image_shape, latent_dim, family=families.GAUSSIAN):
+        return linear_encoder(name, image_shape, lambda image: self._features(name, image, first=0), latent_dim, family)
 
     def implicit(self, name, image_shape, latent_dim):
         align = keras.Sequential(
@@ -115,7 +115,7 @@ def check_images(image_shape):
         )
 
 
-def gaussian_encoder(name, image_shape, features, latent_dim):
+def linear_encoder(name, image_shape, features, latent_dim, family=families.GAUSSIAN):
     """q(z | x), linear in the features of an image.
 
     Args:
@@ -123,12 +123,13 @@ def gaussian_encoder(name, image_shape, features, latent_dim):
         image_shape: (H, W, C).
         features: from an image's tensor to [N, F].
         latent_dim: Z.
+        family: of z.
     """
     image = keras.Input(image_shape, name=f"{name}_image")
     merge = keras.Model(image, features(image), name=f"{name}_features")
     flat = keras.Input(merge.output_shape[1:], name=f"{name}_flat")
-    params = _dense(families.GAUSSIAN.num_params(latent_dim), f"{name}_params")(flat)
-    return Conditional(merge, keras.Model(flat, params, name=f"{name}_trunk"), families.GAUSSIAN, name=name)
+    params = _dense(family.num_params(latent_dim), f"{name}_params")(flat)
+    return Conditional(merge, keras.Model(flat, params, name=f"{name}_trunk"), family, name=name)
 
 
 def parameter_maps(h, image_shape, name):

@@ -53,8 +53,8 @@ class Config:
     def decoder(self, name, latent_dim, image_shape, likelihood):
         return conditional(name, {"z": latent_dim}, families.likelihood(likelihood), int(np.prod(image_shape)), self)
 
-    def encoder(self, name, image_shape, latent_dim):
-        return conditional(name, {"x": int(np.prod(image_shape))}, families.GAUSSIAN, latent_dim, self)
+    def encoder(self, name, image_shape, latent_dim, family=families.GAUSSIAN):
+        return conditional(name, {"x": int(np.prod(image_shape))}, family, latent_dim, self)
 
     def implicit(self, name, image_shape, latent_dim):
         return implicit.ImplicitMLP(int(np.prod(image_shape)), latent_dim, self, name=name)

@@ -89,11 +89,9 @@ class Config(mlp.Config):
         merge = LinearMerge({"z": latent_dim}, self.layers[-1], name=f"{name}_merge") if self.layers else tf.identity
         return TopicDecoder(merge, trunk, loadings, self.loadings, name=name)
 
-    def encoder(self, name, image_shape, latent_dim):
-        gaussian = super().encoder(name, image_shape, latent_dim)
-        return Conditional(
-            _OfLogCounts(gaussian.merge, name=f"{name}_counts"), gaussian.trunk, gaussian.family, name=name
-        )
+    def encoder(self, name, image_shape, latent_dim, family=families.GAUSSIAN):
+        plain = super().encoder(name, image_shape, latent_dim, family)
+        return Conditional(_OfLogCounts(plain.merge, name=f"{name}_counts"), plain.trunk, plain.family, name=name)
 
     def implicit(self, name, image_shape, latent_dim):
         return implicit.ImplicitMLP(int(np.prod(image_shape)), latent_dim, self, observed=tf.math.log1p, name=name)

@@ -67,13 +67,13 @@ class Config:
     def prior(self, latent_dim):
         return families.standard_normal(latent_dim)
 
-    def encoder(self, name, image_shape, latent_dim):
+    def encoder(self, name, image_shape, latent_dim, family=families.GAUSSIAN):
         self._check_code(image_shape, latent_dim)
 
         def features(image):
             return keras.layers.Flatten(name=f"{name}_flatten")(self._stages(name, self._first(name)(image)))
 
-        return conv.gaussian_encoder(name, image_shape, features, latent_dim)
+        return conv.linear_encoder(name, image_shape, features, latent_dim, family)
 
     def implicit(self, name, image_shape, latent_dim):
         side = self._check_code(image_shape, latent_dim)

@@ -83,6 +83,10 @@ class DiscretisedLogistic(tfd.Logistic):
     "Improved variational inference with inverse autoregressive flow", the likelihood of their CIFAR-10 model).
     """
 
+    @property
+    def reparameterization_type(self):
+        return tfd.NOT_REPARAMETERIZED  # Its draws are rounded.
+
     def _log_prob(self, x):
         half = 0.5 / 255.0
         upper, lower = (x + half - self.loc) / self.scale, (x - half - self.loc) / self.scale
@@ -215,6 +219,60 @@ class SoftplusGamma(tfd.TransformedDistribution):
 
     def _variance(self):
         return self._moments[1]
+
+
+def reparameterised(p_x, seed, temperature=0.5, hard=False):
+    """A draw of p(x | z) with a gradient in z.
+
+    A Gaussian's or a flow's is its own; a Bernoulli pixel has none, and is relaxed to σ((logit + logistic noise) / τ)
+    (Maddison et al. 2017).
+
+    Args:
+        p_x: Gaussian, flow or Bernoulli, of vectors or images.
+        seed: int32 [2].
+        temperature: τ.
+        hard: whether the value is the binary draw itself, with the gradient of the relaxed one.
+
+    Raises:
+        ValueError: if the distribution has no such draw.
+    """
+    of_images = isinstance(p_x, tfd.TransformedDistribution)
+    vector = p_x.distribution if of_images else p_x
+    if isinstance(vector, BernoulliVector):
+        u = tf.clip_by_value(noise.uniform(tf.shape(vector._logits), seed), 1e-6, 1.0 - 1e-6)
+        logits = vector._logits + tf.math.log(u) - tf.math.log1p(-u)
+        x = tf.sigmoid(logits / temperature)
+        x += tf.stop_gradient(tf.cast(logits > 0, tf.float32) - x) if hard else 0.0
+    elif vector.reparameterization_type is tfd.FULLY_REPARAMETERIZED:
+        x = vector.sample(seed=seed)
+    else:
+        raise ValueError(
+            f"A draw of {type(vector).__name__} has no gradient: `model.likelihood` must be bernoulli, gaussian or, of "
+            "vectors, planar."
+        )
+    return p_x.bijector.forward(x) if of_images else x
+
+
+def log_prob_of_cells(p_x, x, width):
+    """log p(x − width/2 < X < x + width/2 | z) of a diagonal Gaussian, summed over dimensions: [...], nats.
+
+    Args:
+        p_x: `DiagGaussian` of vectors or images.
+        x: centres of the cells.
+        width: of a cell, broadcasting against x.
+    """
+    if isinstance(p_x, tfd.TransformedDistribution):
+        width = tf.reshape(tf.broadcast_to(width, p_x.event_shape), [-1])
+        p_x, x = p_x.distribution, tf.reshape(x, [*x.shape[: -len(p_x.event_shape)], -1])
+    return _log_prob_of_cells(p_x, x, width)
+
+
+def _log_prob_of_cells(p_x, x, width):
+    normal = p_x.distribution
+    # By symmetry on the lower side of the mean, where both distribution functions are small and their logs exact.
+    distance = tf.abs(x - normal.loc)
+    upper, lower = (tfd.Normal(0.0, 1.0).log_cdf((-distance + s * width) / normal.scale) for s in (0.5, -0.5))
+    return tf.reduce_sum(upper + tf.math.log(-tf.math.expm1(tf.minimum(lower - upper, -1e-7))), axis=-1)
 
 
 def standard_normal(dim):

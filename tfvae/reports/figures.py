@@ -296,6 +296,23 @@ def two_shares(reference, new, num_reference, num_new, names, title, most=20):
         return png(figure)
 
 
+def two_clouds(points, samples):
+    """Points of the plane and samples of them, side by side on the same axes.
+
+    Args:
+        points, samples: [N, 2], [M, 2].
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure((7.2, 3.6), layout="constrained")
+        for index, (axes, title, of) in enumerate(
+            zip(figure.subplots(1, 2, sharex=True, sharey=True), ("data", "samples"), (points, samples))
+        ):
+            axes.scatter(*np.asarray(of).T, s=4, color=colour(index), linewidths=0)
+            axes.set_title(title)
+            axes.set_aspect("equal", adjustable="datalim")
+        return png(figure)
+
+
 def axes_of(width, height, title):
     """A figure of that size in inches and its only axes."""
     figure = Figure((width, height), layout="constrained")

@@ -1,9 +1,12 @@
 """The figures of a table, as PNG bytes by name; a table names its function here."""
 
 import dataclasses
+import re
 
 import numpy as np
+from absl import logging
 
+from tfvae.capabilities import Capability
 from tfvae.evaluation import decoding as decoding_errors
 from tfvae.evaluation import posterior
 from tfvae.evaluation.representation import auxiliary_codes
@@ -130,6 +133,33 @@ def decoding(done):
         for run in done
         if run.planned.draw == 0 and decoding_errors.KEY in run.record["test"]
     }
+
+
+def beside_each_other(done):
+    """Samples of every row of draw 0, and the same held-out images with every row's reconstructions (Pu 2017, 5.4,
+    5.6).
+    """
+    drawn, lines, names = {}, [], []
+    for run in done:
+        if run.planned.draw:
+            continue
+        opened = open_run(run.planned.workdir)
+        model, data = opened.model, opened.data
+        grid = generation.grid(generation.sampled(model, data, 64), 8)
+        drawn[f"samples-{_slug(run.planned.entry.name)}"] = generation.png(grid, min_width=240)
+        if model.can(Capability.RECONSTRUCT):
+            observed = data.observe(data.test.take(np.arange(10)))
+            lines = lines or [data.transform.picture(observed).numpy()]
+            lines.append(data.transform.picture(model.reconstruct(observed)).numpy())
+            names.append(run.planned.entry.name)
+    if lines:
+        drawn["reconstructions"] = generation.png(generation.grid(np.concatenate(lines), len(lines[0])), min_width=420)
+        logging.info("Lines of reconstructions, below the images: %s.", ", ".join(names))
+    return drawn
+
+
+def _slug(name):
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 def captions(done):

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 
+import keras
 import numpy as np
 from absl import logging
 
@@ -11,6 +12,7 @@ from tfvae.probability import gibbs
 from tfvae.reproduction import runs
 from tfvae.storage import atomic
 
+_JUDGE_EPOCHS = {"tiny": 1, "small": 2, "full": 10}
 # Sweeps of the chain that finds topics, by the budget: before they are kept, and kept.
 _SWEEPS = {"tiny": (5, 5), "small": (200, 100), "full": (2000, 1500)}
 
@@ -39,3 +41,36 @@ def gibbs_topics(table, budget, workdir, data_dir):
     given = {"model.network.loadings": str(path)}
     entries = [dataclasses.replace(entry, overrides={**entry.overrides, **given}) for entry in table.entries]
     return dataclasses.replace(table, entries=tuple(entries))
+
+
+def judge(table, budget, workdir, data_dir):
+    """The table with a classifier that judges samples, learned once a workdir from the labels of the training images.
+
+    Args:
+        table: `Table` of rows with one set of images.
+        budget: `tiny`, `small` or `full`, by which it learns for one, two or ten epochs.
+        workdir: of the runs.
+        data_dir: of the images.
+    """
+    path = workdir / budget / "judge.keras"
+    if not path.exists():
+        data = load.load(runs.experiment_of(table.entries[0], budget, data_dir).data)
+        logging.info("A judge of samples learns from %d labels.", len(data.train))
+        pictures = np.asarray(data.train.image, np.float32) / 255.0
+        keras.utils.set_random_seed(0)
+        classifier = _convolutional(pictures.shape[1:], data.info.num_classes)
+        classifier.fit(pictures, data.train.label, batch_size=100, epochs=_JUDGE_EPOCHS[budget], verbose=0)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        classifier.save(path)
+    return dataclasses.replace(table, evaluation={**table.evaluation, "classifier": str(path)})
+
+
+def _convolutional(shape, num_classes):
+    """Three strided convolutions, the mean over positions, which is its features, and a softmax."""
+    layers = [keras.Input(shape)]
+    for filters in (32, 64, 128):
+        layers += [keras.layers.Conv2D(filters, 3, 2, "same"), keras.layers.BatchNormalization(), keras.layers.ReLU()]
+    layers += [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(num_classes, "softmax")]
+    classifier = keras.Sequential(layers)
+    classifier.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy")
+    return classifier

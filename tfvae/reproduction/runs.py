@@ -79,7 +79,7 @@ def experiment_of(entry, budget, data_dir=""):
         _override(experiment, path, value)
     if data_dir and experiment.data.is_of_tfds:
         experiment.data.data_dir = data_dir
-    if experiment.data.source in ("folder", "bag_of_words"):
+    if experiment.data.source in ("folder", "bag_of_words", "arrays"):
         experiment.data.path = data_dir
     if budget == "tiny":
         experiment.training.epochs = 1
@@ -99,7 +99,11 @@ def check_data(planned):
             try:
                 load.load(wanted)
             except ValueError as error:
-                flag = " Here the flag is --data_dir." if wanted.source in ("tfds", "folder", "bag_of_words") else ""
+                flag = (
+                    " Here the flag is --data_dir."
+                    if wanted.source in ("tfds", "folder", "bag_of_words", "arrays")
+                    else ""
+                )
                 raise ValueError(f"The data of {run.entry.name!r} cannot be used: {error}{flag}") from error
             checked.append(wanted)
 

@@ -158,6 +158,11 @@ def _check_monitor(monitor, model, data):
         )
     if monitor == "error" and not model.can(Capability.CLASSIFY):
         raise ValueError(f"{type(model).__name__} does not classify: set `training.monitor=bound`.")
+    told = {metric.name for metric in model.metrics}
+    if monitor in ("reconstruction_error", "sample_distance") and monitor not in told:
+        raise ValueError(f"{type(model).__name__} does not report `{monitor}`: set `training.monitor=bound`.")
+    if monitor == "bound" and model.can(Capability.CRITIC) and monitor not in told:
+        raise ValueError(f"{type(model).__name__} has no bound: set `training.monitor=sample_distance`.")
     if monitor == "perplexity" and not model.can(Capability.CAPTION):
         raise ValueError("This model has no captions: set `model.caption_weight` where it has one, or another monitor.")
     if monitor == "perplexity" and not len(data.validation.captioned()):

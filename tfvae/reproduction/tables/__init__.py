@@ -1,6 +1,6 @@
 """The tables and figures of the sources as data: which presets, beside which numbers; a module a family."""
 
-from tfvae.reproduction.tables import class_conditional, dgdn, drmm, multimodal, stein, vae
+from tfvae.reproduction.tables import asvae, class_conditional, dgdn, drmm, multimodal, stein, vae
 from tfvae.reproduction.tables.table import BUDGETS, Entry, Measure, Table
 
 __all__ = ["BUDGETS", "TABLES", "Entry", "Measure", "Table"]
@@ -12,4 +12,5 @@ TABLES = {
     **class_conditional.TABLES,
     **vae.TABLES,
     **multimodal.TABLES,
+    **asvae.TABLES,
 }
