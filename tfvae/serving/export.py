@@ -159,10 +159,17 @@ def write(model, data, directory, tell=gate.silent, calibration=signatures.UNCAL
         if isinstance(form, tf.Module):
             archive.track(form)
     for name, endpoint in served.items():
-        archive.add_endpoint(name, endpoint.function, input_signature=endpoint.signature)
+        # Traced here, once: a function that is still to be traced is traced anew by the writer, in its own context.
+        traced = tf.function(endpoint.function, input_signature=endpoint.signature).get_concrete_function()
+        archive.add_endpoint(name, _calling(traced), input_signature=endpoint.signature)
     tell("writing the SavedModel")
     archive.write_out(str(directory), verbose=False)
     return served
+
+
+def _calling(traced):
+    """A function of its own around a concrete one."""
+    return lambda *inputs: traced(*inputs)
 
 
 def newest(model):

@@ -8,6 +8,7 @@
 5. model_server  `tensorflow_model_server` answers as the model does, where it is on the PATH.
 """
 
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -99,11 +100,12 @@ def check(
         replayed = requests.read_warmup(directory / "assets.extra" / requests.WARMUP_FILE)
     except requests.WarmupError as error:
         raise GateError("warmup", str(error)) from error
-    tell("checking: C++ loader, ops and warm-up, in a process of their own")
-    ops, cpp_loader, replay = through_cpp(directory, graph, questions, expected, replayed)
-    tell("checking: reload by TensorFlow without tfvae")
-    answers = _run_isolated("reload.py", {"path": str(directory), "requests": [_by_name(q) for q in questions]})
-    _compare("reload", questions, expected, answers)
+    tell("checking: C++ loader, ops and warm-up in one process, reload without tfvae in another")
+    with concurrent.futures.ThreadPoolExecutor() as side_by_side:
+        job = {"path": str(directory), "requests": [_by_name(question) for question in questions]}
+        reload = side_by_side.submit(_run_isolated, "reload.py", job)
+        ops, cpp_loader, replay = through_cpp(directory, graph, questions, expected, replayed)
+        _compare("reload", questions, expected, reload.result())
     tell("checking: model server")
     try:
         server = model_server.verify(directory, model_name, questions, expected, differs)
