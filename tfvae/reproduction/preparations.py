@@ -12,7 +12,9 @@ from tfvae.probability import gibbs
 from tfvae.reproduction import runs
 from tfvae.storage import atomic
 
-_JUDGE_EPOCHS = {"tiny": 1, "small": 2, "full": 10}
+# Steps of a hundred images in which a judge learns, by the budget.
+_JUDGE_STEPS = {"tiny": 12, "small": 1200, "full": 6000}
+_JUDGE_BATCH = 100
 # Sweeps of the chain that finds topics, by the budget: before they are kept, and kept.
 _SWEEPS = {"tiny": (5, 5), "small": (200, 100), "full": (2000, 1500)}
 
@@ -48,7 +50,7 @@ def judge(table, budget, workdir, data_dir):
 
     Args:
         table: `Table` of rows with one set of images.
-        budget: `tiny`, `small` or `full`, by which it learns for one, two or ten epochs.
+        budget: `tiny`, `small` or `full`, by which it learns for 12, 1,200 or 6,000 steps.
         workdir: of the runs.
         data_dir: of the images.
     """
@@ -59,7 +61,8 @@ def judge(table, budget, workdir, data_dir):
         pictures = np.asarray(data.train.image, np.float32) / 255.0
         keras.utils.set_random_seed(0)
         classifier = _convolutional(pictures.shape[1:], data.info.num_classes)
-        classifier.fit(pictures, data.train.label, batch_size=100, epochs=_JUDGE_EPOCHS[budget], verbose=0)
+        epochs = -(-_JUDGE_STEPS[budget] * _JUDGE_BATCH // len(pictures))
+        classifier.fit(pictures, data.train.label, batch_size=_JUDGE_BATCH, epochs=epochs, verbose=0)
         path.parent.mkdir(parents=True, exist_ok=True)
         classifier.save(path)
     return dataclasses.replace(table, evaluation={**table.evaluation, "classifier": str(path)})
