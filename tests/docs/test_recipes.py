@@ -10,10 +10,11 @@ from tests import test_contract
 from tests.docs import recipes
 from tfvae.probability import families
 
+_MARKS = (test_contract.every_preset.mark, test_contract.every_graph.mark)
 CONTRACT = [
     function
     for function in vars(test_contract).values()
-    if test_contract.every_preset.mark in getattr(function, "pytestmark", [])
+    if any(mark in _MARKS for mark in getattr(function, "pytestmark", []))
 ]
 
 

@@ -70,8 +70,9 @@ def add(tmp_path, monkeypatch):
 
 def test_the_questions_of_tfvae():
     assert set(FOUND) == {
-        "captioning", "classification", "decoding", "discrepancy", "likelihood", "novelty", "posterior",
-        "representation", "temperature", "words",
+        "captioning", "cells", "classification", "collapse", "critics", "cross_modal", "decoding", "discrepancy",
+        "grounding", "likelihood", "log_ratios", "modes", "novelty", "posterior", "reconstruction", "representation",
+        "sample_scores", "temperature", "translation", "words",
     }  # fmt: skip
 
 

@@ -97,7 +97,7 @@ def test_an_unknown_field_is_one_line(parsed, tmp_path, capsys):
     [
         ("labels_per_class=3", "Did you mean --config.data.labels_per_class?"),
         ("modl.network.hidden=(3,)", "Did you mean --config.model.network.hidden?"),
-        ("training.qqqq=3", "It has training.epochs, training.learning_rate"),
+        ("training.qqqq=3", "It has training.epochs, training.steps_per_epoch"),
     ],
 )
 def test_an_unknown_field_is_told_with_those_there_are(parsed, tmp_path, capsys, override, told):

@@ -71,4 +71,7 @@ def test_a_chain_on_two_devices_is_refused(replicas):
 def test_switches_are_counted_over_all_replicas(replicas):
     """Of the same rows with the same statistics, the running frequencies are those of one device."""
     for one, two in zip(replicas["switches"]["1"], replicas["switches"]["2"], strict=True):
-        np.testing.assert_allclose(one, two, rtol=1e-5)
+        # A unit at its threshold may be on for half a batch and off for all of it: batches of another size are summed
+        # in another order. One image more or less is 0.00125.
+        np.testing.assert_allclose(one, two, atol=0.003)
+        assert np.mean(np.abs(np.subtract(one, two))) < 1e-4

@@ -261,7 +261,7 @@ def _manifest(found, shards):
         names=found.names,
         repairs=found.repairs,
         rejects=tuple(tuple(reject) for reject in found.rejects),
-        settings=dataclasses.asdict(found.config),
+        settings=json.loads(json.dumps(dataclasses.asdict(found.config))),  # As it is read: lists for tuples.
     )
 
 

@@ -5,6 +5,7 @@ import numpy as np
 from tfvae.batch import IMAGE
 from tfvae.capabilities import Capability
 from tfvae.data.entries.label import NO_LABEL
+from tfvae.evaluation import nouns
 from tfvae.evaluation.compiled import compiled
 from tfvae.evaluation.measurement import Headline, Measurement
 from tfvae.metrics import shown
@@ -18,8 +19,8 @@ _LEAST_SHARE = 0.2
 
 
 def applies(model, data, rows):
-    """Whether rows are points whose label is their mode, which the model did not see."""
-    points = len(data.transform.raw_shape) == 1 and np.prod(data.transform.raw_shape) > 0 and not data.words
+    """Whether rows are points of the plane whose label is their mode, which the model did not see."""
+    points = nouns.noun(data) == "point" and model.can(Capability.SAMPLE)
     labelled = len(rows) > 0 and (rows.label != NO_LABEL).all() and len(data.class_names) > 1
     return points and labelled and not model.can(Capability.CLASSIFY)
 
