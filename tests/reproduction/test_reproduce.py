@@ -150,6 +150,11 @@ def test_every_table_can_be_planned(name, budget, tmp_path):
         assert (run.experiment.data.data_dir == "there") == run.experiment.data.is_of_tfds
 
 
+def test_every_table_stands_on_the_page():
+    page = (pathlib.Path(__file__).parents[2] / "docs" / "how_to" / "reproduce.md").read_text()
+    assert [name for name in TABLES if f"`{name}`" not in page] == []
+
+
 def test_figure_5_shares_the_runs_of_table_1(tmp_path):
     one, five = (
         {run.workdir for run in runs.plan(TABLES[name], "small", 3, tmp_path)} for name in ("adgm-1", "adgm-5")

@@ -79,6 +79,8 @@ def experiment_of(entry, budget, data_dir=""):
         _override(experiment, path, value)
     if data_dir and experiment.data.is_of_tfds:
         experiment.data.data_dir = data_dir
+    if data_dir and experiment.data.source == "shards":
+        experiment.data.path = data_dir
     if experiment.data.source in ("folder", "bag_of_words", "arrays"):
         experiment.data.path = data_dir
     if budget == "tiny":
