@@ -101,11 +101,8 @@ def check_data(planned):
             try:
                 load.load(wanted)
             except ValueError as error:
-                flag = (
-                    " Here the flag is --data_dir."
-                    if wanted.source in ("tfds", "folder", "bag_of_words", "arrays")
-                    else ""
-                )
+                in_files = wanted.is_of_tfds or wanted.source in ("shards", "folder", "bag_of_words", "arrays")
+                flag = " Here the flag is --data_dir." if in_files else ""
                 raise ValueError(f"The data of {run.entry.name!r} cannot be used: {error}{flag}") from error
             checked.append(wanted)
 
