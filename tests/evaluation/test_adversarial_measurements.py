@@ -1,4 +1,4 @@
-"""What is measured of models with critics: against closed forms, and collapses that must be told."""
+"""Measurements of models with critics, against closed forms; a collapse must be reported."""
 
 import types
 

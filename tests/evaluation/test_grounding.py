@@ -1,4 +1,4 @@
-"""What an image is worth to its captions, where it is known."""
+"""The worth of an image to its captions, in cases where it is known exactly."""
 
 import numpy as np
 import pytest

@@ -22,8 +22,7 @@ def get_config(size="full"):
 
     The text has no number of epochs; the 1,000 are the code's. Both binarise at every look, where the text does once an
     epoch, and keep 1,000 rows for validation, on which the code trains too. `model.weight_prior` is the code's N(0, 1)
-    prior of the weights: 0.03 nats an image, and off. `small` is 40 epochs at a rate that suits so few, half an hour of
-    two cores; `tiny` trains in seconds.
+    prior of the weights, and off. `small` is 40 epochs at a rate that suits so few; `tiny` trains in seconds.
     """
     check_size(size, "full", "text", "small", "tiny")
     tiny, text = size == "tiny", size == "text"

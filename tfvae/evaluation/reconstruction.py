@@ -55,8 +55,7 @@ def _code_errors(model, rows, seed):
     """Mean squares of z − ẑ by rows, of draws of the prior."""
     z_seed, x_seed = noise.split(seed, 2)
     z = model.p_z.sample(tf.shape(rows)[0], seed=z_seed)
-    p_x = model.decode(z)
-    x = model.draw(p_x, x_seed) if hasattr(model, "draw") else p_x.sample(seed=x_seed)
+    x = model.decode(z).sample(seed=x_seed)
     return tf.reduce_mean((z - model.encode(x).mean()) ** 2, axis=-1)
 
 
@@ -67,9 +66,8 @@ def headlines(metrics, data):
     unit = "gray levels" if nouns.noun(data) == "image" else ""
     value = f"{metrics['rmse']:.2f}\N{NO-BREAK SPACE}{unit}".strip()
     meaning = (
-        f"The root mean square between {nouns.plural(data)} and their reconstructions. Of codes that were drawn "
-        "and found "
-        f"again in what they make it is {metrics['z_rmse']:.2f} a unit, of at most about 1."
+        f"The root mean square between {nouns.plural(data)} and their reconstructions. Of codes that were drawn and "
+        f"found again in what they make it is {metrics['z_rmse']:.2f} a unit, of at most about 1."
     )
     return [Headline("Reconstruction error", value, meaning, rank=65)]
 

@@ -178,7 +178,7 @@ class _Draft(NamedTuple):
 
 
 def _annotation_of(group, rows, rejects):
-    """What tables say of an example, whichever of its files they name; None for nothing."""
+    """The annotation of an example, from whichever of its files the tables name; None where they name none of them."""
     found = [rows[file] for file in group.values() if file in rows]
     merged = found[0] if found else None
     for other in found[1:]:
