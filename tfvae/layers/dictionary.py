@@ -19,7 +19,6 @@ class DictionaryConvolution(keras.layers.Layer):
 
     def __init__(self, num_below, num_elements, size, **kwargs):
         super().__init__(**kwargs)
-        self.size = size
         self.dictionary = self.add_weight(
             shape=[size, size, num_below, num_elements], initializer="glorot_uniform", name="dictionary"
         )
@@ -27,12 +26,16 @@ class DictionaryConvolution(keras.layers.Layer):
 
     def call(self, maps):
         """[B, h, w, K] -> [B, h + n − 1, w + n − 1, num_below]."""
-        batch, height, width, _ = tf.unstack(tf.shape(maps))
-        grown = self.size - 1
-        shape = [batch, height + grown, width + grown, self.dictionary.shape[2]]
-        dictionary = tf.cast(tf.convert_to_tensor(self.dictionary), maps.dtype)
-        # Graph mode: twice as fast as padding and a plain convolution, and 15 times in the dictionary's gradient.
-        return tf.nn.conv2d_transpose(maps, dictionary, shape, strides=1, padding="VALID")
+        return full_convolution(maps, tf.cast(tf.convert_to_tensor(self.dictionary), maps.dtype))
+
+
+def full_convolution(maps, dictionary):
+    """Σ_k D⁽ᵏ⁾ ∗ S⁽ᵏ⁾ of maps [B, h, w, K] and elements [n, n, C, K]: [B, h + n − 1, w + n − 1, C]."""
+    batch, height, width, _ = tf.unstack(tf.shape(maps))
+    grown = dictionary.shape[0] - 1
+    shape = [batch, height + grown, width + grown, dictionary.shape[2]]
+    # Graph mode: twice as fast as padding and a plain convolution, and 15 times in the dictionary's gradient.
+    return tf.nn.conv2d_transpose(maps, dictionary, shape, strides=1, padding="VALID")
 
 
 class FilterBank(keras.layers.Layer):

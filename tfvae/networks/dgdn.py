@@ -64,6 +64,12 @@ class Level(NamedTuple):
     maps: tuple[int, int]
     block: int
 
+    def crop(self, below):
+        """What the layer explains, of what its maps give: [N, maps + n − 1, C] -> [N, *size, C]."""
+        (top, _), (left, _) = self.padding
+        height, width = self.size
+        return below[:, top : top + height, left : left + width]
+
 
 def levels(image_size, config):
     """The sizes of every layer, from the image up.
@@ -147,9 +153,7 @@ class Deconvnet(keras.layers.Layer):
 
     def down(self, maps, layer):
         """Dictionary of layer `layer` on its activation maps: [N, H, W, K] -> [N, h, w, C]."""
-        (top, _), (left, _) = self.levels[layer].padding
-        height, width = self.levels[layer].size
-        return self.dictionaries[layer](maps)[:, top : top + height, left : left + width]
+        return self.levels[layer].crop(self.dictionaries[layer](maps))
 
     def top_down(self, code, masks):
         """The mean of p(x | s, u): codes [N, Z] and the mask of every pooled layer -> [N, H, W, C]."""
@@ -242,7 +246,7 @@ class Deconvnet(keras.layers.Layer):
         Returns:
             (rows [h, H], columns [w, W]) of 0 and 1: block (i, j) reaches pixel (y, x) by rows[i, y] · columns[j, x].
         """
-        return tuple(_reach(self.levels[: layer + 1], axis) for axis in (0, 1))
+        return reach(self.levels[: layer + 1])
 
     def overlap(self):
         """⟨D⁽ᵏ⁾ at cell a, D⁽ᵏ⁾ at cell b⟩ of the lowest layer, for cells of one block: [K, P, P]; a blank one is 0."""
@@ -255,6 +259,11 @@ class Deconvnet(keras.layers.Layer):
         blank = [tf.zeros_like(placed[0])] * (self.num_outcomes[0] - block**2)
         placed = tf.stack(placed + blank)
         return tf.einsum("ayxck,byxck->kab", placed, placed)
+
+
+def reach(levels):
+    """(rows [h, H], columns [w, W]): as of `Deconvnet.reach`, of the last of these levels."""
+    return tuple(_reach(levels, axis) for axis in (0, 1))
 
 
 def _reach(levels, axis):
