@@ -1,0 +1,79 @@
+"""The two precisions, and moves along the scales that the images do not see."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfvae.probability import conjugate, noise
+
+
+def noise_precision(residual, prior, seed, most=None):
+    """γ_e | all else ~ Gamma(a + numbers / 2, b + |r|² / 2), below its largest value.
+
+    Args:
+        residual: [N, H, W, C].
+        prior: `Prior`.
+        seed: int32 [2].
+        most: the largest value; `prior.max_noise_precision` by default.
+    """
+    numbers = tf.cast(tf.size(residual), tf.float64)
+    return of_sum(tf.reduce_sum(tf.cast(residual, tf.float64) ** 2), numbers, prior, seed, most)
+
+
+def of_sum(squares, numbers, prior, seed, most=None):
+    """The same of Σ r² over so many numbers, float64 scalars."""
+    most = prior.max_noise_precision if most is None else most
+    shape, rate = prior.noise[0] + 0.5 * numbers, prior.noise[1] + 0.5 * squares
+    if isinstance(most, float) and np.isinf(most):
+        return tf.cast(conjugate.gamma(shape, rate, seed), tf.float32)
+    return tf.cast(conjugate.truncated_gamma(shape, rate, tf.cast(most, tf.float64), seed), tf.float32)
+
+
+def code_precision(code, prior, seed):
+    """γ_s | all else ~ Gamma(a + numbers / 2, b + |s|² / 2); numbers of maps that are off do not count."""
+    code = tf.cast(code, tf.float64)
+    cells = float(code.shape[1] * code.shape[2])
+    on = tf.reduce_sum(tf.cast(tf.reduce_any(code != 0.0, axis=[1, 2]), tf.float64)) if prior.spike else None
+    numbers = cells * on if prior.spike else tf.cast(tf.size(code), tf.float64)
+    shape, rate = prior.code[0] + 0.5 * numbers, prior.code[1] + 0.5 * tf.reduce_sum(code**2)
+    return tf.cast(conjugate.gamma(shape, rate, seed), tf.float32)
+
+
+def rescale(dictionaries, seed):
+    """D⁽ᵏ⁾ of a layer times c and slice k of all elements above divided by c, for every k of all layers but the top.
+
+    The images do not see c; under the dictionaries' prior c² ~ GIG((dim_up − dim_down) / 2, |D⁽ᵏ⁾|², |slice k|²).
+    """
+    found = list(dictionaries)
+    for layer in range(len(found) - 1):
+        c = _scale(_squares(found[layer], [0, 1, 2]), _squares(found[layer + 1], [0, 1, 3]), found, layer, seed)
+        found[layer], found[layer + 1] = found[layer] * c, found[layer + 1] / c[:, None]
+    return tuple(found)
+
+
+def rescale_top(dictionaries, code, code_precision, seed):
+    """(dictionaries, code): the same for the top layer's elements and their maps in all images.
+
+    Only without classifiers, which see the scale of the code, and without the spike.
+    """
+    top = dictionaries[-1]
+    up, down = np.prod(top.shape[:3]), float(code.shape[1] * code.shape[2]) * tf.cast(tf.shape(code)[0], tf.float64)
+    weight = tf.cast(code_precision, tf.float64)
+    c = _of_gig(up, down, _squares(top, [0, 1, 2]), weight * _squares(code, [0, 1, 2]), noise.fold_in(seed, -1))
+    return (*dictionaries[:-1], top * c), code / c
+
+
+def _scale(up, down, dictionaries, layer, seed):
+    of_up, of_down = dictionaries[layer].shape, dictionaries[layer + 1].shape
+    numbers = np.prod(of_up[:3]), of_down[0] * of_down[1] * of_down[3]
+    return _of_gig(*numbers, up, down, noise.fold_in(seed, layer))
+
+
+def _of_gig(num_up, num_down, up, down, seed):
+    """c of every element, float32 [K]."""
+    order = 0.5 * (tf.cast(num_up, tf.float64) - tf.cast(num_down, tf.float64))
+    squared = conjugate.generalised_inverse_gaussian(tf.fill(up.shape, order), up, down, seed)
+    return tf.cast(tf.sqrt(squared), tf.float32)
+
+
+def _squares(values, axis):
+    return tf.reduce_sum(tf.cast(values, tf.float64) ** 2, axis=axis) + 1e-300

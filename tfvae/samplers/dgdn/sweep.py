@@ -1,0 +1,179 @@
+"""Sweeps over what is local to images and over what they share, made of the full conditionals."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from tfvae.layers import unpooling
+from tfvae.probability import noise
+from tfvae.samplers.dgdn import dictionary, maps, precisions, svm, top
+from tfvae.samplers.dgdn.state import Global, Local
+
+# Numbers in the effects of all code places on the images of a chunk.
+_MOST_NUMBERS = 2**26
+
+
+class Swept(NamedTuple):
+    """A local sweep's outcome.
+
+    local: `Local`.
+    moved: [pooled layers], the share of blocks that moved, weighted by |v| (`maps.moved`).
+    """
+
+    local: Local
+    moved: tf.Tensor
+
+
+def first_local(geometry, num, seed):
+    """`Local` of images that have had no turn: maps uniform, codes 0 (of which the first maps are the prior's)."""
+    seeds = noise.split(seed, max(geometry.num_pooled, 1))
+    drawn = [
+        tf.cast(unpooling.uniform_position([num, *geometry.map_shape(layer)], outcomes, seeds[layer]), tf.uint8)
+        for layer, outcomes in enumerate(geometry.outcomes)
+    ]
+    return Local(tuple(drawn), tf.zeros([num, *geometry.code_shape]))
+
+
+def first_global(geometry, num_classes, most, seed):
+    """`Global` from the dictionaries' prior, with precisions of 1 or less; no classifier knows anything."""
+    seeds = noise.split(seed, geometry.num_layers)
+    dictionaries = [
+        noise.normal(geometry.dictionary_shape(layer), seeds[layer]) for layer in range(geometry.num_layers)
+    ]
+    return Global(
+        dictionaries=tuple(dictionaries),
+        noise_precision=tf.constant(min(1.0, most)),
+        code_precision=tf.constant(1.0),
+        usage=tf.fill([geometry.elements[-1]], 0.5),
+        beta=tf.zeros([geometry.code_dim + 1, num_classes]),
+        kappa=tf.constant(1.0),
+    )
+
+
+def residual_of(geometry, shared, local, data):
+    """x − fit, [N, H, W, C]."""
+    return data.image - geometry.fit(local.code, shared.dictionaries, geometry.masks(local.maps))
+
+
+def local_sweep(geometry, prior, shared, local, data, seed, rows=None):
+    """θ, the maps of every layer from the lowest up, λ and the code: a `Swept`.
+
+    Args:
+        geometry: `Geometry`.
+        prior: `Prior`.
+        shared: `Global`.
+        local: `Local` of N images.
+        data: `Data` of these.
+        seed: int32 [2].
+        rows: of noise (`tfvae.probability.conjugate`); only without labels.
+    """
+    layer_seeds = noise.split(seed, geometry.num_pooled + 2)
+    positions, masks, moved = list(local.maps), geometry.masks(local.maps), []
+    values = geometry.pooled(local.code, shared.dictionaries, masks)
+    residual = residual_of(geometry, shared, local, data)
+    for layer in range(geometry.num_pooled):
+        theta_seed, map_seed = noise.split(layer_seeds[layer], 2)
+        block, outcomes = geometry.levels[layer].block, geometry.outcomes[layer]
+        log_theta = maps.log_theta(positions[layer], outcomes, prior, block, theta_seed, rows)
+        before = positions[layer]
+        positions[layer], residual = maps.redraw(
+            geometry, layer, values[layer], before, residual, log_theta, shared, masks, map_seed, rows
+        )
+        moved.append(maps.moved(before, positions[layer], values[layer]))
+        masks = geometry.masks(positions)
+    pulls = None
+    if data.sign.shape[1]:
+        pulls = svm.pulls(local.code, data, shared, prior, layer_seeds[-2])
+    if prior.spike:
+        code, _ = top.spike_and_slab(geometry, shared, local.code, residual, masks, layer_seeds[-1], pulls, rows)
+    else:
+        code = top.code(geometry, shared, data, masks, layer_seeds[-1], pulls, rows)
+    shares = tf.stack(moved) if moved else tf.zeros([0])
+    return Swept(Local(tuple(positions), tf.ensure_shape(code, local.code.shape)), shares)
+
+
+def local_sweep_in_chunks(geometry, prior, shared, local, data, seed):
+    """`local_sweep` of as many images at a time as fit into memory; their number must be known."""
+    num = data.image.shape[0]
+    size = chunk_size(geometry, num)
+    if size == num:
+        return local_sweep(geometry, prior, shared, local, data, seed)
+
+    def sweep(chunk):
+        number, of_local, of_data = chunk
+        return local_sweep(geometry, prior, shared, of_local, of_data, noise.fold_in(seed, number))
+
+    parts = tf.nest.map_structure(lambda t: tf.reshape(t, [num // size, size, *t.shape[1:]]), (local, data))
+    spec = tf.nest.map_structure(lambda t: tf.TensorSpec([size, *t.shape[1:]], t.dtype), local)
+    signature = Swept(spec, tf.TensorSpec([geometry.num_pooled]))
+    swept = tf.map_fn(sweep, (tf.range(num // size), *parts), fn_output_signature=signature)
+    whole = tf.nest.map_structure(lambda t: tf.reshape(t, [num, *t.shape[2:]]), swept.local)
+    return Swept(whole, tf.reduce_mean(swept.moved, axis=0))
+
+
+def chunk_size(geometry, num):
+    """The largest divisor of `num` whose images' code effects fit into memory."""
+    widest = max(geometry.num_pixels, *(level.maps[0] * level.maps[1] * k for level, k in zip(
+        geometry.levels[:-1], geometry.elements)), 1)  # fmt: skip
+    most = max(1, _MOST_NUMBERS // (widest * geometry.code_dim))
+    return next(size for size in range(min(num, most), 0, -1) if num % size == 0)
+
+
+def redraw_dictionaries(geometry, shared, local, data, seed, before=None, forgetting=1.0):
+    """All dictionaries | all else, from the top layer down.
+
+    Args:
+        geometry, shared, local, data: as of `local_sweep`.
+        seed: int32 [2].
+        before: `dictionary.Statistics` of every layer, of earlier minibatches; None without any.
+        forgetting: their weight.
+
+    Returns:
+        (`Global`, residual, `Statistics` of every layer).
+    """
+    masks, statistics = geometry.masks(local.maps), [None] * geometry.num_layers
+    residual = residual_of(geometry, shared, local, data)
+    for layer in range(geometry.num_layers - 1, -1, -1):
+        activations = geometry.activations(local.code, shared.dictionaries, masks)[layer]
+        drawn, residual, statistics[layer] = dictionary.redraw(
+            geometry, layer, activations, residual, shared, masks, noise.fold_in(seed, layer),
+            before[layer] if before else None, forgetting,
+        )  # fmt: skip
+        changed = list(shared.dictionaries)
+        changed[layer] = drawn
+        shared = shared._replace(dictionaries=tuple(changed))
+    return shared, residual, tuple(statistics)
+
+
+def global_sweep(geometry, prior, shared, local, data, seed, most=None, rescale_top=False):
+    """Classifiers, dictionaries, precisions and scales: (`Global`, `Local`), the latter with another scale of its code.
+
+    Args:
+        geometry, prior, shared, local, data: as of `local_sweep`.
+        seed: int32 [2].
+        most: the largest noise precision; the prior's by default.
+        rescale_top: whether the top layer's scale moves too; not with labels or the spike.
+    """
+    svm_seed, usage_seed, dictionary_seed, noise_seed, code_seed, scale_seed = noise.split(seed, 6)
+    if data.sign.shape[1]:
+        shared = redraw_classifiers(prior, shared, local, data, svm_seed)
+    if prior.spike:
+        shared = shared._replace(usage=top.usage(local.code, prior, usage_seed))
+    shared, residual, _ = redraw_dictionaries(geometry, shared, local, data, dictionary_seed)
+    shared = shared._replace(
+        noise_precision=precisions.noise_precision(residual, prior, noise_seed, most),
+        code_precision=precisions.code_precision(local.code, prior, code_seed),
+        dictionaries=precisions.rescale(shared.dictionaries, scale_seed),
+    )
+    if rescale_top:
+        dictionaries, code = precisions.rescale_top(shared.dictionaries, local.code, shared.code_precision, scale_seed)
+        shared, local = shared._replace(dictionaries=dictionaries), local._replace(code=code)
+    return shared, local
+
+
+def redraw_classifiers(prior, shared, local, data, seed):
+    """β and κ | all else, λ drawn anew."""
+    pull_seed, beta_seed = noise.split(seed, 2)
+    pulls = svm.pulls(local.code, data, shared, prior, pull_seed)
+    beta, kappa = svm.beta(local.code, shared, prior, pulls, beta_seed)
+    return shared._replace(beta=beta, kappa=kappa)

@@ -1,0 +1,133 @@
+"""The code at the top, given all else: jointly, or map by map with a spike at 0."""
+
+import tensorflow as tf
+
+from tfvae.probability import conjugate, noise
+from tfvae.samplers.dgdn import svm
+
+
+def effects(geometry, dictionaries, masks, num):
+    """A: what a unit of each place of the code adds to each image, [N, Z, H·W·C].
+
+    Args:
+        geometry: `Geometry`.
+        dictionaries: of all layers.
+        masks: of all pooled layers.
+        num: N.
+    """
+    units = tf.reshape(tf.eye(geometry.code_dim), [geometry.code_dim, 1, *geometry.code_shape])
+    layer = geometry.num_layers - 1
+    found = geometry.reached(units, layer, dictionaries[layer], dictionaries, masks)
+    pixels = tf.reshape(found, [geometry.code_dim, -1, geometry.num_pixels])
+    return tf.transpose(tf.broadcast_to(pixels, [geometry.code_dim, num, geometry.num_pixels]), [1, 0, 2])
+
+
+def posterior(geometry, shared, data, masks, pulls=None):
+    """Λ [N, Z, Z] and h [N, Z] of s | all else ~ N(Λ⁻¹ h, Λ⁻¹).
+
+        Λ = γ_s I + γ_e AᵀA + Σ_c w_c β_c β_cᵀ,   h = γ_e Aᵀx + Σ_c w_c t_c β_c
+
+    Args:
+        geometry: `Geometry`.
+        shared: `Global`.
+        data: `Data`.
+        masks: of all pooled layers.
+        pulls: `svm.Pulls` of the labels; None without.
+    """
+    num = tf.shape(data.image)[0]
+    a = effects(geometry, shared.dictionaries, masks, num)
+    x = tf.reshape(data.image, [-1, geometry.num_pixels, 1])
+    precision = shared.noise_precision * tf.matmul(a, a, transpose_b=True)
+    precision += shared.code_precision * tf.eye(geometry.code_dim)
+    shift = shared.noise_precision * tf.matmul(a, x)[..., 0]
+    if pulls is not None:
+        weights = shared.beta[:-1]
+        precision += tf.einsum("nc,ic,jc->nij", pulls.weight, weights, weights)
+        shift += tf.einsum("nc,ic->ni", pulls.weight * (pulls.target - shared.beta[-1]), weights)
+    return precision, shift
+
+
+def code(geometry, shared, data, masks, seed, pulls=None, rows=None):
+    """s | all else, of all places at once: [N, H, W, K]; arguments as of `posterior`."""
+    precision, shift = posterior(geometry, shared, data, masks, pulls)
+    normal = noise.normal(conjugate.noise_shape(tf.shape(shift), rows), seed)
+    drawn = conjugate.gaussian(precision, shift, tf.broadcast_to(normal, tf.shape(shift)))
+    return tf.reshape(drawn, [-1, *geometry.code_shape])
+
+
+def spike_and_slab(geometry, shared, local_code, residual, masks, seed, pulls=None, rows=None):
+    """s | all else, map by map, each of which may be off as a whole.
+
+        log odds(z_k = 1) = logit π_k + (m/2) log γ_s − ½ log|Λ_k| + ½ h_kᵀ Λ_k⁻¹ h_k,
+
+    with S_k summed out, Λ_k and h_k as in `posterior` for the m cells of the map; S_k | z_k = 1 right after.
+
+    Args:
+        geometry, shared, masks, seed, pulls, rows: as of `code`.
+        local_code: [N, H, W, K].
+        residual: [N, H, W, C].
+
+    Returns:
+        (code, residual).
+
+    Pu 2017, eqs. (3.28) and (3.29).
+    """
+    height, width, count = geometry.code_shape
+    cells, layer = height * width, geometry.num_layers - 1
+    units = tf.reshape(tf.eye(cells), [cells, 1, height, width, 1])
+    of_places = tf.reshape(shared.beta[:-1], [cells, count, -1])
+
+    def step(k, maps, residual, decision):
+        element = tf.gather(shared.dictionaries[layer], [k], axis=-1)
+        found = geometry.reached(units, layer, element, shared.dictionaries, masks)
+        a = tf.reshape(found, [cells, -1, geometry.num_pixels])
+        a = tf.transpose(tf.broadcast_to(a, [cells, tf.shape(maps)[0], geometry.num_pixels]), [1, 0, 2])
+        now = tf.gather(maps, k, axis=-1)
+        flat = tf.reshape(residual, [-1, geometry.num_pixels])
+        without = flat + tf.einsum("nip,ni->np", a, now)
+        precision = shared.noise_precision * tf.matmul(a, a, transpose_b=True)
+        precision += shared.code_precision * tf.eye(cells)
+        shift = shared.noise_precision * tf.einsum("nip,np->ni", a, without)
+        beta = of_places[:, k]
+        if pulls is not None:
+            others = decision - tf.einsum("ni,ic->nc", now, beta)
+            precision += tf.einsum("nc,ic,jc->nij", pulls.weight, beta, beta)
+            shift += tf.einsum("nc,ic->ni", pulls.weight * (pulls.target - others), beta)
+        on_seed, normal_seed = noise.split(noise.fold_in(seed, k), 2)
+        on = _is_on(shared, k, precision, shift, on_seed, rows)
+        normal = noise.normal(conjugate.noise_shape(tf.shape(shift), rows), normal_seed)
+        drawn = conjugate.gaussian(precision, shift, tf.broadcast_to(normal, tf.shape(shift)))
+        drawn = tf.where(on[:, None], drawn, 0.0)
+        if pulls is not None:
+            decision = others + tf.einsum("ni,ic->nc", drawn, beta)
+        after = tf.reshape(without - tf.einsum("nip,ni->np", a, drawn), tf.shape(residual))
+        after = tf.ensure_shape(after, residual.shape)
+        return k + 1, tf.where(tf.range(count) == k, drawn[..., None], maps), after, decision
+
+    maps = tf.reshape(local_code, [-1, cells, count])
+    decision = svm.decision(local_code, shared.beta)
+    start = (tf.constant(0), maps, residual, decision)
+    _, maps, residual, _ = tf.while_loop(lambda k, *_: k < count, step, start)
+    return tf.reshape(maps, tf.shape(local_code)), residual
+
+
+def _is_on(shared, k, precision, shift, seed, rows):
+    """z_k of every image, bool [N]."""
+    lower = tf.linalg.cholesky(precision)
+    half = tf.linalg.triangular_solve(lower, shift[..., None])[..., 0]
+    usage, cells = shared.usage[k], float(shift.shape[-1])
+    log_odds = tf.math.log(usage) - tf.math.log1p(-usage) + 0.5 * cells * tf.math.log(shared.code_precision)
+    log_odds += 0.5 * tf.reduce_sum(half**2, axis=-1) - tf.reduce_sum(
+        tf.math.log(tf.linalg.diag_part(lower)), axis=-1
+    )
+    u = conjugate.open_uniform(conjugate.noise_shape(tf.shape(log_odds), rows), seed)
+    return tf.math.log(u) - tf.math.log1p(-u) < log_odds
+
+
+def usage(local_code, prior, seed):
+    """π | z ~ Beta(a + images that have the map on, b + the others): [K]."""
+    a, b = prior.usage
+    on = tf.reduce_sum(tf.cast(tf.reduce_any(local_code != 0.0, axis=[1, 2]), tf.float32), axis=0)
+    off = tf.cast(tf.shape(local_code)[0], tf.float32) - on
+    log_pi = conjugate.log_dirichlet(tf.stack([a + on, b + off], axis=-1), seed)[:, 0]
+    return tf.clip_by_value(tf.exp(log_pi), 1e-6, 1.0 - 1e-6)
