@@ -77,8 +77,8 @@ class Draws(keras.callbacks.Callback):
 
 
 def _fields(state, prefix=""):
-    """(path, tensor) of every field of a NamedTuple, and of those in it."""
-    for name, value in state._asdict().items():
+    """(path, tensor) of every field of a NamedTuple, and of those and the plain tuples in it, by their places."""
+    for name, value in state._asdict().items() if hasattr(state, "_asdict") else enumerate(state):
         if isinstance(value, tuple):
             yield from _fields(value, f"{prefix}{name}/")
         else:

@@ -91,7 +91,7 @@ def test_the_residual_is_kept_by_steps_of_the_code_the_dictionaries_and_the_scal
     np.testing.assert_allclose(residual, sweep.residual_of(geometry, shared, local, data), atol=1e-4)
     shared, residual, _ = sweep.redraw_dictionaries(geometry, shared, local, data, noise.seed(6))
     np.testing.assert_allclose(residual, sweep.residual_of(geometry, shared, local, data), atol=1e-4)
-    shared = shared._replace(dictionaries=precisions.rescale(shared.dictionaries, noise.seed(7)))
+    shared = shared._replace(dictionaries=precisions.rescale(shared.dictionaries, noise.seed(7))[0])
     np.testing.assert_allclose(residual, sweep.residual_of(geometry, shared, local, data), atol=1e-4)
     dictionaries, code = precisions.rescale_top(
         shared.dictionaries, local.code, shared.code_precision, noise.seed(8)
@@ -182,6 +182,25 @@ def test_statistics_of_before_are_weighed_by_forgetting():
     np.testing.assert_allclose(together[top_layer].gram, 1.5 * alone[top_layer].gram, rtol=1e-5)
 
 
+def test_statistics_follow_the_scales():
+    """Those of rescaled dictionaries are those that the rescaled state has."""
+    geometry, shared, local, data = state_of("three_layers")
+    masks, residual = geometry.masks(local.maps), sweep.residual_of(geometry, shared, local, data)
+
+    def of(shared):
+        activations = geometry.activations(local.code, shared.dictionaries, masks)
+        return [
+            dictionary.redraw(geometry, layer, activations[layer], residual, shared, masks, noise.seed(1))[2].gram
+            for layer in range(geometry.num_layers)
+        ]
+
+    changed, scales = precisions.rescale(shared.dictionaries, noise.seed(2))
+    before, after = of(shared), of(shared._replace(dictionaries=changed))
+    for layer, (gram, c_own, c_below) in enumerate(zip(before, [*scales, None], [None, *scales])):
+        followed = dictionary.Statistics(gram, gram[..., 0]).scaled(c_own, c_below)
+        np.testing.assert_allclose(followed.gram, after[layer], rtol=1e-3, atol=1e-5)
+
+
 def test_blocks_of_one_colour_reach_no_pixel_in_common():
     for network, image_shape in NETWORKS.values():
         geometry = Geometry.of(image_shape, network)
@@ -242,7 +261,13 @@ def test_classifiers_find_a_plane():
     shared = sweep.first_global(geometry, 1, np.inf, noise.seed(1))
     local = sweep.first_local(geometry, 200, noise.seed(2))._replace(code=tf.constant(code))
     data = Data(tf.zeros([200, 2, 2, 1]), tf.constant(sign))
-    step = tf.function(lambda shared, seed: sweep.redraw_classifiers(Prior(), shared, local, data, seed))
+
+    @tf.function
+    def step(shared, seed):
+        pulls = svm.pulls(local.code, data, shared, Prior(), noise.fold_in(seed, 0))
+        beta, kappa = svm.beta(shared, Prior(), svm.Statistics.of(local.code, pulls), noise.fold_in(seed, 1))
+        return shared._replace(beta=beta, kappa=kappa)
+
     total = np.zeros([3, 1])
     for i in range(150):
         shared = step(shared, noise.seed(3, i))

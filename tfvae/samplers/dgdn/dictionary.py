@@ -30,6 +30,20 @@ class Statistics(NamedTuple):
         zeros = tf.zeros([channels, count, taps], tf.float64)
         return cls(tf.zeros([channels, count, taps, taps], tf.float64), zeros)
 
+    def scaled(self, of_elements=None, of_below=None):
+        """The same where elements were multiplied by `of_elements`, [K], and those below by `of_below`, [K below].
+
+        The activations of an element are divided by its scale, what the map below adds to images is multiplied.
+        """
+        gram, along = self
+        if of_elements is not None:
+            c = tf.cast(of_elements, tf.float64)[:, None]
+            gram, along = gram / c[..., None] ** 2, along / c
+        if of_below is not None:
+            c = tf.cast(of_below, tf.float64)[:, None, None]
+            gram, along = gram * c[..., None] ** 2, along * c
+        return Statistics(gram, along)
+
 
 def redraw(geometry, layer, activations, residual, shared, masks, seed, before=None, forgetting=1.0):
     """All slices of a layer | all else.

@@ -1,40 +1,58 @@
 """The two precisions, and moves along the scales that the images do not see."""
 
+from typing import NamedTuple
+
 import numpy as np
 import tensorflow as tf
 
 from tfvae.probability import conjugate, noise
 
 
-def noise_precision(residual, prior, seed, most=None):
-    """γ_e | all else ~ Gamma(a + numbers / 2, b + |r|² / 2), below its largest value.
+class Squares(NamedTuple):
+    """What a precision is drawn from, float64 scalars.
+
+    total:   of the squares.
+    numbers: how many.
+    """
+
+    total: tf.Tensor
+    numbers: tf.Tensor
+
+    @classmethod
+    def zeros(cls):
+        return cls(tf.constant(0.0, tf.float64), tf.constant(0.0, tf.float64))
+
+    @classmethod
+    def of(cls, values):
+        """Of all entries of a tensor."""
+        return cls(tf.reduce_sum(tf.cast(values, tf.float64) ** 2), tf.cast(tf.size(values), tf.float64))
+
+    @classmethod
+    def of_code(cls, code):
+        """Of a code [N, H, W, K]; numbers of maps that are off, exactly 0, do not count."""
+        on = tf.reduce_sum(tf.cast(tf.reduce_any(code != 0.0, axis=[1, 2]), tf.float64))
+        return cls(tf.reduce_sum(tf.cast(code, tf.float64) ** 2), on * float(code.shape[1] * code.shape[2]))
+
+
+def noise_precision(squares, prior, seed, most=None):
+    """γ_e | all else ~ Gamma(a + numbers / 2, b + Σ r² / 2), below its largest value.
 
     Args:
-        residual: [N, H, W, C].
+        squares: `Squares` of the residual.
         prior: `Prior`.
         seed: int32 [2].
         most: the largest value; `prior.max_noise_precision` by default.
     """
-    numbers = tf.cast(tf.size(residual), tf.float64)
-    return of_sum(tf.reduce_sum(tf.cast(residual, tf.float64) ** 2), numbers, prior, seed, most)
-
-
-def of_sum(squares, numbers, prior, seed, most=None):
-    """The same of Σ r² over so many numbers, float64 scalars."""
     most = prior.max_noise_precision if most is None else most
-    shape, rate = prior.noise[0] + 0.5 * numbers, prior.noise[1] + 0.5 * squares
+    shape, rate = prior.noise[0] + 0.5 * squares.numbers, prior.noise[1] + 0.5 * squares.total
     if isinstance(most, float) and np.isinf(most):
         return tf.cast(conjugate.gamma(shape, rate, seed), tf.float32)
     return tf.cast(conjugate.truncated_gamma(shape, rate, tf.cast(most, tf.float64), seed), tf.float32)
 
 
-def code_precision(code, prior, seed):
-    """γ_s | all else ~ Gamma(a + numbers / 2, b + |s|² / 2); numbers of maps that are off do not count."""
-    code = tf.cast(code, tf.float64)
-    cells = float(code.shape[1] * code.shape[2])
-    on = tf.reduce_sum(tf.cast(tf.reduce_any(code != 0.0, axis=[1, 2]), tf.float64)) if prior.spike else None
-    numbers = cells * on if prior.spike else tf.cast(tf.size(code), tf.float64)
-    shape, rate = prior.code[0] + 0.5 * numbers, prior.code[1] + 0.5 * tf.reduce_sum(code**2)
+def code_precision(squares, prior, seed):
+    """γ_s | all else ~ Gamma(a + numbers / 2, b + Σ s² / 2), of `Squares` of the code."""
+    shape, rate = prior.code[0] + 0.5 * squares.numbers, prior.code[1] + 0.5 * squares.total
     return tf.cast(conjugate.gamma(shape, rate, seed), tf.float32)
 
 
@@ -42,12 +60,16 @@ def rescale(dictionaries, seed):
     """D⁽ᵏ⁾ of a layer times c and slice k of all elements above divided by c, for every k of all layers but the top.
 
     The images do not see c; under the dictionaries' prior c² ~ GIG((dim_up − dim_down) / 2, |D⁽ᵏ⁾|², |slice k|²).
+
+    Returns:
+        (dictionaries, c [K] of every layer but the top).
     """
-    found = list(dictionaries)
+    found, scales = list(dictionaries), []
     for layer in range(len(found) - 1):
         c = _scale(_squares(found[layer], [0, 1, 2]), _squares(found[layer + 1], [0, 1, 3]), found, layer, seed)
         found[layer], found[layer + 1] = found[layer] * c, found[layer + 1] / c[:, None]
-    return tuple(found)
+        scales.append(c)
+    return tuple(found), scales
 
 
 def rescale_top(dictionaries, code, code_precision, seed):

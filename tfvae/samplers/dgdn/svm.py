@@ -52,8 +52,33 @@ def log_pseudo_likelihood(code, data, shared, prior):
     return -2.0 * prior.gamma * tf.reduce_sum(data.sign**2 * tf.nn.relu(margin), axis=-1)
 
 
-def beta(code, shared, prior, pulls, seed):
+class Statistics(NamedTuple):
+    """What classifiers are drawn from: float64 Σ w s sᵀ [C, Z + 1, Z + 1] and Σ w t s [C, Z + 1]."""
+
+    precision: tf.Tensor
+    shift: tf.Tensor
+
+    @classmethod
+    def zeros(cls, dim, num_classes):
+        shift = tf.zeros([num_classes, dim], tf.float64)
+        return cls(tf.zeros([num_classes, dim, dim], tf.float64), shift)
+
+    @classmethod
+    def of(cls, code, pulls):
+        features = tf.cast(with_constant(code), tf.float64)
+        weight, target = tf.cast(pulls.weight, tf.float64), tf.cast(pulls.target, tf.float64)
+        precision = tf.matmul(tf.transpose(weight)[:, None] * tf.transpose(features), features)
+        return cls(precision, tf.transpose(tf.matmul(features, weight * target, transpose_a=True)))
+
+
+def beta(shared, prior, statistics, seed):
     """(β, κ) | all else, ω drawn first: 1/ω is inverse Gaussian, β Gaussian, κ ~ Gamma(a + numbers, b + Σ ω).
+
+    Args:
+        shared: `Global`.
+        prior: `Prior`.
+        statistics: `Statistics` of the labelled images.
+        seed: int32 [2].
 
     Returns:
         ([Z + 1, C], []).
@@ -62,15 +87,9 @@ def beta(code, shared, prior, pulls, seed):
     rate = 2.0 * tf.cast(shared.kappa, tf.float64)
     size = tf.abs(tf.cast(shared.beta, tf.float64)) / tf.sqrt(rate)
     omega = tf.maximum(conjugate.augmented(size, rate, omega_seed), 1e-30)
-    kappa = conjugate.gamma(
-        tf.constant(prior.kappa[0] + float(omega.shape.num_elements()), tf.float64),
-        prior.kappa[1] + tf.reduce_sum(omega), kappa_seed,
-    )  # fmt: skip
-    features = tf.cast(with_constant(code), tf.float64)
-    weight, target = tf.cast(pulls.weight, tf.float64), tf.cast(pulls.target, tf.float64)
-    precision = tf.matmul(tf.transpose(weight)[:, None] * tf.transpose(features), features)
-    precision += tf.linalg.diag(tf.transpose(1.0 / omega))
-    shift = tf.transpose(tf.matmul(features, weight * target, transpose_a=True))
-    normal = tf.cast(noise.normal(shift.shape, beta_seed), tf.float64)
-    drawn = conjugate.gaussian(precision, shift, normal)
+    shape = tf.constant(prior.kappa[0] + float(omega.shape.num_elements()), tf.float64)
+    kappa = conjugate.gamma(shape, prior.kappa[1] + tf.reduce_sum(omega), kappa_seed)
+    precision = statistics.precision + tf.linalg.diag(tf.transpose(1.0 / omega))
+    normal = tf.cast(noise.normal(statistics.shift.shape, beta_seed), tf.float64)
+    drawn = conjugate.gaussian(precision, statistics.shift, normal)
     return tf.cast(tf.transpose(drawn), tf.float32), tf.cast(kappa, tf.float32)

@@ -145,35 +145,92 @@ def redraw_dictionaries(geometry, shared, local, data, seed, before=None, forget
     return shared, residual, tuple(statistics)
 
 
-def global_sweep(geometry, prior, shared, local, data, seed, most=None, rescale_top=False):
-    """Classifiers, dictionaries, precisions and scales: (`Global`, `Local`), the latter with another scale of its code.
+class Statistics(NamedTuple):
+    """Surrogate conditional sufficient statistics of all that images share.
+
+    dictionaries: `dictionary.Statistics` of every layer.
+    residual:     `precisions.Squares`.
+    code:         the same.
+    switched:     [2, K], as of `top.switched`.
+    classifiers:  `svm.Statistics`.
+    """
+
+    dictionaries: tuple[dictionary.Statistics, ...]
+    residual: precisions.Squares
+    code: precisions.Squares
+    switched: tf.Tensor
+    classifiers: svm.Statistics
+
+    @classmethod
+    def zeros(cls, geometry, num_classes):
+        return cls(
+            tuple(dictionary.Statistics.zeros(geometry, layer) for layer in range(geometry.num_layers)),
+            precisions.Squares.zeros(),
+            precisions.Squares.zeros(),
+            tf.zeros([2, geometry.elements[-1]]),
+            svm.Statistics.zeros(geometry.code_dim + 1, num_classes),
+        )
+
+
+class Shared(NamedTuple):
+    """A global sweep's outcome.
+
+    shared:        `Global`.
+    local:         `Local`, with the scales that moved.
+    statistics:    `Statistics` that it was drawn from.
+    squared_error: [], mean square of the residual.
+    """
+
+    shared: Global
+    local: Local
+    statistics: Statistics
+    squared_error: tf.Tensor
+
+
+def global_sweep(geometry, prior, shared, local, data, seed, most=None, rescale_top=False, before=None, forgetting=1.0):
+    """Classifiers, dictionaries, precisions and scales: a `Shared`.
 
     Args:
         geometry, prior, shared, local, data: as of `local_sweep`.
         seed: int32 [2].
         most: the largest noise precision; the prior's by default.
-        rescale_top: whether the top layer's scale moves too; not with labels or the spike.
+        rescale_top: whether the top layer's scale moves too; not with labels, the spike or statistics of before.
+        before: `Statistics` of earlier minibatches; None without any.
+        forgetting: their weight.
     """
     svm_seed, usage_seed, dictionary_seed, noise_seed, code_seed, scale_seed = noise.split(seed, 6)
+    before = before or Statistics.zeros(geometry, data.sign.shape[1])
+
+    def added(now, of_before):
+        return tf.nest.map_structure(lambda new, old: new + tf.cast(forgetting, old.dtype) * old, now, of_before)
+
+    classifiers = before.classifiers
     if data.sign.shape[1]:
-        shared = redraw_classifiers(prior, shared, local, data, svm_seed)
+        pull_seed, beta_seed = noise.split(svm_seed, 2)
+        pulls = svm.pulls(local.code, data, shared, prior, pull_seed)
+        classifiers = added(svm.Statistics.of(local.code, pulls), before.classifiers)
+        beta, kappa = svm.beta(shared, prior, classifiers, beta_seed)
+        shared = shared._replace(beta=beta, kappa=kappa)
+    switched = added(top.switched(local.code), before.switched)
     if prior.spike:
-        shared = shared._replace(usage=top.usage(local.code, prior, usage_seed))
-    shared, residual, _ = redraw_dictionaries(geometry, shared, local, data, dictionary_seed)
+        shared = shared._replace(usage=top.usage(switched, prior, usage_seed))
+    shared, residual, dictionaries = redraw_dictionaries(
+        geometry, shared, local, data, dictionary_seed, before.dictionaries, forgetting
+    )
+    of_residual = added(precisions.Squares.of(residual), before.residual)
+    of_code = added(precisions.Squares.of_code(local.code), before.code)
+    scaled, scales = precisions.rescale(shared.dictionaries, scale_seed)
     shared = shared._replace(
-        noise_precision=precisions.noise_precision(residual, prior, noise_seed, most),
-        code_precision=precisions.code_precision(local.code, prior, code_seed),
-        dictionaries=precisions.rescale(shared.dictionaries, scale_seed),
+        noise_precision=precisions.noise_precision(of_residual, prior, noise_seed, most),
+        code_precision=precisions.code_precision(of_code, prior, code_seed),
+        dictionaries=scaled,
+    )
+    dictionaries = tuple(
+        of_layer.scaled(of_elements, of_below)
+        for of_layer, of_elements, of_below in zip(dictionaries, [*scales, None], [None, *scales])
     )
     if rescale_top:
-        dictionaries, code = precisions.rescale_top(shared.dictionaries, local.code, shared.code_precision, scale_seed)
-        shared, local = shared._replace(dictionaries=dictionaries), local._replace(code=code)
-    return shared, local
-
-
-def redraw_classifiers(prior, shared, local, data, seed):
-    """β and κ | all else, λ drawn anew."""
-    pull_seed, beta_seed = noise.split(seed, 2)
-    pulls = svm.pulls(local.code, data, shared, prior, pull_seed)
-    beta, kappa = svm.beta(local.code, shared, prior, pulls, beta_seed)
-    return shared._replace(beta=beta, kappa=kappa)
+        changed, code = precisions.rescale_top(shared.dictionaries, local.code, shared.code_precision, scale_seed)
+        shared, local = shared._replace(dictionaries=changed), local._replace(code=code)
+    statistics = Statistics(dictionaries, of_residual, of_code, switched, classifiers)
+    return Shared(shared, local, statistics, tf.reduce_mean(residual**2))

@@ -22,7 +22,7 @@ def effects(geometry, dictionaries, masks, num):
     return tf.transpose(tf.broadcast_to(pixels, [geometry.code_dim, num, geometry.num_pixels]), [1, 0, 2])
 
 
-def posterior(geometry, shared, data, masks, pulls=None):
+def posterior(geometry, shared, data, masks, pulls=None, on=None):
     """Λ [N, Z, Z] and h [N, Z] of s | all else ~ N(Λ⁻¹ h, Λ⁻¹).
 
         Λ = γ_s I + γ_e AᵀA + Σ_c w_c β_c β_cᵀ,   h = γ_e Aᵀx + Σ_c w_c t_c β_c
@@ -33,9 +33,12 @@ def posterior(geometry, shared, data, masks, pulls=None):
         data: `Data`.
         masks: of all pooled layers.
         pulls: `svm.Pulls` of the labels; None without.
+        on: [N, K], 0 for maps of the code that are off, whose numbers then have their prior; None for none.
     """
     num = tf.shape(data.image)[0]
     a = effects(geometry, shared.dictionaries, masks, num)
+    if on is not None:
+        a *= tf.tile(on, [1, geometry.code_dim // geometry.elements[-1]])[..., None]
     x = tf.reshape(data.image, [-1, geometry.num_pixels, 1])
     precision = shared.noise_precision * tf.matmul(a, a, transpose_b=True)
     precision += shared.code_precision * tf.eye(geometry.code_dim)
@@ -124,10 +127,13 @@ def _is_on(shared, k, precision, shift, seed, rows):
     return tf.math.log(u) - tf.math.log1p(-u) < log_odds
 
 
-def usage(local_code, prior, seed):
+def switched(code):
+    """(images that have a map on, images that have it off), of every map: float32 [2, K]."""
+    on = tf.reduce_sum(tf.cast(tf.reduce_any(code != 0.0, axis=[1, 2]), tf.float32), axis=0)
+    return tf.stack([on, tf.cast(tf.shape(code)[0], tf.float32) - on])
+
+
+def usage(switched, prior, seed):
     """π | z ~ Beta(a + images that have the map on, b + the others): [K]."""
-    a, b = prior.usage
-    on = tf.reduce_sum(tf.cast(tf.reduce_any(local_code != 0.0, axis=[1, 2]), tf.float32), axis=0)
-    off = tf.cast(tf.shape(local_code)[0], tf.float32) - on
-    log_pi = conjugate.log_dirichlet(tf.stack([a + on, b + off], axis=-1), seed)[:, 0]
+    log_pi = conjugate.log_dirichlet(tf.transpose(switched) + tf.constant(prior.usage), seed)[:, 0]
     return tf.clip_by_value(tf.exp(log_pi), 1e-6, 1.0 - 1e-6)

@@ -1,0 +1,118 @@
+"""What the three learners share: a first state, a running mean, the noise's ramp, and what a state is written as."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from tfvae.samplers.dgdn import sweep
+from tfvae.samplers.dgdn.state import Global
+from tfvae.samplers.learner import Learner
+
+
+class Course(NamedTuple):
+    """A chain's length.
+
+    burn_in:      steps before the mean is taken and draws are kept.
+    thinning:     steps from one kept draw to the next.
+    num_draws:    draws kept as files.
+    ramp_steps:   over which the largest noise precision rises, evenly in its logarithm.
+    written:      `mean` or `last`, which dictionaries the model is given.
+    compile_step: whether XLA compiles a step.
+    """
+
+    burn_in: int = 0
+    thinning: int = 1
+    num_draws: int = 0
+    ramp_steps: int = 0
+    written: str = "mean"
+    compile_step: bool = True
+
+
+class Mean(NamedTuple):
+    """Of draws since the burn-in; the last draw before.
+
+    shared: `Global` with γ_s = 1, as of `folded`.
+    usual:  of every pooled layer [K, P], how often blocks had an outcome.
+    """
+
+    shared: Global
+    usual: tuple[tf.Tensor, ...]
+
+
+class Sampler(Learner):
+    """A learner of the deep deconvolutional model.
+
+    Args:
+        geometry: `Geometry`.
+        prior: `Prior`.
+        course: `Course`.
+        info: `tfvae.batch.DataInfo`.
+        num_classes: of the classifiers; 0 for none.
+        weights: reads and writes the model's variables: `read() -> Global`, `write(Global, usual)`.
+    """
+
+    def __init__(self, geometry, prior, course, info, num_classes, weights):
+        super().__init__(course.burn_in, course.thinning, course.num_draws, course.compile_step)
+        self.geometry, self.prior, self.course, self.info = geometry, prior, course, info
+        self.num_classes, self.weights = num_classes, weights
+
+    def most(self, steps):
+        """The largest noise precision at a step: the prior's at the end of a ramp that begins at 1, or below."""
+        last = self.prior.max_noise_precision
+        if not self.course.ramp_steps or last <= 1.0:
+            return last
+        done = tf.minimum(tf.cast(steps, tf.float32) / self.course.ramp_steps, 1.0)
+        return tf.exp(done * tf.math.log(last))
+
+    def first_shared(self):
+        """`Global` of the model's variables, at a small noise precision."""
+        shared = self.weights.read()
+        return shared._replace(noise_precision=tf.constant(min(1.0, self.prior.max_noise_precision)))
+
+    def first_mean(self, shared):
+        usual = tuple(
+            tf.fill([count, outcomes], 1.0 / outcomes)
+            for count, outcomes in zip(self.geometry.elements, self.geometry.outcomes)
+        )
+        return Mean(folded(shared), usual)
+
+    def mean_after(self, mean, steps, shared, maps):
+        """`Mean` with the draw of a step, of which there are `steps` then."""
+        usual = tuple(
+            tf.reduce_mean(tf.one_hot(tf.cast(u, tf.int32), outcomes), axis=[0, 1, 2])
+            for u, outcomes in zip(maps, self.geometry.outcomes)
+        )
+        weight = 1.0 / tf.cast(tf.maximum(steps - self.burn_in, 1), tf.float32)
+        return tf.nest.map_structure(lambda old, new: old + weight * (new - old), mean, Mean(folded(shared), usual))
+
+    def first_local(self, num, seed):
+        return sweep.first_local(self.geometry, num, seed)
+
+    def report(self, state):
+        shares = {f"moved_{layer}": state.moved[layer - 1] for layer in range(1, self.geometry.num_pooled + 1)}
+        return {
+            "squared_error": state.squared_error, "noise_precision": state.shared.noise_precision,
+            "code_precision": state.shared.code_precision, **shares,
+        }  # fmt: skip
+
+    def write(self, state):
+        shared = state.mean.shared if self.course.written == "mean" else folded(state.shared)
+        self.weights.write(shared, state.mean.usual)
+
+    def draw(self, state):
+        shared = folded(state.shared)
+        found = {f"dictionary{layer}": d for layer, d in enumerate(shared.dictionaries, start=1)}
+        found["noise_precision"] = shared.noise_precision
+        if self.num_classes:
+            found |= {"beta": shared.beta, "kappa": shared.kappa}
+        return found
+
+
+def folded(shared):
+    """The same model with codes of precision 1, as p(s) = N(0, I) has them: s √γ_s in the place of s."""
+    scale = tf.math.rsqrt(shared.code_precision)
+    *lower, highest = shared.dictionaries
+    weights = tf.concat([shared.beta[:-1] * scale, shared.beta[-1:]], axis=0)
+    return shared._replace(
+        dictionaries=(*lower, highest * scale), beta=weights, code_precision=tf.ones_like(shared.code_precision)
+    )

@@ -1,0 +1,63 @@
+"""Gibbs sampling: a step is a sweep over all training images and all that they share."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from tfvae.probability import noise
+from tfvae.samplers.dgdn import observed, sweep
+from tfvae.samplers.dgdn.chain import Mean, Sampler
+from tfvae.samplers.dgdn.state import Global, Local
+
+
+class State(NamedTuple):
+    """Where the chain is.
+
+    shared:        `Global`, a draw.
+    local:         `Local` of all training images.
+    mean:          `Mean`.
+    steps:         [], sweeps done.
+    moved:         [pooled layers], share of blocks that moved in the last sweep, weighted by |v|.
+    squared_error: [], mean square of the residual.
+    """
+
+    shared: Global
+    local: Local
+    mean: Mean
+    steps: tf.Tensor
+    moved: tf.Tensor
+    squared_error: tf.Tensor
+
+
+class Gibbs(Sampler):
+    """The chain.
+
+    Args:
+        rescale_top: whether the scales of the top layer's elements move too, where no classifier sees the code.
+        *args: as of `Sampler`.
+    """
+
+    def __init__(self, *args, rescale_top=True):
+        super().__init__(*args)
+        self.rescale_top = rescale_top and not self.num_classes and not self.prior.spike
+
+    def init(self, seed):
+        shared = self.first_shared()
+        return State(
+            shared, self.first_local(self.info.num_train, seed), self.first_mean(shared), tf.constant(0),
+            tf.zeros([self.geometry.num_pooled]), tf.constant(0.0),
+        )  # fmt: skip
+
+    def step(self, state, batch, seed):
+        observed.check_whole(batch, self.info.num_train, self.info.num_labelled if self.num_classes else 0)
+        data = observed.whole(batch, self.num_classes, self.info.num_train)
+        local_seed, global_seed = noise.split(seed, 2)
+        local, moved = sweep.local_sweep_in_chunks(
+            self.geometry, self.prior, state.shared, state.local, data, local_seed
+        )
+        swept = sweep.global_sweep(
+            self.geometry, self.prior, state.shared, local, data, global_seed, self.most(state.steps), self.rescale_top
+        )
+        steps = state.steps + 1
+        mean = self.mean_after(state.mean, steps, swept.shared, swept.local.maps)
+        return State(swept.shared, swept.local, mean, steps, moved, swept.squared_error)

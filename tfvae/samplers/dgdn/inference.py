@@ -1,0 +1,205 @@
+"""Given what all images share: chains over what is local to new images, and a bound on log p(x) that they make tight."""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfvae.probability import noise
+from tfvae.samplers.dgdn import maps, top
+from tfvae.samplers.dgdn.state import Data, Local
+from tfvae.samplers.dgdn.sweep import first_local, local_sweep
+
+# Added to the counts of outcomes, so that q(u) leaves none out.
+_SMOOTHING = 0.5
+_LOG_2_PI = float(np.log(2.0 * np.pi))
+
+
+class Schedule(NamedTuple):
+    """A chain's sweeps.
+
+    burn_in: before the first draw that is kept.
+    kept:    draws.
+    thin:    sweeps from one of them to the next.
+    """
+
+    burn_in: int = 20
+    kept: int = 20
+    thin: int = 1
+
+
+class Inferred(NamedTuple):
+    """What a chain found for N images.
+
+    codes:  [S, N, Z], the kept draws.
+    counts: of every pooled layer [N, h, w, K, P], how often they had each outcome.
+    on:     [N, K], how often a map of the code was on.
+    fit:    [N, H, W, C], the mean over draws of p(x | s, u)'s mean.
+    """
+
+    codes: tf.Tensor
+    counts: tuple[tf.Tensor, ...]
+    on: tf.Tensor
+    fit: tf.Tensor
+
+
+def infer(geometry, prior, shared, image, schedule, seed, rows=None):
+    """Runs a chain over maps and codes, without labels, and keeps its draws.
+
+    Args:
+        geometry: `Geometry`.
+        prior: `Prior`.
+        shared: `Global`.
+        image: [N, H, W, C].
+        schedule: `Schedule`.
+        seed: int32 [2].
+        rows: of noise; 1 for answers that do not depend on an image's batch.
+
+    Returns:
+        `Inferred`.
+    """
+    data = Data(image, tf.zeros([tf.shape(image)[0], 0]))
+    local = _begin(geometry, tf.shape(image)[0], noise.fold_in(seed, -1), rows)
+
+    def sweeps(local, first, num):
+        def step(t, local):
+            return t + 1, local_sweep(geometry, prior, shared, local, data, noise.fold_in(seed, t), rows).local
+
+        return tf.while_loop(lambda t, *_: t < first + num, step, (first, local))[1]
+
+    def keep(s, local, codes, counts, on, fit):
+        local = sweeps(local, schedule.burn_in + s * schedule.thin, schedule.thin)
+        outcomes = [tf.one_hot(tf.cast(u, tf.int32), n) for u, n in zip(local.maps, geometry.outcomes)]
+        counts = tuple(count + outcome for count, outcome in zip(counts, outcomes))
+        now_on = tf.cast(tf.reduce_any(local.code != 0.0, axis=[1, 2]), tf.float32)
+        code = tf.reshape(local.code, [-1, geometry.code_dim])
+        now = geometry.fit(local.code, shared.dictionaries, geometry.masks(local.maps))
+        return s + 1, local, codes.write(s, code), counts, on + now_on, fit + now / schedule.kept
+
+    local = sweeps(local, tf.constant(0), schedule.burn_in)
+    start = (
+        tf.constant(0), local, tf.TensorArray(tf.float32, schedule.kept, element_shape=[None, geometry.code_dim]),
+        tuple(tf.zeros([*tf.unstack(tf.shape(u)), n]) for u, n in zip(local.maps, geometry.outcomes)),
+        tf.zeros([tf.shape(image)[0], geometry.elements[-1]]), tf.zeros_like(image),
+    )  # fmt: skip
+    _, _, codes, counts, on, fit = tf.while_loop(lambda s, *_: s < schedule.kept, keep, start)
+    return Inferred(codes.stack(), counts, on, fit)
+
+
+def map_code(geometry, prior, shared, image, schedule, seed, rows=None):
+    """The most probable code of new images with the maps averaged out, by Monte Carlo EM: [N, Z].
+
+        E-step: the maps of `kept` draws of a chain at the present code,
+        M-step: (γ_s I + γ_e mean AᵀA) s = γ_e mean Aᵀx, a ridge regression,
+
+    one E-step after a chain that has burnt in, because its draws are not of the present code but of p(u | x).
+
+    Pu 2017, eq. (3.39).
+    """
+    data = Data(image, tf.zeros([tf.shape(image)[0], 0]))
+    local = _begin(geometry, tf.shape(image)[0], noise.fold_in(seed, -1), rows)
+    dim = geometry.code_dim
+
+    def step(t, local, precision, shift):
+        local = local_sweep(geometry, prior, shared, local, data, noise.fold_in(seed, t), rows).local
+        of_draw = top.posterior(geometry, shared, data, geometry.masks(local.maps))
+        kept = tf.cast(t >= schedule.burn_in, tf.float32) / schedule.kept
+        return t + 1, local, precision + kept * of_draw[0], shift + kept * of_draw[1]
+
+    num = tf.shape(image)[0]
+    start = (tf.constant(0), local, tf.zeros([num, dim, dim]), tf.zeros([num, dim]))
+    total = schedule.burn_in + schedule.kept
+    _, _, precision, shift = tf.while_loop(lambda t, *_: t < total, step, start)
+    return tf.linalg.cholesky_solve(tf.linalg.cholesky(precision), shift[..., None])[..., 0]
+
+
+def log_evidence(geometry, shared, image, positions, on=None):
+    """log p(x | u), the code summed out: [N], nats.
+
+        log N(x; 0, I / γ_e + Aᵀ A / γ_s), by its Λ:  ½ (Z log γ_s + D log γ_e − D log 2π − log |Λ| − γ_e xᵀx + hᵀ Λ⁻¹ h)
+    """
+    data = Data(image, tf.zeros([tf.shape(image)[0], 0]))
+    precision, shift = top.posterior(geometry, shared, data, geometry.masks(positions), on=on)
+    lower = tf.linalg.cholesky(precision)
+    half = tf.linalg.triangular_solve(lower, shift[..., None])[..., 0]
+    log_det = 2.0 * tf.reduce_sum(tf.math.log(tf.linalg.diag_part(lower)), axis=-1)
+    constant = geometry.code_dim * tf.math.log(shared.code_precision)
+    constant += geometry.num_pixels * (tf.math.log(shared.noise_precision) - _LOG_2_PI)
+    squares = shared.noise_precision * tf.reduce_sum(image**2, axis=[1, 2, 3]) - tf.reduce_sum(half**2, axis=-1)
+    return 0.5 * (constant - log_det - squares)
+
+
+def log_prior_of_maps(geometry, prior, positions):
+    """log p(u) with θ summed out, a Dirichlet-multinomial of every map: [N], nats."""
+    total = 0.0
+    for u, level, outcomes in zip(positions, geometry.levels, geometry.outcomes):
+        counts = tf.reduce_sum(tf.one_hot(tf.cast(u, tf.int32), outcomes), axis=[1, 2])
+        if prior.uniform_maps:
+            of_map = -tf.reduce_sum(counts, axis=-1) * tf.math.log(float(outcomes))
+        else:
+            a = maps.concentration(prior, level.block)
+            of_map = tf.math.lgamma(outcomes * a) - tf.math.lgamma(outcomes * a + tf.reduce_sum(counts, axis=-1))
+            of_map += tf.reduce_sum(tf.math.lgamma(a + counts) - tf.math.lgamma(a), axis=-1)
+        total += tf.reduce_sum(of_map, axis=-1)
+    return total
+
+
+def log_weights(geometry, prior, shared, image, inferred, num, seed, rows=None):
+    """log p(x, u) − log q(u) of draws of the maps from q, whose mean is a bound on log p(x): [num, N], nats.
+
+    q(u) is independent over blocks, with the smoothed frequencies of a chain's draws; where the code has a spike its
+    indicators are drawn likewise, and p(x, u) is then p(x, u, z).
+
+    Args:
+        geometry, prior, shared, image: as of `infer`.
+        inferred: `Inferred`.
+        num: draws.
+        seed: int32 [2].
+        rows: of noise.
+    """
+    log_q = [tf.math.log(count + _SMOOTHING) for count in inferred.counts]
+    log_q = [tf.nn.log_softmax(log) for log in log_q]
+    kept = tf.cast(tf.shape(inferred.codes)[0], tf.float32)
+    q_on = (inferred.on + _SMOOTHING) / (kept + 2.0 * _SMOOTHING)
+
+    def weight(s):
+        seeds = noise.split(noise.fold_in(seed, s), geometry.num_pooled + 1)
+        positions, total = [], tf.zeros([tf.shape(image)[0]])
+        for log_probs, block_seed in zip(log_q, seeds):
+            u, log_prob = _drawn(log_probs, block_seed, rows)
+            positions.append(u)
+            total -= tf.reduce_sum(log_prob, axis=[1, 2, 3])
+        on = None
+        if prior.spike:
+            on, ratio = _drawn_on(q_on, shared.usage, seeds[-1], rows)
+            total += ratio
+        total += log_evidence(geometry, shared, image, positions, on)
+        return total + log_prior_of_maps(geometry, prior, positions)
+
+    return tf.map_fn(weight, tf.range(num), fn_output_signature=tf.float32)
+
+
+def _begin(geometry, num, seed, rows):
+    """First `Local` of new images, the same of all with one row of noise."""
+    local = first_local(geometry, num if rows is None else rows, seed)
+    if rows is None:
+        return Local(local.maps, tf.ensure_shape(local.code, [None, *geometry.code_shape]))
+    spread = tuple(tf.repeat(u, num // rows, axis=0) for u in local.maps)
+    return Local(spread, tf.zeros([num, *geometry.code_shape]))
+
+
+def _drawn(log_probs, seed, rows):
+    """(outcome of every block, its log probability)."""
+    shape = tf.shape(log_probs)[:-1] if rows is None else tf.concat([[rows], tf.shape(log_probs)[1:-1]], axis=0)
+    edges = tf.cumsum(tf.exp(log_probs), axis=-1)[..., :-1]
+    u = tf.reduce_sum(tf.cast(noise.uniform(shape, seed)[..., None] >= edges, tf.int32), axis=-1)
+    u = tf.minimum(u, log_probs.shape[-1] - 1)
+    return u, tf.gather(log_probs, u, axis=-1, batch_dims=4)
+
+
+def _drawn_on(q_on, usage, seed, rows):
+    """(maps of the code that are on, log p − log q of that)."""
+    shape = tf.shape(q_on) if rows is None else tf.stack([rows, tf.shape(q_on)[1]])
+    on = tf.cast(noise.uniform(shape, seed) < q_on, tf.float32)
+    ratio = on * tf.math.log(usage / q_on) + (1.0 - on) * tf.math.log((1.0 - usage) / (1.0 - q_on))
+    return on, tf.reduce_sum(ratio, axis=-1)
