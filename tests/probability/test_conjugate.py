@@ -58,7 +58,8 @@ def test_on_the_margin_augmented_is_a_gamma():
 
 
 @pytest.mark.parametrize(
-    ("order", "a", "b"), [(0.5, 1.0, 2.0), (30.0, 5.0, 80.0), (-30.0, 70.0, 3.0), (400.0, 900.0, 60.0), (0.01, 0.1, 0.1)]
+    ("order", "a", "b"),
+    [(0.5, 1.0, 2.0), (30.0, 5.0, 80.0), (-30.0, 70.0, 3.0), (400.0, 900.0, 60.0), (0.01, 0.1, 0.1)],
 )
 def test_generalised_inverse_gaussian(order, a, b):
     full = [tf.fill([NUM], tf.constant(value, tf.float64)) for value in (order, a, b)]

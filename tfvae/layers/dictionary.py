@@ -13,14 +13,15 @@ class DictionaryConvolution(keras.layers.Layer):
         num_below: slices of a dictionary element, the maps of the layer below.
         num_elements: K, the activation maps.
         size: side n of a dictionary element.
+        initializer: of the elements.
 
     Pu et al. 2016, eqs. (1) and (3).
     """
 
-    def __init__(self, num_below, num_elements, size, **kwargs):
+    def __init__(self, num_below, num_elements, size, initializer="glorot_uniform", **kwargs):
         super().__init__(**kwargs)
         self.dictionary = self.add_weight(
-            shape=[size, size, num_below, num_elements], initializer="glorot_uniform", name="dictionary"
+            shape=[size, size, num_below, num_elements], initializer=initializer, name="dictionary"
         )
         self.built = True
 

@@ -100,6 +100,10 @@ class GenerativeModel(asked.TakesBatches, Trainable, abc.ABC):
         """The variables that are of use on other data; a head for other targets is not."""
         return self.variables
 
+    def dispensable_variables(self) -> list[keras.Variable]:
+        """Of the transferable variables those that a run of another kind has none of: they begin anew then."""
+        return []
+
     def initialise(self, images: np.ndarray) -> None:
         """Sets what a training begins with besides random weights, such as word vectors from a file.
 

@@ -379,6 +379,10 @@ class DGDN(ModelWithHeads):
         # Neither the head nor what the estimator learned of its signals.
         return [*self.deconvnet.variables, *self.precision.variables]
 
+    def dispensable_variables(self):
+        # A dictionary that was learned without a recognition model comes without one.
+        return self.deconvnet.recognition_variables
+
     # Maps.
 
     def _pool(self, maps, layer, seed, draw):

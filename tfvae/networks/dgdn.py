@@ -141,6 +141,11 @@ class Deconvnet(keras.layers.Layer):
         return max(size * bank.filters.shape[-1] for size, bank in zip(sizes, self.filters))
 
     @property
+    def recognition_variables(self):
+        """Variables of the way up."""
+        return [v for layer in (*self.filters, *self.pooling, self.code) for v in layer.variables]
+
+    @property
     def num_pooled(self):
         """Layers whose maps are pooled: one fewer than there are layers."""
         return len(self.levels) - 1
@@ -259,6 +264,39 @@ class Deconvnet(keras.layers.Layer):
         blank = [tf.zeros_like(placed[0])] * (self.num_outcomes[0] - block**2)
         placed = tf.stack(placed + blank)
         return tf.einsum("ayxck,byxck->kab", placed, placed)
+
+
+class Dictionaries(keras.layers.Layer):
+    """The dictionaries of a `Deconvnet` alone, under its names: a model without a recognition model.
+
+    A new one draws its elements from their prior, N(0, I).
+
+    Args:
+        image_shape: (H, W, C).
+        config: `Config`.
+    """
+
+    def __init__(self, image_shape, config, **kwargs):
+        super().__init__(**kwargs)
+        config.validate()
+        self.levels = levels(image_shape[:2], config)
+        channels = (image_shape[2], *config.elements)
+        each = zip(channels, config.elements, config.sizes)
+        self.dictionaries = [
+            DictionaryConvolution(
+                *sizes, initializer=keras.initializers.RandomNormal(stddev=1.0), name=f"dictionary{i}"
+            )
+            for i, sizes in enumerate(each, start=1)
+        ]
+        self.usual = [
+            self.add_weight(
+                shape=[count, block**2 + config.zero_blocks],
+                initializer=keras.initializers.Constant(1.0 / (block**2 + config.zero_blocks)), name=f"usual{i}",
+            )
+            for i, (count, block) in enumerate(zip(config.elements, config.pooling), 1)
+        ]  # fmt: skip
+        self.trainable = False
+        self.built = True
 
 
 def reach(levels):

@@ -29,7 +29,7 @@ def gumbel(shape, seed):
 
 def noise_shape(shape, rows):
     """`shape` with `rows` of noise in the place of its first axis; None for its own."""
-    return shape if rows is None else [rows, *shape[1:]]
+    return shape if rows is None else tf.concat([[rows], shape[1:]], axis=0)
 
 
 def log_gamma(alpha, seed, rows=None):

@@ -138,7 +138,8 @@ def start_from(workdir: PathLike, model: GenerativeModel) -> None:
     if not directory.best_weights.exists():
         raise ValueError(f"`training.start_from` {workdir} has no best.weights.h5: train a run there first.")
     wanted = checkpoints.by_path(model.transferable_variables())
-    count = checkpoints.load_some_weights(directory.best_weights, wanted)
+    dispensable = {variable.path for variable in model.dispensable_variables()}
+    count = checkpoints.load_some_weights(directory.best_weights, wanted, dispensable)
     logging.info("Starting from %s: %d variables.", workdir, count)
 
 

@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -140,14 +140,21 @@ def load_weights(path: atomic.PathLike, model: keras.Model) -> None:
     assign(by_path(model.variables), groups["model"], source=path)
 
 
-def load_some_weights(path: atomic.PathLike, variables: Variables) -> int:
+def load_some_weights(path: atomic.PathLike, variables: Variables, dispensable: Collection[str] = ()) -> int:
     """Reads those of {path: variable} from what `save_weights` wrote of another model; how many there were.
+
+    Args:
+        path: of the file.
+        variables: that are wanted.
+        dispensable: paths of those that stay as they are where the file has none of all these.
 
     Raises:
         DamagedFileError: if the file is not what was written.
         ValueError: if it lacks one of them, or has it in another shape.
     """
     groups, _ = from_bytes(atomic.read_checked(path))
+    if not set(dispensable) & set(groups["model"]):
+        variables = {name: variable for name, variable in variables.items() if name not in dispensable}
     assign(variables, {name: value for name, value in groups["model"].items() if name in variables}, source=path)
     return len(variables)
 

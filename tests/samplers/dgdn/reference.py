@@ -49,7 +49,9 @@ def log_dirichlet_multinomial(counts, concentration):
 
     total = concentration * len(counts)
     return (
-        gammaln(total) - gammaln(total + counts.sum()) + np.sum(gammaln(concentration + counts) - gammaln(concentration))
+        gammaln(total)
+        - gammaln(total + counts.sum())
+        + np.sum(gammaln(concentration + counts) - gammaln(concentration))
     )
 
 

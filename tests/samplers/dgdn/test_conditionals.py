@@ -93,9 +93,7 @@ def test_the_residual_is_kept_by_steps_of_the_code_the_dictionaries_and_the_scal
     np.testing.assert_allclose(residual, sweep.residual_of(geometry, shared, local, data), atol=1e-4)
     shared = shared._replace(dictionaries=precisions.rescale(shared.dictionaries, noise.seed(7))[0])
     np.testing.assert_allclose(residual, sweep.residual_of(geometry, shared, local, data), atol=1e-4)
-    dictionaries, code = precisions.rescale_top(
-        shared.dictionaries, local.code, shared.code_precision, noise.seed(8)
-    )
+    dictionaries, code = precisions.rescale_top(shared.dictionaries, local.code, shared.code_precision, noise.seed(8))
     shared, local = shared._replace(dictionaries=dictionaries), local._replace(code=code)
     np.testing.assert_allclose(residual, sweep.residual_of(geometry, shared, local, data), atol=1e-4)
 
@@ -107,7 +105,7 @@ def test_logits_of_a_block_are_those_of_every_outcome_tried(name, monkeypatch):
     monkeypatch.setattr(maps.conjugate, "gumbel", lambda shape, seed: tf.zeros(shape))
     rng, dictionaries = np.random.default_rng(1), [d.numpy() for d in shared.dictionaries]
     for layer in range(geometry.num_pooled):
-        height, width, count = geometry.map_shape(layer)
+        count = geometry.elements[layer]
         log_theta = rng.normal(size=[NUM, count, geometry.outcomes[layer]]).astype(np.float32)
         masks = geometry.masks(local.maps)
         drawn, _ = maps.redraw(

@@ -120,7 +120,9 @@ def test_the_most_probable_code_of_a_model_without_maps_is_its_posterior_mean():
     geometry = Geometry.of((4, 4, 1), networks.Config((2,), (2,), ()))
     shared = sweep.first_global(geometry, 0, np.inf, noise.seed(3))
     image = tf.constant(np.random.default_rng(0).normal(size=[2, 4, 4, 1]), tf.float32)
-    found = inference.map_code(geometry, Prior(), shared, image, inference.Schedule(1, 2), noise.seed(1))
+    found, log_variance = inference.map_code(geometry, Prior(), shared, image, inference.Schedule(1, 2), noise.seed(1))
     a = reference.effects(geometry, [d.numpy() for d in shared.dictionaries], [])
     expected = np.linalg.solve(np.eye(len(a)) + a @ a.T, a @ image.numpy().reshape(2, -1).T).T
     np.testing.assert_allclose(found, expected, atol=1e-3)
+    covariance = np.linalg.inv(np.eye(len(a)) + a @ a.T)
+    np.testing.assert_allclose(np.exp(log_variance), [np.diag(covariance)] * 2, rtol=1e-3)

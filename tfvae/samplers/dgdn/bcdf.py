@@ -57,9 +57,7 @@ class Bcdf(Sampler):
         data = observed.data_of(batch, self.num_classes)
         swept = sweep.Swept(self.first_local(data.image.shape[0], first_seed), None)
         for local_seed in local_seeds:
-            swept = sweep.local_sweep_in_chunks(
-                self.geometry, self.prior, state.shared, swept.local, data, local_seed
-            )
+            swept = sweep.local_sweep_in_chunks(self.geometry, self.prior, state.shared, swept.local, data, local_seed)
         found = sweep.global_sweep(
             self.geometry, self.prior, state.shared, swept.local, data, global_seed, self.most(state.steps),
             before=state.statistics, forgetting=self.forgetting,

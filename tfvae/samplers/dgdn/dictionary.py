@@ -109,9 +109,7 @@ def redraw(geometry, layer, activations, residual, shared, masks, seed, before=N
 
 def _contract(left, right):
     """Σ over images and units: [N, P, a], [N, P, b] -> [a, b]."""
-    return tf.matmul(
-        tf.reshape(left, [-1, left.shape[-1]]), tf.reshape(right, [-1, right.shape[-1]]), transpose_a=True
-    )
+    return tf.matmul(tf.reshape(left, [-1, left.shape[-1]]), tf.reshape(right, [-1, right.shape[-1]]), transpose_a=True)
 
 
 class _View(NamedTuple):

@@ -1,4 +1,4 @@
-"""Given what all images share: chains over what is local to new images, and a bound on log p(x) that they make tight."""
+"""Given what all images share: chains over what is local to new images, and a bound on log p(x) by them."""
 
 from typing import NamedTuple
 
@@ -87,12 +87,15 @@ def infer(geometry, prior, shared, image, schedule, seed, rows=None):
 
 
 def map_code(geometry, prior, shared, image, schedule, seed, rows=None):
-    """The most probable code of new images with the maps averaged out, by Monte Carlo EM: [N, Z].
+    """The most probable code of new images with the maps averaged out, by Monte Carlo EM, and log variances around it.
 
         E-step: the maps of `kept` draws of a chain at the present code,
         M-step: (γ_s I + γ_e mean AᵀA) s = γ_e mean Aᵀx, a ridge regression,
 
     one E-step after a chain that has burnt in, because its draws are not of the present code but of p(u | x).
+
+    Returns:
+        ([N, Z], [N, Z]).
 
     Pu 2017, eq. (3.39).
     """
@@ -110,13 +113,16 @@ def map_code(geometry, prior, shared, image, schedule, seed, rows=None):
     start = (tf.constant(0), local, tf.zeros([num, dim, dim]), tf.zeros([num, dim]))
     total = schedule.burn_in + schedule.kept
     _, _, precision, shift = tf.while_loop(lambda t, *_: t < total, step, start)
-    return tf.linalg.cholesky_solve(tf.linalg.cholesky(precision), shift[..., None])[..., 0]
+    lower = tf.linalg.cholesky(precision)
+    inverse = tf.linalg.triangular_solve(lower, tf.eye(dim, batch_shape=[num]))
+    log_variance = tf.math.log(tf.reduce_sum(inverse**2, axis=-2))
+    return tf.linalg.cholesky_solve(lower, shift[..., None])[..., 0], log_variance
 
 
 def log_evidence(geometry, shared, image, positions, on=None):
     """log p(x | u), the code summed out: [N], nats.
 
-        log N(x; 0, I / γ_e + Aᵀ A / γ_s), by its Λ:  ½ (Z log γ_s + D log γ_e − D log 2π − log |Λ| − γ_e xᵀx + hᵀ Λ⁻¹ h)
+    log N(x; 0, I / γ_e + Aᵀ A / γ_s), by its Λ:  ½ (Z log γ_s + D log γ_e − D log 2π − log |Λ| − γ_e xᵀx + hᵀ Λ⁻¹ h)
     """
     data = Data(image, tf.zeros([tf.shape(image)[0], 0]))
     precision, shift = top.posterior(geometry, shared, data, geometry.masks(positions), on=on)

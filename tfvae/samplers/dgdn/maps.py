@@ -33,6 +33,21 @@ def concentration(prior, block):
     return prior.concentration or 1.0 / block**2
 
 
+def from_the_prior(geometry, prior, num, seed):
+    """Maps of every pooled layer drawn with their θ: int32 [N, h, w, K]."""
+    drawn = []
+    for layer, outcomes in enumerate(geometry.outcomes):
+        theta_seed, block_seed = noise.split(noise.fold_in(seed, layer), 2)
+        height, width, count = geometry.map_shape(layer)
+        alpha = tf.fill([num, count, outcomes], concentration(prior, geometry.levels[layer].block))
+        probs = conjugate.log_dirichlet(alpha, theta_seed)
+        if prior.uniform_maps:
+            probs = tf.zeros([num, count, outcomes])
+        gumbel = conjugate.gumbel([num, height, width, count, outcomes], block_seed)
+        drawn.append(tf.argmax(probs[:, None, None] + gumbel, axis=-1, output_type=tf.int32))
+    return drawn
+
+
 def redraw(geometry, layer, values, position, residual, log_theta, shared, masks, seed, rows=None):
     """All maps of a layer | all else, one map after the other, blocks of a colour and all images at once.
 

@@ -111,9 +111,7 @@ class Mcem(Sampler):
             gradients = tape.gradient(value, parameters)
             gradients = [tf.zeros_like(p) if g is None else g for g, p in zip(gradients, parameters)]
             objectives.append(value / self.info.num_train)
-            mean_squares = tuple(
-                self.decay * v + (1.0 - self.decay) * g**2 for v, g in zip(mean_squares, gradients)
-            )
+            mean_squares = tuple(self.decay * v + (1.0 - self.decay) * g**2 for v, g in zip(mean_squares, gradients))
             moved = [
                 p + self.learning_rate * g / (tf.sqrt(v) + _EPSILON)
                 for p, g, v in zip(parameters, gradients, mean_squares)

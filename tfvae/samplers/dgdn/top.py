@@ -120,9 +120,7 @@ def _is_on(shared, k, precision, shift, seed, rows):
     half = tf.linalg.triangular_solve(lower, shift[..., None])[..., 0]
     usage, cells = shared.usage[k], float(shift.shape[-1])
     log_odds = tf.math.log(usage) - tf.math.log1p(-usage) + 0.5 * cells * tf.math.log(shared.code_precision)
-    log_odds += 0.5 * tf.reduce_sum(half**2, axis=-1) - tf.reduce_sum(
-        tf.math.log(tf.linalg.diag_part(lower)), axis=-1
-    )
+    log_odds += 0.5 * tf.reduce_sum(half**2, axis=-1) - tf.reduce_sum(tf.math.log(tf.linalg.diag_part(lower)), axis=-1)
     u = conjugate.open_uniform(conjugate.noise_shape(tf.shape(log_odds), rows), seed)
     return tf.math.log(u) - tf.math.log1p(-u) < log_odds
 

@@ -1,0 +1,432 @@
+"""p(s) p(u) p(x | s, u) without a recognition model: learned, and inferred, by chains over all that is not observed.
+
+The deep deconvolutional model as Pu 2017, chapter 3, has it: Gaussian dictionaries, maps u with Dirichlet probabilities
+of their own for every image and map, diffuse Gammas on the precisions, Bayesian support vector machines on the code s.
+Learned by Gibbs sampling, by Bayesian conditional density filtering (BCDF) or by Monte Carlo EM (MCEM). It has the
+dictionaries of `tfvae.models.dgdn`, so each opens in the other by `training.start_from`.
+"""
+
+import contextlib
+import dataclasses
+import functools
+from collections.abc import Iterator
+from typing import ClassVar
+
+import keras
+import tensorflow as tf
+
+from tfvae import inference as bounds
+from tfvae.capabilities import Capability, Endpoint
+from tfvae.heads import targets
+from tfvae.heads.bayesian_svm import BayesianSvm
+from tfvae.layers.precision import Precision
+from tfvae.models.base import LatentVariableModel, Objective, all_images
+from tfvae.models.vae import gaussian_kl_per_unit
+from tfvae.networks import dgdn
+from tfvae.probability import families, noise
+from tfvae.samplers.dgdn import inference, maps
+from tfvae.samplers.dgdn.bcdf import Bcdf
+from tfvae.samplers.dgdn.chain import Course
+from tfvae.samplers.dgdn.geometry import Geometry
+from tfvae.samplers.dgdn.gibbs import Gibbs
+from tfvae.samplers.dgdn.mcem import Mcem
+from tfvae.samplers.dgdn.state import Global, Prior
+
+MAP_PRIORS = ("dirichlet", "uniform")
+WRITTEN = ("mean", "last")
+TEST_CODES = ("mean", "map")
+
+# Seeds the chains behind what is asked of the model without a seed: the same every time.
+_FIXED = 7
+# Keeps apart the chain, the draws of its maps in a bound, and the code of a sample.
+_CHAIN, _BOUND, _CODE = 0, 1, 2
+
+
+@dataclasses.dataclass
+class Config:
+    """The model, and how new images are inferred; how it is learned is said by those that derive from it.
+
+    Args:
+        network: sizes of the layers, as of the recognition model; what is of the encoder alone is not used.
+        label_weight: 1 with classifiers on the code, 0 without: labels have no other weight in a posterior.
+        gamma: γ of the support vector machines; fixed, because its posterior goes to 0 under a diffuse prior.
+        map_prior: `dirichlet`, θ of every image and map ~ Dir(concentration); or `uniform`.
+        concentration: of the Dirichlet; 0 for 1 / block², as the source prints it.
+        spike: maps of the top layer may be off as a whole (Pu 2017, eqs. 3.28 and 3.29).
+        usage_prior: (a, b) of the Beta of their usage.
+        noise_prior, code_prior: (shape, rate) of the Gammas of the precisions of residual and code.
+        kappa_prior: the same of the classifiers' shrinkage.
+        max_noise_precision: the residual's precision stays below; 0 for no bound. Without one, maps carry the image and
+            codes become interchangeable (docs/explanation/dgdn_gibbs.md): choose it on validation rows.
+        ramp_steps: over which that bound rises from 1.
+        burn_in: steps before the mean is taken and draws are kept.
+        thinning: steps from one kept draw to the next.
+        kept: draws that are kept as files, the newest.
+        written: the model is given the `mean` of the dictionaries since the burn-in, or the `last`.
+        test_burn_in, test_kept, test_thinning: sweeps of the chain that infers new images, without labels, and draws of
+            it that are averaged.
+        test_code: what stands for the code of a new image: the `mean` of these draws, or `map`, the most probable code
+            with the maps averaged out (eq. 3.39).
+        bound_samples: draws of the maps behind the bound on log p(x) in a validation.
+        compile_step: XLA compiles a step.
+        compile_inference: and the chains of new images; a served model does without.
+    """
+
+    network: dgdn.Config = dataclasses.field(default_factory=dgdn.Config)
+    label_weight: float = 1.0
+    gamma: float = 1.0
+    map_prior: str = "dirichlet"
+    concentration: float = 0.0
+    spike: bool = False
+    usage_prior: tuple[float, float] = (1.0, 1.0)
+    noise_prior: tuple[float, float] = (1e-6, 1e-6)
+    code_prior: tuple[float, float] = (1e-6, 1e-6)
+    kappa_prior: tuple[float, float] = (1.0, 1.0)
+    max_noise_precision: float = 16.0
+    ramp_steps: int = 0
+    burn_in: int = 1000
+    thinning: int = 50
+    kept: int = 10
+    written: str = "mean"
+    test_burn_in: int = 20
+    test_kept: int = 20
+    test_thinning: int = 1
+    test_code: str = "mean"
+    bound_samples: int = 5
+    compile_step: bool = True
+    compile_inference: bool = True
+
+    def build(self, info, seed=0):
+        return SampledDGDN(self, info, seed)
+
+    def prior(self):
+        """`tfvae.samplers.dgdn.state.Prior`."""
+        return Prior(
+            concentration=self.concentration,
+            uniform_maps=self.map_prior == "uniform",
+            noise=tuple(self.noise_prior),
+            code=tuple(self.code_prior),
+            max_noise_precision=self.max_noise_precision or float("inf"),
+            spike=self.spike,
+            usage=tuple(self.usage_prior),
+            gamma=self.gamma,
+            kappa=tuple(self.kappa_prior),
+        )
+
+    def course(self):
+        """`tfvae.samplers.dgdn.chain.Course`."""
+        lengths = self.burn_in, self.thinning, self.kept, self.ramp_steps
+        return Course(*lengths, self.written, self.compile_step)
+
+    def learner(self, *parts):
+        """The learner of these parts of a model, as `tfvae.samplers.dgdn.chain.Sampler` takes them."""
+        raise NotImplementedError("Choose how it is learned: `GibbsConfig`, `BcdfConfig` or `McemConfig`.")
+
+
+@dataclasses.dataclass
+class GibbsConfig(Config):
+    """Learned by Gibbs sampling: a step is a sweep over all training images, so a batch holds all of them.
+
+    Args:
+        rescale_top: the top layer's scale moves too, where no classifier sees the code.
+    """
+
+    rescale_top: bool = True
+
+    def learner(self, *parts):
+        return Gibbs(*parts, rescale_top=self.rescale_top)
+
+
+@dataclasses.dataclass
+class BcdfConfig(Config):
+    """Learned by BCDF: minibatches, and surrogate sufficient statistics of those before.
+
+    Args:
+        forgetting: weight of these a minibatch later; 1 sums them for ever.
+        local_sweeps: over the maps and codes of a minibatch.
+    """
+
+    forgetting: float = 0.8
+    local_sweeps: int = 8
+
+    def learner(self, *parts):
+        return Bcdf(*parts, forgetting=self.forgetting, local_sweeps=self.local_sweeps)
+
+
+@dataclasses.dataclass
+class McemConfig(Config):
+    """Learned by MCEM: draws of maps and codes, and RMSprop on dictionaries and classifiers.
+
+    Args:
+        num_samples: N_s, draws of an E-step.
+        maximisation_steps: of RMSprop on them.
+        learning_rate: of these.
+        decay: of RMSprop's mean squares.
+        scaled: the sum over a minibatch is multiplied by N / |I|; without, as eq. (3.38) prints it.
+    """
+
+    num_samples: int = 2
+    maximisation_steps: int = 5
+    learning_rate: float = 0.02
+    decay: float = 0.95
+    scaled: bool = True
+    test_code: str = "map"
+
+    def learner(self, *parts):
+        return Mcem(
+            *parts, num_samples=self.num_samples, maximisation_steps=self.maximisation_steps,
+            learning_rate=self.learning_rate, decay=self.decay, scaled=self.scaled,
+        )  # fmt: skip
+
+
+class _Functions:
+    """Traced functions of a model, in an object that Keras does not look into."""
+
+    def __init__(self):
+        self.traced = {}
+
+
+class Classifiers(BayesianSvm):
+    """The support vector machines on the code and a constant 1, whose weight is the last of β."""
+
+    def __init__(self, latent_dim, num_classes, **kwargs):
+        super().__init__(latent_dim + 1, num_classes, **kwargs)
+        self.beta.assign(tf.zeros_like(self.beta))
+        self.trainable = False
+
+    def decision(self, z):
+        beta = tf.convert_to_tensor(self.beta)
+        return tf.linalg.matmul(z, beta[:-1]) + beta[-1]
+
+
+class SampledDGDN(LatentVariableModel):
+    """The model at what a chain wrote, by default the posterior mean of the dictionaries.
+
+    New images are inferred by a chain over their maps and codes, without labels: the code of an image that was trained
+    on with its label knows it.
+    """
+
+    settings_of: ClassVar = {Capability.CLASSIFY: "`model.label_weight` above 0"}
+
+    def __init__(self, config, info, seed=0, **kwargs):
+        super().__init__(info, seed=seed, compile_step=config.compile_step, name="dgdn", **kwargs)
+        _check(config, info)
+        self.config = config
+        self.geometry, self.prior = Geometry.of(info.image_shape, config.network), config.prior()
+        self.deconvnet = dgdn.Dictionaries(info.image_shape, config.network, name="image_model")
+        self.latent_dim = self.geometry.code_dim
+        # The effects of all places of the code on an image pass through the widest layer.
+        widest = [level.maps[0] * level.maps[1] * k for level, k in zip(self.geometry.levels, config.network.elements)]
+        self.widest_layer = self.latent_dim * max(self.geometry.num_pixels, *widest)
+        self.precision = Precision(10.0, name="alpha0")
+        self.precision.trainable = False
+        self.usage = None
+        if config.spike:
+            self.usage = keras.Variable(
+                tf.fill([self.geometry.elements[-1]], 0.5), trainable=False, dtype="float32", name="usage"
+            )
+        self.head = None
+        if config.label_weight:
+            self.head = Classifiers(self.latent_dim, info.num_classes, gamma=config.gamma, name="label_svm")
+            self.add_part(self.head)
+        self._compiles, self._functions = config.compile_inference, _Functions()
+
+    # Learning.
+
+    def learner(self):
+        classes = self.num_classes if self.head else 0
+        return self.config.learner(self.geometry, self.prior, self.config.course(), self.info, classes, self)
+
+    def read(self):
+        """The variables as `Global`."""
+        beta, kappa = tf.zeros([self.latent_dim + 1, 0]), tf.constant(1.0)
+        if self.head:
+            beta, kappa = tf.convert_to_tensor(self.head.beta), tf.exp(tf.convert_to_tensor(self.head.log_kappa))
+        usage = tf.fill([self.geometry.elements[-1]], 0.5) if self.usage is None else tf.convert_to_tensor(self.usage)
+        return Global(
+            tuple(tf.convert_to_tensor(layer.dictionary) for layer in self.deconvnet.dictionaries),
+            tf.exp(self.precision.log()), tf.constant(1.0), usage, beta, kappa,
+        )  # fmt: skip
+
+    def write(self, shared, usual):
+        """The variables as of a `Global` whose code has the precision 1."""
+        for layer, dictionary in zip(self.deconvnet.dictionaries, shared.dictionaries):
+            layer.dictionary.assign(dictionary)
+        for variable, probs in zip(self.deconvnet.usual, usual):
+            variable.assign(probs)
+        self.precision.offset.assign((tf.math.log(shared.noise_precision) - self.precision.log_initial) / 10.0)
+        if self.usage is not None:
+            self.usage.assign(shared.usage)
+        if self.head:
+            self.head.beta.assign(shared.beta)
+            self.head.log_kappa.assign(tf.math.log(shared.kappa))
+
+    def objective(self, batch, seed, training=False):
+        """−mean of the bound on log p(x); nothing follows its gradient."""
+        image = all_images(batch)
+        chain_seed, bound_seed = noise.fold_in(seed, _CHAIN), noise.fold_in(seed, _BOUND)
+        inferred = self._infer(image, self._schedule(), chain_seed)
+        log_w = self._log_weights(image, inferred, self.config.bound_samples, bound_seed)
+        bound = tf.reduce_mean(log_w, axis=0)
+        error = tf.reduce_mean((image - inferred.fit) ** 2, axis=[1, 2, 3])
+        return Objective(-tf.reduce_mean(bound), {"bound": bound, "reconstruction": error})
+
+    # What can be asked of the model.
+
+    def capabilities(self):
+        return super().capabilities() | {Capability.CODES, Capability.DICTIONARY}
+
+    def supervised_network(self):
+        return self.config.network
+
+    def transferable_variables(self):
+        return [*self.deconvnet.variables, *self.precision.variables]
+
+    def endpoints(self):
+        """Served as plain graphs: a server need not have XLA."""
+
+        def plainly(function):
+            @functools.wraps(function)
+            def served(*args):
+                with self._uncompiled():
+                    return function(*args)
+
+            return served
+
+        return {name: Endpoint(plainly(of.function), of.signature) for name, of in super().endpoints().items()}
+
+    def encode(self, image):
+        """The Gaussian with the moments of a chain's draws of s, or at its most probable value."""
+        if self.config.test_code == "map":
+            return families.DiagGaussian(*self._map_code(image))
+        codes = self._infer(image, self._schedule(), noise.seed(_FIXED), rows=1).codes
+        mean, variance = tf.nn.moments(codes, axes=[0])
+        return families.DiagGaussian(mean, tf.math.log(variance + 1e-6))
+
+    def codes(self, image, num_samples=1, seed=None):
+        """Codes [S, B, Z]: the mean of `encode`, or draws of a chain where there is a seed."""
+        if seed is None:
+            return self.encode(image).mean()[None]
+        return self._infer(image, self._schedule()._replace(kept=num_samples), seed).codes
+
+    def decode(self, z):
+        """p(x | s, u) with the mean of p(x | s): every cell gets its share of a value."""
+        even = [
+            tf.fill([tf.shape(z)[0], *level.maps, count], 1.0 / outcomes)
+            for level, count, outcomes in zip(self.geometry.levels, self.geometry.elements, self.geometry.outcomes)
+        ]
+        shared = self.read()
+        mean = self.geometry.fit(tf.reshape(z, [-1, *self.geometry.code_shape]), shared.dictionaries, even)
+        return families.tfd.Independent(families.tfd.Normal(mean, tf.math.rsqrt(shared.noise_precision)), 3)
+
+    def reconstruct(self, image):
+        """The mean of p(x | s, u) over a chain's draws: [B, H, W, C]."""
+        return self._infer(image, self._schedule(), noise.seed(_FIXED), rows=1).fit
+
+    def sample(self, num, seed):
+        positions = maps.from_the_prior(self.geometry, self.prior, num, seed)
+        code = noise.normal([num, *self.geometry.code_shape], noise.fold_in(seed, _CODE))
+        shared = self.read()
+        if self.usage is not None:
+            on = noise.uniform([num, 1, 1, self.geometry.elements[-1]], noise.fold_in(seed, _BOUND)) < shared.usage
+            code = tf.where(on, code, 0.0)
+        return self.geometry.fit(code, shared.dictionaries, self.geometry.masks(positions))
+
+    def log_prob_bound(self, image, num_samples, seed):
+        """By draws of the maps from the frequencies of a chain, s summed out, θ too: [B], nats."""
+        inferred = self._infer(image, self._schedule(), noise.fold_in(seed, _CHAIN))
+        log_w = self._log_weights(image, inferred, num_samples, noise.fold_in(seed, _BOUND))
+        return bounds.importance_weighted(log_w)
+
+    def kl_per_unit(self, image, seed):
+        del seed  # Of moments.
+        return {"z": gaussian_kl_per_unit(self.encode(image))}
+
+    def dictionary_elements(self, layer):
+        """Elements of a layer (from 0) in the image plane, through the most probable maps: [K, H, W, C]."""
+        geometry, shared = self.geometry, self.read()
+        usual = [
+            tf.argmax(tf.convert_to_tensor(probs)[:, : level.block**2], axis=-1)
+            for probs, level in zip(self.deconvnet.usual, geometry.levels)
+        ]
+        positions = [tf.broadcast_to(cell, [1, *geometry.map_shape(below)]) for below, cell in enumerate(usual)]
+        (height, width), count = geometry.levels[layer].maps, geometry.elements[layer]
+        middle = tf.one_hot((height // 2) * width + width // 2, height * width)
+        units = tf.reshape(middle[:, None] * tf.eye(count)[:, None], [count, 1, height, width, count])
+        dictionary = shared.dictionaries[layer]
+        return geometry.reached(units, layer, dictionary, shared.dictionaries, geometry.masks(positions))[:, 0]
+
+    # Chains.
+
+    def _schedule(self):
+        return inference.Schedule(self.config.test_burn_in, self.config.test_kept, self.config.test_thinning)
+
+    def _infer(self, image, schedule, seed, rows=None):
+        def infer(image, seed):
+            return inference.infer(self.geometry, self.prior, self.read(), image, schedule, seed, rows)
+
+        return self._function(infer, schedule, rows)(image, seed)
+
+    def _map_code(self, image):
+        def map_code(image, seed):
+            return inference.map_code(self.geometry, self.prior, self.read(), image, self._schedule(), seed, rows=1)
+
+        return self._function(map_code)(image, noise.seed(_FIXED))
+
+    def _log_weights(self, image, inferred, num, seed):
+        def log_weights(image, inferred, seed):
+            return inference.log_weights(self.geometry, self.prior, self.read(), image, inferred, num, seed)
+
+        return self._function(log_weights, num)(image, inferred, seed)
+
+    def _function(self, function, *static):
+        """The function traced once for what is static in it."""
+        key = (function.__name__, *static, self._compiles)
+        if key not in self._functions.traced:
+            self._functions.traced[key] = tf.function(function, jit_compile=self._compiles, autograph=False)
+        return self._functions.traced[key]
+
+    @contextlib.contextmanager
+    def _uncompiled(self) -> Iterator[None]:
+        before, self._compiles = self._compiles, False
+        try:
+            yield
+        finally:
+            self._compiles = before
+
+
+def _check(config, info):
+    """Raises ValueError if the configuration is invalid."""
+    for name, known in (("map_prior", MAP_PRIORS), ("written", WRITTEN), ("test_code", TEST_CODES)):
+        if getattr(config, name) not in known:
+            raise ValueError(f"`model.{name}` must be one of {known}, got {getattr(config, name)!r}.")
+    if len(info.image_shape) != 3:
+        raise ValueError(
+            f"DGDN convolves images [H, W, C], got observations of shape {info.image_shape}: set "
+            "`data.transform.flatten=False` and `data.transform.min_pixel_std=0`."
+        )
+    if config.label_weight not in (0, 1):
+        raise ValueError(
+            f"`model.label_weight` is 1 with classifiers and 0 without, got {config.label_weight}: in a posterior a "
+            "label weighs what its likelihood says, which `model.gamma` sets."
+        )
+    targets.check_classes(config.label_weight, info.num_classes)
+    positive = {"gamma": config.gamma, "test_kept": config.test_kept, "test_thinning": config.test_thinning,
+                "bound_samples": config.bound_samples}  # fmt: skip
+    for name, value in positive.items():
+        if value <= 0:
+            raise ValueError(f"`model.{name}` must be positive, got {value}.")
+    for name in ("concentration", "max_noise_precision", "ramp_steps", "test_burn_in"):
+        if getattr(config, name) < 0:
+            raise ValueError(f"`model.{name}` must not be negative, got {getattr(config, name)}; 0 for none.")
+    for name in ("noise_prior", "code_prior", "kappa_prior", "usage_prior"):
+        if min(getattr(config, name)) <= 0:
+            raise ValueError(f"`model.{name}` has two positive numbers, got {getattr(config, name)}.")
+    if config.ramp_steps and not config.max_noise_precision:
+        raise ValueError("`model.ramp_steps` needs a bound to rise to: set `model.max_noise_precision` above 0.")
+    most = max(config.network.elements)
+    if info.num_train < most:
+        raise ValueError(
+            f"{info.num_train} training images cannot tell {most} elements of a layer apart: set `network.elements` to "
+            "fewer than there are images."
+        )
