@@ -28,6 +28,8 @@ class Capability(enum.StrEnum):
     ENCODE = "encode"
     # codes(image, num_samples, seed) -> [S, B, Z]: draws of the code.
     CODES = "codes"
+    # chain_of_codes(image, num_draws, seed) -> [S, B, Z]: successive draws of a Markov chain that has burnt in.
+    CHAIN = "chain_of_codes"
     # encode_auxiliary(image) -> q(a | x), batch shape [B].
     ENCODE_AUXILIARY = "encode_auxiliary"
     # reconstruct(image) -> [B, ...].

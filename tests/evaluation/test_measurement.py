@@ -70,7 +70,7 @@ def add(tmp_path, monkeypatch):
 
 def test_the_questions_of_tfvae():
     assert set(FOUND) == {
-        "captioning", "cells", "classification", "collapse", "critics", "cross_modal", "decoding", "discrepancy",
+        "captioning", "cells", "chains", "classification", "collapse", "critics", "cross_modal", "decoding", "discrepancy",
         "grounding", "likelihood", "log_ratios", "modes", "novelty", "posterior", "reconstruction", "representation",
         "sample_scores", "temperature", "translation", "words",
     }  # fmt: skip

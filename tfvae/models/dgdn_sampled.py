@@ -33,7 +33,7 @@ from tfvae.samplers.dgdn.mcem import Mcem
 from tfvae.samplers.dgdn.state import Global, Prior
 
 MAP_PRIORS = ("dirichlet", "uniform")
-WRITTEN = ("mean", "last")
+WRITTEN = ("mean", "last", "given")
 TEST_CODES = ("mean", "map")
 
 # Seeds the chains behind what is asked of the model without a seed: the same every time.
@@ -62,7 +62,8 @@ class Config:
         burn_in: steps before the mean is taken and draws are kept.
         thinning: steps from one kept draw to the next.
         kept: draws that are kept as files, the newest.
-        written: the model is given the `mean` of the dictionaries since the burn-in, or the `last`.
+        written: the model is given the `mean` of the dictionaries since the burn-in, or the `last`; or nothing, so that
+            those `given` by `training.start_from` stay, such as a recognition model's.
         test_burn_in, test_kept, test_thinning: sweeps of the chain that infers new images, without labels, and draws of
             it that are averaged.
         test_code: what stands for the code of a new image: the `mean` of these draws, or `map`, the most probable code
@@ -274,7 +275,7 @@ class SampledDGDN(LatentVariableModel):
     # What can be asked of the model.
 
     def capabilities(self):
-        return super().capabilities() | {Capability.CODES, Capability.DICTIONARY}
+        return super().capabilities() | {Capability.CODES, Capability.CHAIN, Capability.DICTIONARY}
 
     def supervised_network(self):
         return self.config.network
@@ -307,7 +308,11 @@ class SampledDGDN(LatentVariableModel):
         """Codes [S, B, Z]: the mean of `encode`, or draws of a chain where there is a seed."""
         if seed is None:
             return self.encode(image).mean()[None]
-        return self._infer(image, self._schedule()._replace(kept=num_samples), seed).codes
+        return self.chain_of_codes(image, num_samples, seed)
+
+    def chain_of_codes(self, image, num_draws, seed):
+        """Draws of s that follow each other in a chain, `test_thinning` sweeps apart: [S, B, Z]."""
+        return self._infer(image, self._schedule()._replace(kept=num_draws), seed).codes
 
     def decode(self, z):
         """p(x | s, u) with the mean of p(x | s): every cell gets its share of a value."""

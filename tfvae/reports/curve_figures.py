@@ -4,9 +4,12 @@ from typing import NamedTuple
 
 import matplotlib
 import numpy as np
+from matplotlib.figure import Figure
 
 from tfvae.evaluation import intervals
 from tfvae.reports import figures
+
+_MARKERS = "os^Dv<>pP*X"
 
 
 class Line(NamedTuple):
@@ -65,3 +68,24 @@ def _draw_line(axes, line, scale, ink, prefix):
         axes.axvline(
             line.judged, color=ink, linestyle=":", linewidth=1.2, label=f"{prefix}judged: epoch {line.judged:,}"
         )
+
+
+def against_time(panels):
+    """Errors against times, a point for every way, the same colour in all panels.
+
+    Args:
+        panels: (title of the times, title of the errors) -> {way: (time, error)}.
+    """
+    ways = list(dict.fromkeys(way for points in panels.values() for way in points))
+    with matplotlib.rc_context(figures.STYLE):
+        figure = Figure((4.6 * len(panels), 3.8), layout="constrained")
+        every = figure.subplots(1, len(panels), squeeze=False)[0]
+        for axes, ((time, error), points) in zip(every, panels.items()):
+            for way, (seconds, value) in points.items():
+                ink = figures.colour(ways.index(way))
+                axes.plot([seconds], [value], _MARKERS[ways.index(way) % len(_MARKERS)], color=ink, label=way)
+            axes.set(xlabel=time, ylabel=error, xscale="log")
+            axes.set_ylim(bottom=0.0)
+        handles, names = every[0].get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside lower center", ncols=2, fontsize=8)
+        return figures.png(figure)

@@ -180,6 +180,23 @@ def translations(done):
     return {name: generation.png(grid, min_width=400) for name, grid in grids.items()}
 
 
+def inference(done):
+    """The error of labels against the time of learning, that of images against the time of a code; of draw 0."""
+    learning, coding = {}, {}
+    for run in done:
+        test, name = run.record["test"], run.planned.entry.name
+        error = test.get("error", test.get("svm_error"))
+        if run.planned.draw or error is None:
+            continue
+        learning[name] = (run.record["seconds"], 100.0 * error)
+        coding[name] = (test["encode_ms"], test["rmse"])
+    panels = {
+        ("learning [s]", "test error [%]"): learning,
+        ("a code [ms an image]", "root mean square [gray levels]"): coding,
+    }
+    return {"time": curve_figures.against_time(panels)}
+
+
 def convergence(done):
     """Validation error by epoch, the mean over draws, a line for every row (figure 5).
 

@@ -37,7 +37,7 @@ def reproduce(name, table, budget, workdir, output, num_draws=3, data_dir=""):
     with contextlib.redirect_stdout(sys.stderr):  # Standard output has the table alone.
         for number, run in enumerate(planned, start=1):
             logging.info("Run %d of %d: %s, draw %d.", number, len(planned), run.entry.name, run.draw)
-            done.append(runs.perform(run, table.evaluation))
+            done.append(runs.perform(run, table.evaluation, table.timed))
     output = Path(output)
     output.mkdir(parents=True, exist_ok=True)
     figures = []

@@ -13,7 +13,7 @@ import keras
 
 from tfvae import experiment as experiments
 from tfvae.data import load
-from tfvae.evaluation import label_draws
+from tfvae.evaluation import encoding_time, label_draws
 from tfvae.evaluation.evaluate import evaluate, plain, scalars
 from tfvae.experiment import Experiment
 from tfvae.reproduction import derived
@@ -107,12 +107,13 @@ def check_data(planned):
             checked.append(wanted)
 
 
-def perform(planned, evaluation):
+def perform(planned, evaluation, timed=False):
     """Trains a run, or what is left of it, and measures its best-by-validation weights.
 
     Args:
         planned: `Planned`.
         evaluation: arguments of `tfvae.evaluation.evaluate.evaluate`.
+        timed: whether the time of a code is measured too.
 
     Returns:
         `Done`.
@@ -121,7 +122,7 @@ def perform(planned, evaluation):
         trainer.train(planned.experiment, planned.workdir)
     keras.utils.clear_session()  # A table is many models in one process.
     gc.collect()
-    test = _measured(planned, {**evaluation, **planned.entry.evaluation})
+    test = _measured(planned, {**evaluation, **planned.entry.evaluation}, timed)
     lines = _lines(planned)
     monitor = Monitor(planned.experiment.training.monitor)
     for line in lines:
@@ -162,17 +163,19 @@ def _lines(planned):
     return MetricsLog(RunDirectory(planned.workdir).metrics_log).lines()
 
 
-def _measured(planned, arguments):
+def _measured(planned, arguments, timed):
     """Test metrics of the best weights, from `test.json` where these very weights were measured so before."""
     path = planned.workdir / "test.json"
     weights = hashlib.sha256(RunDirectory(planned.workdir).best_weights.read_bytes()).hexdigest()
-    key = {"weights_sha256": weights, "evaluation": plain(arguments)}
+    key = {"weights_sha256": weights, "evaluation": plain(arguments), **({"timed": True} if timed else {})}
     if path.exists():
         there = atomic.read_json(path)
         if {name: there.get(name) for name in key} == key:
             return derived.with_derived(there["metrics"])
     opened = open_run(planned.workdir)
     metrics = scalars(evaluate(opened.model, opened.data, **arguments))
+    if timed:
+        metrics["encode_ms"] = encoding_time.milliseconds(opened.model, opened.data, opened.data.test)
     atomic.write_json(path, {**key, "metrics": metrics})
     return derived.with_derived(metrics)
 

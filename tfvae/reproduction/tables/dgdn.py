@@ -77,7 +77,74 @@ _CAPTIONS = Table(
     ),
 )  # fmt: skip
 
+
+def _inference(data, size=None, sampled=None, encoded=None, sourced=False):
+    """One model on one set, learned in every way, with all labels and with none.
+
+    Args:
+        data: the end of the presets' names.
+        size: of the presets; None for the budget's.
+        sampled, encoded: what differs from the presets without a recognition model and with one.
+        sourced: whether the source has these numbers.
+    """
+    unsupervised = {"model.label_weight": 0.0, "training.monitor": "bound"}
+    ways = {
+        "Gibbs": (f"dgdn_gibbs_{data}", sampled, "0.37 %", "0.52 %"),
+        "BCDF": (f"dgdn_bcdf_{data}", sampled, "–", "–"),
+        "MCEM": (f"dgdn_mcem_{data}", sampled, "0.45 %", "–"),
+        "recognition model": (f"dgdn_{data}", encoded, "0.38 %", "–"),
+        "VAE-d": (f"dgdn_{data}", {**(encoded or {}), **_DETERMINISTIC}, "0.42 %", "–"),
+    }
+    entries = []
+    for name, (preset, overrides, of_labels, of_none) in ways.items():
+        own, sources = overrides or {}, (of_labels, of_none) if sourced else ("–", "–")
+        entries += [
+            Entry(name, preset, own, size, sources[0]),
+            Entry(f"{name}, unsupervised, SVM on codes", preset, {**own, **unsupervised}, size, sources[1]),
+        ]
+    after = "recognition model, unsupervised, SVM on codes"
+    asked = {**(sampled or {}), **unsupervised, **_LEARNED_BEFORE}
+    entries.append(Entry("its dictionary, codes by Gibbs", f"dgdn_gibbs_{data}", asked, size, after=after))
+    return Table(
+        title=f"{_SETS[data]}: one model, learned and inferred in every way",
+        citation="Pu 2017, table 3.2; Pu et al. 2016, table 1",
+        entries=tuple(entries),
+        measures=(
+            Measure("test error", ("error", "svm_error")),
+            Measure("each draw", ("error", "svm_error"), show="each"),
+            Measure("root mean square, gray levels", ("rmse",), "number"),
+            Measure("bound on log p(x)", ("bound",), "nats"),
+            Measure("two chains' codes, correlation", ("code_repeatability",), "number"),
+            Measure("R-hat", ("code_rhat",), "number"),
+            Measure("400 draws are worth", ("code_ess",), "number"),
+            Measure("a code, ms an image", ("encode_ms",), "number"),
+        ),
+        evaluation=NO_BOUND,
+        drawing="inference",
+        notes=(
+            "The training time of a chain is that of its sweeps, with the images given one by one as they are here, on "
+            "all cores; a code is timed in batches of 100 images on the same machine, by the chain of "
+            "`model.test_burn_in` and `model.test_kept` sweeps, label-free. R-hat is the median over units of the code "
+            "and images.",
+        ),
+        timed=True,
+    )
+
+
+_SETS = {"mnist": "MNIST", "digits": "Digits of 8×8"}
+_DETERMINISTIC = {"model.unpooling": "deterministic", "model.network.zero_blocks": False}
+# As the recognition model has it: maps are equally probable.
+_LEARNED_BEFORE = {
+    "model.written": "given", "model.map_prior": "uniform", "training.epochs": 1, "training.steps_per_epoch": 1,
+}  # fmt: skip
+_AS_DIGITS = {
+    "model.network.elements": (8, 16), "model.network.sizes": (3, 2), "model.network.zero_blocks": True,
+    "data.labels_per_class": 0,
+}  # fmt: skip
+
 TABLES = {
     "dgdn-3": _CAPTIONS,
     "dgdn-2": _DGDN_2,
+    "dgdn-inference": _inference("mnist", encoded={"data.labels_per_class": 0}, sourced=True),
+    "dgdn-inference-digits": _inference("digits", "full", encoded=_AS_DIGITS),
 }

@@ -63,6 +63,7 @@ class Table:
         notes: sentences below it, `{fact}` filled in from `facts`.
         facts: name of its function in `tfvae.reproduction.facts`, or "".
         prepare: name of its function in `tfvae.reproduction.preparations`, which makes what the runs need first, or "".
+        timed: whether the time of a code of a test image is measured too: `encode_ms`.
     """
 
     title: str
@@ -74,3 +75,4 @@ class Table:
     notes: tuple[str, ...] = ()
     facts: str = ""
     prepare: str = ""
+    timed: bool = False

@@ -16,7 +16,8 @@ class Course(NamedTuple):
     thinning:     steps from one kept draw to the next.
     num_draws:    draws kept as files.
     ramp_steps:   over which the largest noise precision rises, evenly in its logarithm.
-    written:      `mean` or `last`, which dictionaries the model is given.
+    written:      which dictionaries the model is given: their `mean`, the `last`, or those that were `given` to it, so
+        that nothing is learned.
     compile_step: whether XLA compiles a step.
     """
 
@@ -96,6 +97,8 @@ class Sampler(Learner):
         }  # fmt: skip
 
     def write(self, state):
+        if self.course.written == "given":
+            return
         shared = state.mean.shared if self.course.written == "mean" else folded(state.shared)
         self.weights.write(shared, state.mean.usual)
 
