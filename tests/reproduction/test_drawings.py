@@ -79,3 +79,11 @@ def test_samples_and_reconstructions_stand_beside_each_other(monkeypatch):
     assert set(drawn) == {"samples-as-vae-r", "samples-as-vae", "reconstructions"}
     lines = images.imread(io.BytesIO(drawn["reconstructions"]))
     assert lines.shape[0] / lines.shape[1] == pytest.approx((3 * 9 + 1) / (10 * 9 + 1))
+
+
+def test_ways_to_infer_are_drawn_by_their_error_and_their_time():
+    rows = [done(name, {}, 0, [0.0], "dgdn_digits", seconds=10.0 + i) for i, name in enumerate(("Gibbs", "VAE-d"))]
+    for i, row in enumerate(rows):
+        row.record["test"] = {"encode_ms": 0.1 * 10**i, "rmse": 20.0 + i, ("error", "svm_error")[i]: 0.1}
+    drawn = drawings.inference([*rows, done("Gibbs", {}, 1, [0.0], "dgdn_digits", test={"error": 0.1})])
+    assert images.imread(io.BytesIO(drawn["time"])).std() > 0.0

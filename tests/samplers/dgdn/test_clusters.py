@@ -1,0 +1,148 @@
+"""Conditionals of clusters: Geweke's test of the chain over everything but the codes' images, and a planted mixture."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfvae.probability import noise
+from tfvae.samplers.dgdn import clusters
+
+NUM, DIM, SWEEPS, BATCHES = 6, 3, 20_000, 25
+PRIOR = clusters.Prior(4, mass=(3.0, 3.0), precision=(5.0, 5.0))
+MOST = 4.2
+
+
+def sticks_from_the_prior(rng):
+    mass = rng.gamma(PRIOR.mass[0]) / PRIOR.mass[1]
+    v = np.append(rng.beta(1.0, mass, PRIOR.num - 1), 1.0)
+    weights = v * np.append(1.0, np.cumprod(1.0 - v[:-1]))
+    return np.log(np.maximum(weights, 1e-30)), mass, rng.choice(PRIOR.num, NUM, p=weights)
+
+
+def chain_of(sweep, statistics):
+    """(state, wrong) -> statistics of every sweep of a chain, [SWEEPS, S]; traced and compiled once for both."""
+
+    @tf.function(jit_compile=True, autograph=False)
+    def chain(state, wrong):
+        def once(t, state, found):
+            state = sweep(state, noise.seed(3, t), wrong)
+            return t + 1, state, tf.tensor_scatter_nd_update(found, [[t]], statistics(*state)[None])
+
+        start = tf.constant(0), state, tf.zeros([SWEEPS, statistics(*state).shape[0]])
+        return tf.while_loop(lambda t, *_: t < SWEEPS, once, start)[2]
+
+    return chain
+
+
+def gaussian_statistics(sticks, cluster, gaussians, code):
+    return tf.stack(
+        [
+            tf.math.log(sticks.mass), sticks.log_weights[0], tf.cast(cluster[0] == cluster[1], tf.float32),
+            tf.math.log(gaussians.precisions[0]), tf.tanh(gaussians.means[0, 0] * gaussians.means[1, 0]),
+            tf.math.log(tf.reduce_sum(code**2)),
+        ]
+    )  # fmt: skip
+
+
+def test_a_mixture_of_gaussians_passes_geweke_and_a_forgotten_prior_fails():
+    """A sweep over sticks, Gaussians and assignments, then new codes. The control takes μ's precision without its 1."""
+
+    def draw(rng):
+        log_weights, mass, cluster = sticks_from_the_prior(rng)
+        means, precisions = rng.normal(size=[PRIOR.num, DIM]), rng.gamma(PRIOR.precision[0], size=PRIOR.num)
+        precisions /= PRIOR.precision[1]
+        code = means[cluster] + rng.normal(size=[NUM, DIM]) / np.sqrt(precisions[cluster])[:, None]
+        return log_weights, mass, cluster.astype(np.int32), means, precisions, code
+
+    def packed(log_weights, mass, cluster, means, precisions, code):
+        return clusters.Sticks(log_weights, mass), cluster, clusters.Gaussians(means, precisions), code
+
+    def sweep(state, seed, wrong):
+        sticks, cluster, gaussians, code = state
+        seeds = noise.split(seed, 4)
+        sticks = clusters.redraw_sticks(cluster, sticks, PRIOR, seeds[0])
+        before = gaussians
+        gaussians = clusters.redraw_gaussians(code, cluster, gaussians, PRIOR, seeds[1])
+        num = tf.reduce_sum(tf.one_hot(cluster, PRIOR.num), axis=0)
+        ratio = (1.0 + num * before.precisions) / (0.3 + num * before.precisions)
+        gaussians = gaussians._replace(means=gaussians.means * tf.where(wrong, ratio, 1.0)[:, None])
+        cluster = clusters.assign(sticks, clusters.log_gaussians(code, gaussians), seeds[2])
+        deviation = tf.math.rsqrt(tf.gather(gaussians.precisions, cluster))[:, None]
+        code = tf.gather(gaussians.means, cluster) + deviation * noise.normal([NUM, DIM], seeds[3])
+        return sticks, cluster, gaussians, code
+
+    check(draw, packed, sweep, gaussian_statistics)
+
+
+def usage_statistics(sticks, cluster, usages, on):
+    return tf.stack(
+        [
+            tf.math.log(sticks.mass), sticks.log_weights[0], tf.cast(cluster[0] == cluster[1], tf.float32),
+            tf.exp(usages.log_base[0] / DIM), tf.exp(usages.log_on[0, 0]), tf.reduce_mean(on),
+        ]
+    )  # fmt: skip
+
+
+def test_a_mixture_of_usages_passes_geweke_and_a_slice_of_another_density_fails(monkeypatch):
+    """A sweep over sticks, usages and assignments, then new indicators. In the control η ignores its likelihood."""
+
+    def draw(rng):
+        log_weights, mass, cluster = sticks_from_the_prior(rng)
+        log_base = np.log(rng.beta(1 / DIM, 1 - 1 / DIM, DIM))
+        usage = rng.beta(np.exp(log_base), 1 - np.exp(log_base), [PRIOR.num, DIM])
+        usage = np.clip(usage, 1e-30, 1 - 1e-7)
+        on = rng.random([NUM, DIM]) < usage[cluster]
+        return log_weights, mass, cluster.astype(np.int32), np.log(usage), np.log1p(-usage), log_base, on
+
+    def packed(log_weights, mass, cluster, log_on, log_off, log_base, on):
+        return clusters.Sticks(log_weights, mass), cluster, clusters.Usages(log_on, log_off, log_base), on
+
+    def sweep(state, seed, wrong):
+        monkeypatch.setattr(clusters, "_log_rising", lambda *args: tf.where(wrong, 0.0, log_rising(*args)))
+        sticks, cluster, usages, on = state
+        seeds = noise.split(seed, 4)
+        sticks = clusters.redraw_sticks(cluster, sticks, PRIOR, seeds[0])
+        usages = clusters.redraw_usages(on, cluster, usages, PRIOR, seeds[1])
+        cluster = clusters.assign(sticks, clusters.log_usages(on, usages), seeds[2])
+        u = noise.uniform([NUM, DIM], seeds[3])
+        on = tf.cast(u < tf.exp(tf.gather(usages.log_on, cluster)), tf.float32)
+        return sticks, cluster, usages, on
+
+    log_rising = clusters._log_rising
+    check(draw, packed, sweep, usage_statistics)
+
+
+def check(draw, packed, sweep, statistics):
+    """Means of the chain against those of prior draws, in standard errors, by means of batches of sweeps."""
+    rng = np.random.default_rng(0)
+    columns = [np.stack(column) for column in zip(*(draw(rng) for _ in range(4000)))]
+    states = packed(*[tf.constant(c, tf.int32 if c.dtype == np.int32 else tf.float32) for c in columns])
+    of_prior = tf.function(lambda: tf.map_fn(lambda of: statistics(*of), states, fn_output_signature=tf.float32))
+    prior, chain = of_prior().numpy(), chain_of(sweep, statistics)
+    for wrong in (False, True):
+        found = chain(tf.nest.map_structure(lambda t: t[0], states), tf.constant(wrong)).numpy()
+        batches = found.astype(np.float64).reshape(BATCHES, -1, prior.shape[1]).mean(axis=1)
+        error = np.sqrt(batches.var(axis=0, ddof=1) / BATCHES + prior.var(axis=0) / len(prior) + 1e-12)
+        z = np.abs(batches.mean(axis=0) - prior.mean(axis=0)) / error
+        assert np.isfinite(z).all() and (z.max() > MOST) == wrong, z
+
+
+def test_planted_clusters_are_found(rng):
+    """Three clouds, ten sticks: three of them are used, and no cloud is divided."""
+    prior = clusters.Prior(10)
+    label = np.arange(150) % 3
+    code = tf.constant(np.array([[4, 0], [-4, 0], [0, 5]])[label] + rng.normal(size=[150, 2]) * 0.3, tf.float32)
+    sticks = clusters.Sticks(tf.fill([10], tf.constant(-np.log(10.0), tf.float32)), tf.constant(1.0))
+    gaussians = clusters.Gaussians(tf.constant(rng.normal(size=[10, 2]), tf.float32), tf.ones([10]))
+
+    @tf.function(autograph=False)
+    def sweep(sticks, gaussians, seed):
+        seeds = noise.split(seed, 3)
+        cluster = clusters.assign(sticks, clusters.log_gaussians(code, gaussians), seeds[0])
+        sticks = clusters.redraw_sticks(cluster, sticks, prior, seeds[1])
+        return cluster, sticks, clusters.redraw_gaussians(code, cluster, gaussians, prior, seeds[2])
+
+    for t in range(200):
+        cluster, sticks, gaussians = sweep(sticks, gaussians, noise.seed(0, t))
+    most = [np.bincount(cluster.numpy()[label == k], minlength=10) for k in range(3)]
+    assert len({np.argmax(counts) for counts in most}) == 3
+    assert min(counts.max() for counts in most) >= 48

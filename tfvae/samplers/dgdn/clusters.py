@@ -1,0 +1,148 @@
+"""Clusters of codes, given all else: a truncated stick-breaking mixture of Gaussians, or of usage probabilities.
+
+    s_n ~ Σ_j ν_j N(μ_j, I / α_j),   ν_j = v_j Π_{i<j} (1 − v_i),   v_j ~ Beta(1, a), v_J = 1,   a ~ Gamma(e, f),
+    μ_j ~ N(0, I),   α_j ~ Gamma(a_α, b_α);
+
+or, of a code with a spike, z_kn ~ Bernoulli(π*_kj) with π*_kj ~ Beta(η_k, 1 − η_k), η_k ~ Beta(1/K, 1 − 1/K).
+
+Pu 2017, section 3.3.4, eqs. (3.33) to (3.35); Ishwaran & James 2001.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from tfvae.probability import conjugate, noise
+
+# The logarithm of 0, which times 0 is 0.
+_IMPOSSIBLE = -1e30
+_LEAST = 1e-7
+
+
+class Prior(NamedTuple):
+    """num: J; mass: (e, f) of a; precision: (a_α, b_α)."""
+
+    num: int = 30
+    mass: tuple[float, float] = (1.0, 1.0)
+    precision: tuple[float, float] = (1.0, 1.0)
+
+
+class Sticks(NamedTuple):
+    """log_weights: log ν, [J]; mass: a, []."""
+
+    log_weights: tf.Tensor
+    mass: tf.Tensor
+
+
+class Gaussians(NamedTuple):
+    """means: μ, [J, Z]; precisions: α, [J]."""
+
+    means: tf.Tensor
+    precisions: tf.Tensor
+
+
+class Usages(NamedTuple):
+    """log_on, log_off: log π* and log(1 − π*), [J, K]; log_base: log η, [K]."""
+
+    log_on: tf.Tensor
+    log_off: tf.Tensor
+    log_base: tf.Tensor
+
+
+def assign(sticks, log_likelihoods, seed):
+    """c_n | all else, int32 [N]: of log p(what is clustered | j), [N, J]."""
+    logits = sticks.log_weights + log_likelihoods
+    return tf.argmax(logits + conjugate.gumbel(tf.shape(logits), seed), axis=-1, output_type=tf.int32)
+
+
+def log_gaussians(code, gaussians):
+    """log N(s_n; μ_j, I / α_j): [N, J], up to a constant, of codes [N, Z]."""
+    squares = tf.reduce_sum(tf.math.squared_difference(code[:, None], gaussians.means), axis=-1)
+    dim = float(code.shape[-1])
+    return 0.5 * (dim * tf.math.log(gaussians.precisions) - gaussians.precisions * squares)
+
+
+def log_usages(on, usages):
+    """Σ_k log Bernoulli(z_kn; π*_kj): [N, J], of z [N, K]."""
+    return tf.matmul(on, usages.log_on, transpose_b=True) + tf.matmul(1.0 - on, usages.log_off, transpose_b=True)
+
+
+def redraw_sticks(cluster, sticks, prior, seed):
+    """`Sticks` | c: v_j ~ Beta(1 + n_j, a + Σ_{i>j} n_i), then a ~ Gamma(e + J − 1, f − Σ_{j<J} log(1 − v_j))."""
+    stick_seed, mass_seed = noise.split(seed, 2)
+    num = tf.reduce_sum(tf.one_hot(cluster, prior.num), axis=0)
+    after = tf.reduce_sum(num) - tf.cumsum(num)
+    logs = conjugate.log_dirichlet(tf.stack([1.0 + num, sticks.mass + after], axis=-1), stick_seed)
+    log_v, log_rest = logs[:-1, 0], logs[:-1, 1]
+    before = tf.concat([[0.0], tf.cumsum(log_rest)], axis=0)
+    log_weights = before + tf.concat([log_v, [0.0]], axis=0)
+    shape, rate = prior.mass[0] + float(prior.num - 1), prior.mass[1] - tf.reduce_sum(log_rest)
+    return Sticks(log_weights, conjugate.gamma(tf.constant(shape), rate, mass_seed))
+
+
+def redraw_gaussians(code, cluster, gaussians, prior, seed):
+    """`Gaussians` | s, c.
+
+    μ_j ~ N(α_j Σ s_n / (1 + n_j α_j), I / (1 + n_j α_j)),   α_j ~ Gamma(a + n_j Z / 2, b + Σ |s_n − μ_j|² / 2)
+    """
+    mean_seed, precision_seed = noise.split(seed, 2)
+    of_cluster = tf.one_hot(cluster, prior.num)
+    num, total = tf.reduce_sum(of_cluster, axis=0), tf.matmul(of_cluster, code, transpose_a=True)
+    precision = (1.0 + num * gaussians.precisions)[:, None]
+    means = gaussians.precisions[:, None] * total / precision
+    means += noise.normal(tf.shape(means), mean_seed) * tf.math.rsqrt(precision)
+    squares = tf.math.squared_difference(code, tf.gather(means, cluster))
+    squares = tf.math.unsorted_segment_sum(tf.reduce_sum(squares, axis=-1), cluster, prior.num)
+    shape = prior.precision[0] + 0.5 * float(code.shape[-1]) * num
+    return Gaussians(means, conjugate.gamma(shape, prior.precision[1] + 0.5 * squares, precision_seed))
+
+
+def redraw_usages(on, cluster, usages, prior, seed):
+    """`Usages` | z, c: η with π* summed out, by a slice; π*_kj ~ Beta(η_k + images on, 1 − η_k + images off)."""
+    base_seed, usage_seed = noise.split(seed, 2)
+    of_cluster = tf.one_hot(cluster, prior.num)
+    there = tf.matmul(of_cluster, on, transpose_a=True)  # [J, K].
+    away = tf.reduce_sum(of_cluster, axis=0)[:, None] - there
+    log_base = _redraw_base(usages.log_base, there, away, base_seed)
+    return _usages(log_base, there, away, usage_seed)
+
+
+def usages_from_the_prior(num_elements, prior, seed):
+    """First `Usages`: η = u^K of uniform u, which is Beta(1/K, 1) and near 0 the prior; then π*."""
+    base_seed, usage_seed = noise.split(seed, 2)
+    share = 1.0 / num_elements
+    log_base = conjugate.log_dirichlet(tf.constant([[share, 1.0 - share]] * num_elements), base_seed)[:, 0]
+    none = tf.zeros([prior.num, num_elements])
+    return _usages(log_base, none, none, usage_seed)
+
+
+def _usages(log_base, there, away, seed):
+    base = tf.exp(log_base)
+    logs = conjugate.log_dirichlet(tf.stack([base + there, 1.0 - base + away], axis=-1), seed)
+    logs = tf.maximum(logs, _IMPOSSIBLE)
+    return Usages(logs[..., 0], logs[..., 1], log_base)
+
+
+def _redraw_base(log_base, there, away, seed):
+    """log η | z, c with π* summed out.
+
+    Most of Beta(1/K, 1 − 1/K) is below what float32 can tell from 0. With η = u^K its density in u is (1 − η)^(−1/K),
+    so the step is taken in u.
+    """
+    count = log_base.shape[0]
+
+    def log_density(u):
+        log_eta = count * tf.math.log(u)
+        eta = tf.exp(log_eta)
+        rest = tf.maximum(1.0 - eta, _LEAST)
+        log_rest = tf.math.log(rest)
+        of_counts = _log_rising(eta, log_eta, there) + _log_rising(rest, log_rest, away)
+        return tf.reduce_sum(of_counts, axis=0) - log_rest / count
+
+    u = conjugate.unit_slice(log_density, tf.exp(log_base / count), seed)
+    return count * tf.math.log(u)
+
+
+def _log_rising(x, log_x, num):
+    """log Γ(x + n) − log Γ(x), also where x is too small for a float but its logarithm is not."""
+    return tf.where(num > 0.0, tf.math.lgamma(x + num) - tf.math.lgamma(x + 1.0) + log_x, 0.0)
