@@ -45,7 +45,7 @@ class Statistics(NamedTuple):
         return Statistics(gram, along)
 
 
-def redraw(geometry, layer, activations, residual, shared, masks, seed, before=None, forgetting=1.0):
+def redraw(geometry, layer, activations, residual, shared, positions, seed, before=None, forgetting=1.0):
     """All slices of a layer | all else.
 
     Args:
@@ -54,7 +54,7 @@ def redraw(geometry, layer, activations, residual, shared, masks, seed, before=N
         activations: [N, H, W, K], S of the layer.
         residual: [N, H, W, C].
         shared: `Global`.
-        masks: of the layers below.
+        positions: maps of the layers below.
         seed: int32 [2].
         before: `Statistics` of earlier minibatches, times `forgetting` part of Q and b; None without any.
         forgetting: their weight.
@@ -69,7 +69,7 @@ def redraw(geometry, layer, activations, residual, shared, masks, seed, before=N
     shifts = tf.reshape(tf.eye(taps), [geometry.sizes[layer], geometry.sizes[layer], taps, 1])
 
     def of_channel(c, dictionary, residual, gram, along):
-        view = _View.of(geometry, layer, c, residual, shared, masks)
+        view = _View.of(geometry, layer, c, residual, shared, positions)
 
         def of_element(k, element_slices, error, change, gram_c, along_c):
             shifted = geometry.levels[layer].crop(
@@ -129,15 +129,11 @@ class _View(NamedTuple):
     error: tf.Tensor
 
     @classmethod
-    def of(cls, geometry, layer, channel, residual, shared, masks):
+    def of(cls, geometry, layer, channel, residual, shared, positions):
         if layer == 0:
             error = tf.reshape(residual[..., channel], [-1, geometry.image_shape[0] * geometry.image_shape[1]])
             return cls(residual, channel, None, None, error)
-        height, width, _ = geometry.map_shape(layer - 1)
-        cells = height * width
-        units = tf.reshape(tf.eye(cells), [cells, 1, height, width, 1])
-        found = geometry.reached_by_pooled(units, layer - 1, channel, shared.dictionaries, masks)
-        columns = tf.transpose(tf.reshape(found, [cells, -1, geometry.num_pixels]), [1, 0, 2])
+        columns = geometry.columns(layer - 1, shared.dictionaries, positions, channel)
         gram = tf.matmul(columns, columns, transpose_b=True)
         error = tf.linalg.matvec(columns, tf.reshape(residual, [-1, geometry.num_pixels]))
         return cls(residual, channel, columns, gram, error)
