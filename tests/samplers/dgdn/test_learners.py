@@ -61,7 +61,7 @@ def batch_of(image, rows):
 
 def run(learner, image, num, size=NUM):
     """The states after every step."""
-    step = tf.function(learner.step, jit_compile=True, autograph=False)
+    step = tf.function(learner.step, autograph=False)
     state, states = learner.init(noise.seed(2)), []
     for t in range(num):
         rows = (np.arange(size) + t * size) % NUM
@@ -125,7 +125,7 @@ def test_without_rows_a_chain_does_not_know_its_images(kind, planted):
     one = learner(kind)
     batch = batch_of(planted[0], np.arange(NUM))
     del batch["labelled"]["row"]
-    with pytest.raises(ValueError, match="set `data.entries="):
+    with pytest.raises(ValueError, match=r"set `data\.entries="):
         one.step(one.init(noise.seed(0)), batch, noise.seed(1))
 
 

@@ -17,7 +17,6 @@ class Course(NamedTuple):
     num_draws:    draws kept as files.
     ramp_steps:   over which the largest noise precision rises, evenly in its logarithm.
     written:      `mean` or `last`, which dictionaries the model is given.
-    compile_step: whether XLA compiles a step.
     """
 
     burn_in: int = 0
@@ -25,7 +24,6 @@ class Course(NamedTuple):
     num_draws: int = 0
     ramp_steps: int = 0
     written: str = "mean"
-    compile_step: bool = True
 
 
 class Mean(NamedTuple):
@@ -52,7 +50,7 @@ class Sampler(Learner):
     """
 
     def __init__(self, geometry, prior, course, info, num_classes, weights):
-        super().__init__(course.burn_in, course.thinning, course.num_draws, course.compile_step)
+        super().__init__(course.burn_in, course.thinning, course.num_draws)
         self.geometry, self.prior, self.course, self.info = geometry, prior, course, info
         self.num_classes, self.weights = num_classes, weights
 

@@ -107,6 +107,25 @@ def redraw(geometry, layer, activations, residual, shared, positions, seed, befo
     return dictionary, residual, Statistics(gram, along)
 
 
+def redraw_compiled(geometry, layer, activations, residual, shared, positions, seed, before=None, forgetting=1.0):
+    """`redraw` by XLA: many small steps in loops, three times as fast as in graph mode.
+
+    The other conditionals stay in graph mode: on a CPU XLA takes Cholesky factors of many matrices column by column,
+    which is 45 times slower. Outside of a graph there is nothing to compile for.
+    """
+    if tf.executing_eagerly():
+        return redraw(geometry, layer, activations, residual, shared, positions, seed, before, forgetting)
+
+    @tf.function(jit_compile=True, autograph=False)
+    def compiled(*tensors):
+        activations, residual, shared, positions, seed, before = tf.nest.pack_sequence_as(structure, tensors)
+        return redraw(geometry, layer, activations, residual, shared, positions, seed, before, forgetting)
+
+    before = before or Statistics.zeros(geometry, layer)
+    structure = (activations, residual, shared, tuple(positions), seed, before)
+    return compiled(*tf.nest.flatten(structure))
+
+
 def _contract(left, right):
     """Σ over images and units: [N, P, a], [N, P, b] -> [a, b]."""
     return tf.matmul(tf.reshape(left, [-1, left.shape[-1]]), tf.reshape(right, [-1, right.shape[-1]]), transpose_a=True)

@@ -135,7 +135,7 @@ def redraw_dictionaries(geometry, shared, local, data, seed, before=None, forget
     residual = residual_of(geometry, shared, local, data)
     for layer in range(geometry.num_layers - 1, -1, -1):
         activations = geometry.activations(local.code, shared.dictionaries, masks)[layer]
-        drawn, residual, statistics[layer] = dictionary.redraw(
+        drawn, residual, statistics[layer] = dictionary.redraw_compiled(
             geometry, layer, activations, residual, shared, local.maps, noise.fold_in(seed, layer),
             before[layer] if before else None, forgetting,
         )  # fmt: skip
