@@ -63,7 +63,7 @@ def test_variables_read_what_was_written(model):
 def test_without_a_label_weight_there_are_no_classifiers(image):
     model = dataclasses.replace(CONFIG, label_weight=0.0).build(INFO)
     assert model.head is None and model.read().beta.shape == (model.latent_dim + 1, 0)
-    with pytest.raises(ValueError, match="`model.label_weight` above 0"):
+    with pytest.raises(ValueError, match=r"`model\.label_weight` above 0"):
         model.classify(image)
 
 

@@ -35,7 +35,7 @@ class Weights:
 
 
 def learner(kind, prior=None, num_classes=0, course=None, **fields):
-    prior = prior or Prior(max_noise_precision=100.0)
+    prior = prior or Prior(max_noise_precision=10_000.0)
     weights = Weights(GEOMETRY, num_classes)
     return kind(GEOMETRY, prior, course or chain.Course(), INFO, num_classes, weights, **fields)
 
@@ -51,7 +51,8 @@ def planted():
     code = tf.constant(rng.normal(size=[NUM, *GEOMETRY.code_shape]) * 2.0, tf.float32)
     mixing = tf.reshape(tf.eye(2), [1, 1, 2, 2])
     image = GEOMETRY.fit(code, [tf.constant(dictionary), mixing], GEOMETRY.masks([maps]))
-    return image + 0.1 * rng.normal(size=image.shape).astype(np.float32), dictionary
+    # So small that at first, with a noise precision of 1, hardly a block is sure of its place.
+    return 0.1 * image + 0.01 * rng.normal(size=image.shape).astype(np.float32), dictionary
 
 
 def batch_of(image, rows):
@@ -83,7 +84,7 @@ def test_a_planted_dictionary_is_found_up_to_sign_scale_and_order(planted):
         for order in itertools.permutations(range(2))
     )
     assert best > 0.95
-    assert float(last.squared_error) < 0.02, "noise of variance 0.01"
+    assert float(last.squared_error) < 2e-4, "noise of variance 1e-4"
 
 
 def test_bcdf_on_all_the_data_is_gibbs(planted):
@@ -108,12 +109,11 @@ def test_bcdf_counts_what_it_saw(planted):
     image, _ = planted
     states = run(learner(Bcdf, forgetting=1.0, local_sweeps=2), image, 4, size=10)
     assert float(states[-1].statistics.residual.numbers) == 4 * 10 * 121
-    assert states[-1].squared_error < states[0].squared_error
 
 
 def test_the_objective_of_mcem_does_not_fall_beyond_its_noise(planted):
     image, _ = planted
-    states = run(learner(Mcem, Prior(max_noise_precision=10.0), 3, learning_rate=0.01), image, 60)
+    states = run(learner(Mcem, Prior(max_noise_precision=1000.0), 3, learning_rate=0.01), image, 60)
     objective = np.array([float(state.objective) for state in states]).reshape(6, 10)[1:]
     noise_of_mean = objective.std(axis=1).max() / np.sqrt(10)
     assert (np.diff(objective.mean(axis=1)) > -4 * noise_of_mean).all(), objective.mean(axis=1)
@@ -148,7 +148,7 @@ def test_a_row_of_two_streams_keeps_its_label(planted):
 
 def test_the_bound_of_the_noise_rises_over_its_ramp():
     one = learner(Gibbs, course=chain.Course(ramp_steps=10))
-    np.testing.assert_allclose([one.most(t) for t in (0, 5, 10, 20)], [1.0, 10.0, 100.0, 100.0], rtol=1e-5)
+    np.testing.assert_allclose([one.most(t) for t in (0, 5, 10, 20)], [1.0, 100.0, 10_000.0, 10_000.0], rtol=1e-4)
 
 
 def test_folding_a_precision_into_the_dictionary_changes_no_image_and_no_decision():
