@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tfvae.configs import dgdn_digits, dgdn_gibbs_digits
+from tfvae.evaluation import model_averaging
 from tfvae.evaluation.evaluate import evaluate
 from tfvae.run import opening
 from tfvae.storage import checkpoints
@@ -80,6 +81,19 @@ def test_a_run_is_evaluated(gibbs):
     run = opening.open_run(gibbs)
     results = evaluate(run.model, run.data, rows=run.data.test, rows_limit=20, iw_samples=2)
     assert np.isfinite(results["bound"]) and 0.0 <= results["error"] <= 1.0
+
+
+def test_predictions_are_averaged_over_kept_draws(gibbs):
+    run = opening.open_run(gibbs)
+    before, rows = run.model.read(), run.data.test.take(np.arange(7))
+    draws = dict(opening.kept_draws(gibbs))
+    each = [model_averaging.decision_values(run.model, run.data, rows, [item]) for item in draws.items()]
+    together = model_averaging.decision_values(run.model, run.data, rows, draws.items())
+    assert np.abs(each[0] - each[1]).max() > 1e-3
+    np.testing.assert_allclose(together, np.mean(each, axis=0), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(run.model.read().dictionaries[0], before.dictionaries[0])
+    with pytest.raises(ValueError, match="kept no draws"):
+        model_averaging.decision_values(run.model, run.data, rows, [])
 
 
 def test_each_model_starts_from_the_dictionary_of_the_other(gibbs, tmp_path):

@@ -240,6 +240,13 @@ class SampledDGDN(LatentVariableModel):
             tf.exp(self.precision.log()), tf.constant(1.0), usage, beta, kappa,
         )  # fmt: skip
 
+    def of_draw(self, draw):
+        """`Global` of a draw that the chain kept, {name: array}; what it does not name is as in the variables."""
+        layers = range(1, self.geometry.num_layers + 1)
+        named = {name: tf.constant(draw[name]) for name in ("noise_precision", "beta", "kappa") if name in draw}
+        dictionaries = tuple(tf.constant(draw[f"dictionary{layer}"]) for layer in layers)
+        return self.read()._replace(dictionaries=dictionaries, **named)
+
     def write(self, shared, usual):
         """The variables as of a `Global` whose code has the precision 1."""
         for layer, dictionary in zip(self.deconvnet.dictionaries, shared.dictionaries):
