@@ -24,6 +24,7 @@ SCRIPTS = (
     "cells",
     "pixelcnn_sampling",
     "multimodal_step",
+    "gibbs_sweep",
 )
 
 

@@ -27,8 +27,6 @@ def get_config(size="full"):
             ramp_steps=sweeps // 4,
             test_burn_in=2 if tiny else 20,
             test_kept=2 if tiny else 20,
-            compile_step=not tiny,
-            compile_inference=not tiny,
         ),
         data=data.Config(
             source="tfds",

@@ -6,17 +6,14 @@ Learned by Gibbs sampling, by Bayesian conditional density filtering (BCDF) or b
 dictionaries of `tfvae.models.dgdn`, so each opens in the other by `training.start_from`.
 """
 
-import contextlib
 import dataclasses
-import functools
-from collections.abc import Iterator
 from typing import ClassVar
 
 import keras
 import tensorflow as tf
 
 from tfvae import inference as bounds
-from tfvae.capabilities import Capability, Endpoint
+from tfvae.capabilities import Capability
 from tfvae.heads import targets
 from tfvae.heads.bayesian_svm import BayesianSvm
 from tfvae.layers.precision import Precision
@@ -69,8 +66,6 @@ class Config:
         test_code: what stands for the code of a new image: the `mean` of these draws, or `map`, the most probable code
             with the maps averaged out (eq. 3.39).
         bound_samples: draws of the maps behind the bound on log p(x) in a validation.
-        compile_step: XLA compiles a step.
-        compile_inference: and the chains of new images; a served model does without.
     """
 
     network: dgdn.Config = dataclasses.field(default_factory=dgdn.Config)
@@ -94,8 +89,6 @@ class Config:
     test_thinning: int = 1
     test_code: str = "mean"
     bound_samples: int = 5
-    compile_step: bool = True
-    compile_inference: bool = True
 
     def build(self, info, seed=0):
         return SampledDGDN(self, info, seed)
@@ -116,8 +109,7 @@ class Config:
 
     def course(self):
         """`tfvae.samplers.dgdn.chain.Course`."""
-        lengths = self.burn_in, self.thinning, self.kept, self.ramp_steps
-        return Course(*lengths, self.written, self.compile_step)
+        return Course(self.burn_in, self.thinning, self.kept, self.ramp_steps, self.written)
 
     def learner(self, *parts):
         """The learner of these parts of a model, as `tfvae.samplers.dgdn.chain.Sampler` takes them."""
@@ -210,7 +202,7 @@ class SampledDGDN(LatentVariableModel):
     settings_of: ClassVar = {Capability.CLASSIFY: "`model.label_weight` above 0"}
 
     def __init__(self, config, info, seed=0, **kwargs):
-        super().__init__(info, seed=seed, compile_step=config.compile_step, name="dgdn", **kwargs)
+        super().__init__(info, seed=seed, name="dgdn", **kwargs)
         _check(config, info)
         self.config = config
         self.geometry, self.prior = Geometry.of(info.image_shape, config.network), config.prior()
@@ -230,7 +222,7 @@ class SampledDGDN(LatentVariableModel):
         if config.label_weight:
             self.head = Classifiers(self.latent_dim, info.num_classes, gamma=config.gamma, name="label_svm")
             self.add_part(self.head)
-        self._compiles, self._functions = config.compile_inference, _Functions()
+        self._functions = _Functions()
 
     # Learning.
 
@@ -248,6 +240,13 @@ class SampledDGDN(LatentVariableModel):
             tuple(tf.convert_to_tensor(layer.dictionary) for layer in self.deconvnet.dictionaries),
             tf.exp(self.precision.log()), tf.constant(1.0), usage, beta, kappa,
         )  # fmt: skip
+
+    def of_draw(self, draw):
+        """`Global` of a draw that the chain kept, {name: array}; what it does not name is as in the variables."""
+        layers = range(1, self.geometry.num_layers + 1)
+        named = {name: tf.constant(draw[name]) for name in ("noise_precision", "beta", "kappa") if name in draw}
+        dictionaries = tuple(tf.constant(draw[f"dictionary{layer}"]) for layer in layers)
+        return self.read()._replace(dictionaries=dictionaries, **named)
 
     def write(self, shared, usual):
         """The variables as of a `Global` whose code has the precision 1."""
@@ -282,19 +281,6 @@ class SampledDGDN(LatentVariableModel):
 
     def transferable_variables(self):
         return [*self.deconvnet.variables, *self.precision.variables]
-
-    def endpoints(self):
-        """Served as plain graphs: a server need not have XLA."""
-
-        def plainly(function):
-            @functools.wraps(function)
-            def served(*args):
-                with self._uncompiled():
-                    return function(*args)
-
-            return served
-
-        return {name: Endpoint(plainly(of.function), of.signature) for name, of in super().endpoints().items()}
 
     def encode(self, image):
         """The Gaussian with the moments of a chain's draws of s, or at its most probable value."""
@@ -386,18 +372,10 @@ class SampledDGDN(LatentVariableModel):
 
     def _function(self, function, *static):
         """The function traced once for what is static in it."""
-        key = (function.__name__, *static, self._compiles)
+        key = (function.__name__, *static)
         if key not in self._functions.traced:
-            self._functions.traced[key] = tf.function(function, jit_compile=self._compiles, autograph=False)
+            self._functions.traced[key] = tf.function(function, autograph=False)
         return self._functions.traced[key]
-
-    @contextlib.contextmanager
-    def _uncompiled(self) -> Iterator[None]:
-        before, self._compiles = self._compiles, False
-        try:
-            yield
-        finally:
-            self._compiles = before
 
 
 def _check(config, info):

@@ -130,7 +130,7 @@ def test_logits_of_a_block_are_those_of_every_outcome_tried(name, monkeypatch):
 def test_the_code_has_the_posterior_of_a_linear_gaussian_model(name):
     geometry, shared, local, data = state_of(name)
     pulls = svm.pulls(local.code, data, shared, Prior(), noise.seed(4))
-    precision, shift = top.posterior(geometry, shared, data, geometry.masks(local.maps), pulls)
+    precision, shift = top.posterior(geometry, shared, data, local.maps, pulls)
     beta = shared.beta.numpy().astype(np.float64)
     for n in range(NUM):
         a = reference.effects(geometry, [d.numpy() for d in shared.dictionaries], maps_of(local, n))
@@ -150,7 +150,7 @@ def test_statistics_of_a_slice_are_those_of_its_design(name):
     for layer in range(geometry.num_layers):
         activations = geometry.activations(local.code, shared.dictionaries, masks)[layer]
         residual = sweep.residual_of(geometry, shared, local, data)
-        _, _, found = dictionary.redraw(geometry, layer, activations, residual, shared, masks, noise.seed(1))
+        _, _, found = dictionary.redraw(geometry, layer, activations, residual, shared, local.maps, noise.seed(1))
         shape = geometry.dictionary_shape(layer)
         last = shape[2] - 1, shape[3] - 1
         for c, k in {(0, 0), last}:
@@ -188,7 +188,7 @@ def test_statistics_follow_the_scales():
     def of(shared):
         activations = geometry.activations(local.code, shared.dictionaries, masks)
         return [
-            dictionary.redraw(geometry, layer, activations[layer], residual, shared, masks, noise.seed(1))[2].gram
+            dictionary.redraw(geometry, layer, activations[layer], residual, shared, local.maps, noise.seed(1))[2].gram
             for layer in range(geometry.num_layers)
         ]
 

@@ -13,9 +13,11 @@ from tfvae.samplers.dgdn import inference, sweep
 from tfvae.samplers.dgdn.geometry import Geometry
 from tfvae.samplers.dgdn.state import Data, Prior
 
-# Two blocks of four cells, which may be blank; and two blocks below two more, whose padding is cropped.
+# Two blocks of four cells, which may be blank, drawn one after the other; three of one colour; two blocks below two
+# more, whose padding is cropped.
 NETWORKS = {
     "one_layer_of_maps": (networks.Config((1, 1), (2, 1), (2,), zero_blocks=True), (5, 3, 1)),
+    "blocks_drawn_together": (networks.Config((1, 1), (1, 1), (2,), zero_blocks=True), (2, 6, 1)),
     "two_layers_of_maps": (networks.Config((1, 2, 1), (2, 1, 1), (2, 2), zero_blocks=True), (5, 3, 1)),
 }
 

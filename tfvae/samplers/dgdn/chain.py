@@ -18,7 +18,6 @@ class Course(NamedTuple):
     ramp_steps:   over which the largest noise precision rises, evenly in its logarithm.
     written:      which dictionaries the model is given: their `mean`, the `last`, or those that were `given` to it, so
         that nothing is learned.
-    compile_step: whether XLA compiles a step.
     """
 
     burn_in: int = 0
@@ -26,7 +25,6 @@ class Course(NamedTuple):
     num_draws: int = 0
     ramp_steps: int = 0
     written: str = "mean"
-    compile_step: bool = True
 
 
 class Mean(NamedTuple):
@@ -53,7 +51,7 @@ class Sampler(Learner):
     """
 
     def __init__(self, geometry, prior, course, info, num_classes, weights):
-        super().__init__(course.burn_in, course.thinning, course.num_draws, course.compile_step)
+        super().__init__(course.burn_in, course.thinning, course.num_draws)
         self.geometry, self.prior, self.course, self.info = geometry, prior, course, info
         self.num_classes, self.weights = num_classes, weights
 

@@ -124,24 +124,6 @@ class Geometry(NamedTuple):
         below = self.down(tf.reshape(activations, [-1, *activations.shape[2:]]), dictionary, layer)
         return self._unpooled(below, num, each, layer, dictionaries, masks)
 
-    def reached_by_pooled(self, values, layer, channel, dictionaries, masks):
-        """What pooled values of one map of a layer add to images, the columns of W_l.
-
-        Args:
-            values: [J, 1, h, w, 1].
-            layer: theirs.
-            channel: the map's number, an int32 scalar.
-            dictionaries, masks: of this layer and those below it.
-
-        Returns:
-            [J, N, H, W, C].
-        """
-        mask = tf.gather(masks[layer], [channel], axis=-1)
-        element = tf.gather(dictionaries[layer], [channel], axis=-1)
-        spread = _unpool_all(values[:, 0], mask, self.levels[layer].block)
-        below = self.down(spread, element, layer)
-        return self._unpooled(below, values.shape[0], tf.shape(mask)[0], layer, dictionaries, masks)
-
     def _unpooled(self, below, num, each, layer, dictionaries, masks):
         """The rest of the way from what lies below a layer, [num · each, ...]."""
         for lower in range(layer - 1, -1, -1):
@@ -153,6 +135,56 @@ class Geometry(NamedTuple):
                 spread = unpooling.unpool(below, tf.tile(masks[lower], [num, 1, 1, 1]), block)
             below = self.down(spread, dictionaries[lower], lower)
         return tf.reshape(below, [num, each, *self.image_shape])
+
+    # As matrices.
+
+    def table(self, layer, dictionary):
+        """C_l: what a unit at each cell of each map adds to what lies below, [cells, K, numbers below]."""
+        height, width = self.levels[layer].maps
+        cells, (size, _, channels, count) = height * width, dictionary.shape
+        impulses = tf.reshape(tf.eye(cells), [cells, height, width, 1])
+        found = self.down(impulses, tf.reshape(dictionary, [size, size, channels * count, 1]), layer)
+        return tf.transpose(tf.reshape(found, [cells, -1, count]), [0, 2, 1])
+
+    def cells(self, layer):
+        """The cell of a layer's maps that every outcome of every block is, int32 [blocks, P]; `blank` is one more."""
+        level = self.levels[layer]
+        (height, width), block = level.maps, level.block
+        numbers = np.arange(height * width).reshape(height // block, block, width // block, block)
+        of_blocks = numbers.transpose(0, 2, 1, 3).reshape(-1, block**2)
+        blank = np.full([len(of_blocks), self.outcomes[layer] - block**2], height * width)
+        return np.concatenate([of_blocks, blank], axis=1).astype(np.int32)
+
+    def columns(self, layer, dictionaries, positions, channel=None):
+        """W_l, what each unit of a pooled layer adds to each image.
+
+        Args:
+            layer: a pooled one.
+            dictionaries: of this layer and those below it.
+            positions: their maps, [N, h, w, K].
+            channel: of one map alone, an int32 scalar; None for all of them.
+
+        Returns:
+            [N, units, H·W·C], units in the order [h, w, K] or [h, w].
+        """
+        dictionary, position = dictionaries[layer], tf.cast(positions[layer], tf.int32)
+        if channel is not None:
+            dictionary, position = (tf.gather(of, [channel], axis=-1) for of in (dictionary, position))
+        table = tf.pad(self.table(layer, dictionary), [(0, 1), (0, 0), (0, 0)])  # A blank block adds nothing.
+        cells, count = self.cells(layer), dictionary.shape[-1]
+        block = tf.range(len(cells))[:, None] * cells.shape[1]
+        cell = tf.gather(cells.ravel(), block + tf.reshape(position, [-1, len(cells), count]))
+        rows = tf.gather(tf.reshape(table, [-1, table.shape[-1]]), cell * count + tf.range(count))
+        rows = tf.reshape(rows, [-1, len(cells) * count, table.shape[-1]])
+        return tf.matmul(rows, self.columns(layer - 1, dictionaries, positions)) if layer else rows
+
+    def effects(self, dictionaries, positions, num):
+        """A: what a unit of each place of the code adds to each image, [N, Z, H·W·C]."""
+        top = self.num_layers - 1
+        table = tf.reshape(self.table(top, dictionaries[top]), [self.code_dim, -1])
+        if not top:
+            return tf.broadcast_to(table, [num, *table.shape])
+        return tf.einsum("zu,nup->nzp", table, self.columns(top - 1, dictionaries, positions))
 
     # What of an image a block reaches.
 

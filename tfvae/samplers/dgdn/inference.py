@@ -105,7 +105,7 @@ def map_code(geometry, prior, shared, image, schedule, seed, rows=None):
 
     def step(t, local, precision, shift):
         local = local_sweep(geometry, prior, shared, local, data, noise.fold_in(seed, t), rows).local
-        of_draw = top.posterior(geometry, shared, data, geometry.masks(local.maps))
+        of_draw = top.posterior(geometry, shared, data, local.maps)
         kept = tf.cast(t >= schedule.burn_in, tf.float32) / schedule.kept
         return t + 1, local, precision + kept * of_draw[0], shift + kept * of_draw[1]
 
@@ -125,7 +125,7 @@ def log_evidence(geometry, shared, image, positions, on=None):
     log N(x; 0, I / γ_e + Aᵀ A / γ_s), by its Λ:  ½ (Z log γ_s + D log γ_e − D log 2π − log |Λ| − γ_e xᵀx + hᵀ Λ⁻¹ h)
     """
     data = Data(image, tf.zeros([tf.shape(image)[0], 0]))
-    precision, shift = top.posterior(geometry, shared, data, geometry.masks(positions), on=on)
+    precision, shift = top.posterior(geometry, shared, data, positions, on=on)
     lower = tf.linalg.cholesky(precision)
     half = tf.linalg.triangular_solve(lower, shift[..., None])[..., 0]
     log_det = 2.0 * tf.reduce_sum(tf.math.log(tf.linalg.diag_part(lower)), axis=-1)

@@ -1,5 +1,6 @@
 """The maps of a pooled layer and their probabilities, given all else."""
 
+import numpy as np
 import tensorflow as tf
 
 from tfvae.layers import unpooling
@@ -70,10 +71,90 @@ def redraw(geometry, layer, values, position, residual, log_theta, shared, masks
     Returns:
         (position, residual) after the step.
     """
+    if layer == 0:
+        steps = _lowest(geometry, values, log_theta, shared, seed, rows)
+    else:
+        steps = _upper(geometry, layer, values, log_theta, shared, masks, seed, rows)
+    return steps(position, residual)
+
+
+def _drawn(v, along, norm, log_theta, blank, shared, seed, rows):
+    """Outcomes of blocks by Gumbel draws: int32 [N, ...].
+
+    Args:
+        v: [N, ...].
+        along, norm: a_qᵀ r₋ and |a_q|² of every cell, [N, ..., block²], or what broadcasts to it.
+        log_theta: [N, ..., P], likewise.
+        blank: whether there is an outcome that adds nothing.
+        shared: `Global`.
+        seed: int32 [2].
+        rows: of noise.
+    """
+    explained = shared.noise_precision * v[..., None] * (along - 0.5 * v[..., None] * norm)
+    if blank:
+        explained = tf.concat([explained, tf.zeros_like(explained[..., :1])], axis=-1)
+    logits = explained + log_theta
+    gumbel = conjugate.gumbel(conjugate.noise_shape(tf.shape(logits), rows), seed)
+    return tf.argmax(logits + gumbel, axis=-1, output_type=tf.int32)
+
+
+def _lowest(geometry, values, log_theta, shared, seed, rows):
+    """The steps of the lowest layer, whose a_q are the same for all images: products of matrices.
+
+    Returns:
+        (position, residual) -> the same after all of them.
+    """
+    colour, num_colours = geometry.colours(0)
+    (height, width, count), block = geometry.map_shape(0), geometry.levels[0].block
+    num_blocks, cells = height * width, geometry.cells(0)[:, : block**2]
+    # Blocks of every colour, filled up with one that is not there.
+    members = [np.flatnonzero(colour.ravel() == c) for c in range(num_colours)]
+    most = max(map(len, members))
+    members = np.stack([np.pad(m, (0, most - len(m)), constant_values=num_blocks) for m in members])
+    cells = np.concatenate([cells, np.full([1, block**2], geometry.levels[0].maps[0] * geometry.levels[0].maps[1])])
+    table = tf.pad(geometry.table(0, shared.dictionaries[0]), [(0, 1), (0, 0), (0, 0)])
+    values = tf.pad(tf.reshape(values, [-1, num_blocks, count]), [(0, 0), (0, 1), (0, 0)])
+
+    def step(i, position, residual):
+        k, blocks = i // num_colours, tf.gather(members, i % num_colours)
+        a = tf.gather(table[:, k], tf.reshape(tf.gather(cells, blocks), [-1]))  # [blocks · block², pixels]
+        v = tf.gather(values[..., k], blocks, axis=1)
+        now = tf.transpose(tf.gather(position[k], blocks))
+
+        def effect(outcome):
+            return tf.matmul(tf.reshape(v[..., None] * tf.one_hot(outcome, block**2), [-1, most * block**2]), a)
+
+        without = residual + effect(now)
+        along = tf.reshape(tf.matmul(without, a, transpose_b=True), [-1, most, block**2])
+        norm = tf.reshape(tf.reduce_sum(a**2, axis=-1), [most, block**2])
+        blank, of_map = geometry.outcomes[0] > block**2, log_theta[:, k][:, None]
+        drawn = _drawn(v, along, norm, of_map, blank, shared, noise.fold_in(seed, i), rows)
+        places = tf.stack([tf.fill([most], k), tf.cast(blocks, tf.int32)], axis=-1)
+        position = tf.tensor_scatter_nd_update(position, places, tf.transpose(drawn))
+        return i + 1, position, tf.ensure_shape(without - effect(drawn), residual.shape)
+
+    def steps(position, residual):
+        shape = tf.shape(position)
+        flat = tf.transpose(tf.reshape(tf.cast(position, tf.int32), [-1, num_blocks, count]), [2, 1, 0])
+        start = (
+            tf.constant(0),
+            tf.pad(flat, [(0, 0), (0, 1), (0, 0)]),
+            tf.reshape(residual, [-1, geometry.num_pixels]),
+        )
+        _, flat, left = tf.while_loop(lambda i, *_: i < count * num_colours, step, start)
+        drawn = tf.reshape(tf.transpose(flat[:, :num_blocks], [2, 1, 0]), shape)
+        return (
+            tf.ensure_shape(tf.cast(drawn, tf.uint8), position.shape),
+            tf.ensure_shape(tf.reshape(left, tf.shape(residual)), residual.shape),
+        )
+
+    return steps
+
+
+def _upper(geometry, layer, values, log_theta, shared, masks, seed, rows):
+    """The same of another layer."""
     colour, num_colours = geometry.colours(layer)
-    level, outcomes = geometry.levels[layer], geometry.outcomes[layer]
-    project = _project_lowest if layer == 0 else _project_upper
-    dictionaries, precision = shared.dictionaries, shared.noise_precision
+    level, dictionaries = geometry.levels[layer], shared.dictionaries
 
     def step(i, position, residual):
         k = i // num_colours
@@ -82,45 +163,29 @@ def redraw(geometry, layer, values, position, residual, log_theta, shared, masks
         v = tf.gather(values, [k], axis=-1)
         now = tf.cast(tf.gather(position, [k], axis=-1), tf.int32)
 
-        def effect(cells):
-            """What the active blocks add to the image, at these cells."""
-            units = unpooling.unpool(tf.where(active, v, 0.0), unpooling.mask_of(cells, level.block), level.block)
+        def effect(outcome):
+            """What the active blocks add to the image."""
+            units = unpooling.unpool(tf.where(active, v, 0.0), unpooling.mask_of(outcome, level.block), level.block)
             return geometry.reached(units[None], layer, element, dictionaries, masks)[0]
 
         without = residual + effect(now)
-        along, norm = project(geometry, layer, element, without, active, dictionaries, masks)
-        explained = precision * v[..., None] * (along - 0.5 * v[..., None] * norm)
-        if outcomes > level.block**2:
-            explained = tf.concat([explained, tf.zeros_like(explained[..., :1])], axis=-1)
-        logits = explained + tf.gather(log_theta, [k], axis=1)[:, None, None]
-        shape = conjugate.noise_shape(tf.shape(logits), rows)
-        drawn = tf.argmax(logits + conjugate.gumbel(shape, noise.fold_in(seed, i)), axis=-1, output_type=tf.int32)
+        along, norm = _project_upper(geometry, layer, element, without, active, dictionaries, masks)
+        blank, of_map = geometry.outcomes[layer] > level.block**2, tf.gather(log_theta, [k], axis=1)[:, None, None]
+        drawn = _drawn(v, along, norm, of_map, blank, shared, noise.fold_in(seed, i), rows)
         drawn = tf.where(active, drawn, now)
         chosen = tf.range(position.shape[-1]) == k
         position = tf.where(chosen, tf.cast(drawn, tf.uint8), position)
         return i + 1, position, tf.ensure_shape(without - effect(drawn), residual.shape)
 
-    steps = geometry.elements[layer] * num_colours
-    _, position, residual = tf.while_loop(lambda i, *_: i < steps, step, (tf.constant(0), position, residual))
-    return position, residual
+    def steps(position, residual):
+        num = geometry.elements[layer] * num_colours
+        return tf.while_loop(lambda i, *_: i < num, step, (tf.constant(0), position, residual))[1:]
 
-
-def _project_lowest(geometry, layer, element, residual, active, dictionaries, masks):
-    """a_qᵀ r and |a_q|² of all cells of a map of the lowest layer, [N or 1, h, w, 1, block²] each: a correlation."""
-    del active, dictionaries, masks
-    level = geometry.levels[layer]
-    padding = [(0, 0), *level.padding, (0, 0)]
-
-    def correlate(image, kernel):
-        found = tf.nn.conv2d(tf.pad(image, padding), kernel, 1, "VALID")
-        return unpooling.blocks(found, level.block)
-
-    ones = tf.ones([1, *geometry.image_shape])
-    return correlate(residual, element), correlate(ones, element**2)
+    return steps
 
 
 def _project_upper(geometry, layer, element, residual, active, dictionaries, masks):
-    """The same of an upper layer, for the active blocks: units at one cell of all of them are pushed down together.
+    """a_qᵀ r and |a_q|² of the active blocks' cells: units at one cell of all of them are pushed down together.
 
     They reach no pixel in common, so sums over what a block reaches tell them apart.
     """

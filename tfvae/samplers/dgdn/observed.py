@@ -32,7 +32,9 @@ def whole(batch, num_classes, num_train):
     data, rows = data_of(batch, num_classes), rows_of(batch)
     image = tf.zeros([num_train, *data.image.shape[1:]])
     image = tf.tensor_scatter_nd_update(image, rows[:, None], data.image)
-    sign = tf.fill([num_train, data.sign.shape[1]], -2.0)
+    if not num_classes:
+        return Data(image, tf.zeros([num_train, 0]))
+    sign = tf.fill([num_train, num_classes], -2.0)
     sign = tf.tensor_scatter_nd_max(sign, rows[:, None], data.sign - 2.0 * tf.cast(data.sign == 0, tf.float32))
     return Data(image, tf.where(sign < -1.0, 0.0, sign))
 

@@ -87,7 +87,7 @@ def local_sweep(geometry, prior, shared, local, data, seed, rows=None):
     if prior.spike:
         code, _ = top.spike_and_slab(geometry, shared, local.code, residual, masks, layer_seeds[-1], pulls, rows)
     else:
-        code = top.code(geometry, shared, data, masks, layer_seeds[-1], pulls, rows)
+        code = top.code(geometry, shared, data, positions, layer_seeds[-1], pulls, rows)
     shares = tf.stack(moved) if moved else tf.zeros([0])
     return Swept(Local(tuple(positions), tf.ensure_shape(code, local.code.shape)), shares)
 
@@ -135,8 +135,8 @@ def redraw_dictionaries(geometry, shared, local, data, seed, before=None, forget
     residual = residual_of(geometry, shared, local, data)
     for layer in range(geometry.num_layers - 1, -1, -1):
         activations = geometry.activations(local.code, shared.dictionaries, masks)[layer]
-        drawn, residual, statistics[layer] = dictionary.redraw(
-            geometry, layer, activations, residual, shared, masks, noise.fold_in(seed, layer),
+        drawn, residual, statistics[layer] = dictionary.redraw_compiled(
+            geometry, layer, activations, residual, shared, local.maps, noise.fold_in(seed, layer),
             before[layer] if before else None, forgetting,
         )  # fmt: skip
         changed = list(shared.dictionaries)

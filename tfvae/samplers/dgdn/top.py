@@ -6,23 +6,7 @@ from tfvae.probability import conjugate, noise
 from tfvae.samplers.dgdn import svm
 
 
-def effects(geometry, dictionaries, masks, num):
-    """A: what a unit of each place of the code adds to each image, [N, Z, H·W·C].
-
-    Args:
-        geometry: `Geometry`.
-        dictionaries: of all layers.
-        masks: of all pooled layers.
-        num: N.
-    """
-    units = tf.reshape(tf.eye(geometry.code_dim), [geometry.code_dim, 1, *geometry.code_shape])
-    layer = geometry.num_layers - 1
-    found = geometry.reached(units, layer, dictionaries[layer], dictionaries, masks)
-    pixels = tf.reshape(found, [geometry.code_dim, -1, geometry.num_pixels])
-    return tf.transpose(tf.broadcast_to(pixels, [geometry.code_dim, num, geometry.num_pixels]), [1, 0, 2])
-
-
-def posterior(geometry, shared, data, masks, pulls=None, on=None):
+def posterior(geometry, shared, data, positions, pulls=None, on=None):
     """Λ [N, Z, Z] and h [N, Z] of s | all else ~ N(Λ⁻¹ h, Λ⁻¹).
 
         Λ = γ_s I + γ_e AᵀA + Σ_c w_c β_c β_cᵀ,   h = γ_e Aᵀx + Σ_c w_c t_c β_c
@@ -31,12 +15,12 @@ def posterior(geometry, shared, data, masks, pulls=None, on=None):
         geometry: `Geometry`.
         shared: `Global`.
         data: `Data`.
-        masks: of all pooled layers.
+        positions: maps of all pooled layers, [N, h, w, K].
         pulls: `svm.Pulls` of the labels; None without.
         on: [N, K], 0 for maps of the code that are off, whose numbers then have their prior; None for none.
     """
     num = tf.shape(data.image)[0]
-    a = effects(geometry, shared.dictionaries, masks, num)
+    a = geometry.effects(shared.dictionaries, positions, num)
     if on is not None:
         a *= tf.tile(on, [1, geometry.code_dim // geometry.elements[-1]])[..., None]
     x = tf.reshape(data.image, [-1, geometry.num_pixels, 1])
@@ -50,9 +34,9 @@ def posterior(geometry, shared, data, masks, pulls=None, on=None):
     return precision, shift
 
 
-def code(geometry, shared, data, masks, seed, pulls=None, rows=None):
+def code(geometry, shared, data, positions, seed, pulls=None, rows=None):
     """s | all else, of all places at once: [N, H, W, K]; arguments as of `posterior`."""
-    precision, shift = posterior(geometry, shared, data, masks, pulls)
+    precision, shift = posterior(geometry, shared, data, positions, pulls)
     normal = noise.normal(conjugate.noise_shape(tf.shape(shift), rows), seed)
     drawn = conjugate.gaussian(precision, shift, tf.broadcast_to(normal, tf.shape(shift)))
     return tf.reshape(drawn, [-1, *geometry.code_shape])
@@ -66,9 +50,10 @@ def spike_and_slab(geometry, shared, local_code, residual, masks, seed, pulls=No
     with S_k summed out, Λ_k and h_k as in `posterior` for the m cells of the map; S_k | z_k = 1 right after.
 
     Args:
-        geometry, shared, masks, seed, pulls, rows: as of `code`.
+        geometry, shared, seed, pulls, rows: as of `code`.
         local_code: [N, H, W, K].
         residual: [N, H, W, C].
+        masks: of all pooled layers.
 
     Returns:
         (code, residual).
