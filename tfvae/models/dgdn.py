@@ -13,9 +13,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae import inference
-from tfvae.batch import CAPTION, LABEL
+from tfvae.batch import CAPTION, LABEL, TAGS
 from tfvae.capabilities import Capability
 from tfvae.heads import caption as captions
+from tfvae.heads import tags as tagging
 from tfvae.heads import targets
 from tfvae.heads.bayesian_svm import BayesianSvm
 from tfvae.heads.caption import Caption
@@ -76,11 +77,14 @@ class Config:
             model without a head for labels.
         caption_weight: times N_x / (T ρ) it is the weight of a caption of T words, its end counted, ρ being the
             captioned share; 0 for a model without a head for captions.
+        tag_weight: times N_x / (L ρ) it is the weight of the L tags of an image, ρ being the tagged share; 0 for a model
+            without a head for tags.
         target_scale: how N_x is read: `pixels`, H·W, as the sources print it here; or `dimensions`, H·W·C, as Pu 2017,
             section 4.4, does.
         weigh_prior: whether the prior of a head's weights β is multiplied by the weight of a label too, as in 0.1;
             eq. (29) weighs the labels' likelihood alone.
         caption: sizes of that head, and how it chooses captions.
+        tags: of that head, how it reads the code, and its priors.
         caption_encoder: whether q(s | Y) is learned too: images from captions, and retrieval.
         caption_kl_warmup_steps: steps over which the weight of KL(q(s | Y) ‖ p(s)) rises to 1; 0 for none.
         gamma: γ of the Bayesian support vector machine.
@@ -99,9 +103,11 @@ class Config:
     head: str = "bayesian_svm"
     label_weight: float = 1.0
     caption_weight: float = 0.0
+    tag_weight: float = 0.0
     target_scale: str = "pixels"
     weigh_prior: bool = False
     caption: captions.Config = dataclasses.field(default_factory=captions.Config)
+    tags: tagging.Config = dataclasses.field(default_factory=tagging.Config)
     caption_encoder: bool = False
     caption_kl_warmup_steps: int = 0
     gamma: float = 1.0
@@ -167,15 +173,17 @@ class DGDN(ModelWithHeads):
         −mean_x U(x)                          `image_bound`, of all images
         −(B_l / B) mean_l ξ_l log p(y | s)    `target_terms`, of the labelled ones, ξ_l = `label_weight` N_x / (C ρ)
         −(B_c / B) mean_c ξ_c log p(Y | s)    and of the captioned ones, ξ_c = `caption_weight` N_x / (T ρ)
+        −(B_t / B) mean_t ξ_t log p(b | s)    and of the tagged ones, ξ_t = `tag_weight` N_x / (L ρ)
         −log p(β, κ) / N                      their `log_prior`, of a head that has one
         −(B_c / B) mean_c V(x, Y)             `caption_bound`, where q(s | Y) is learned too,
 
-    with ρ = B_l / B or B_c / B, and U's gradient by `map_gradient`.
+    with ρ = B_l / B, B_c / B or B_t / B, and U's gradient by `map_gradient`.
     """
 
     settings_of: ClassVar = {
         Capability.CLASSIFY: "`model.label_weight` above 0",
         Capability.CAPTION: "`model.caption_weight` above 0",
+        Capability.TAG: "`model.tag_weight` above 0",
         Capability.IMAGE_FROM_CAPTION: "`model.caption_encoder=True`",
     }
 
@@ -201,6 +209,9 @@ class DGDN(ModelWithHeads):
         if config.caption_weight:
             head = Caption(self.latent_dim, info.vocabulary, info.caption_length, config.caption, name="caption_words")
             self.add_head(CAPTION, head, config.caption_weight)
+        if config.tag_weight:
+            names = info.names[TAGS]
+            self.add_head(TAGS, tagging.Tags(self.deconvnet.code_shape, names, config.tags, name="tag_words"), config.tag_weight)
         self.q_s_given_caption = None
         if config.caption_encoder:
             sizes = self.latent_dim, len(info.vocabulary), config.caption, config.caption_kl_warmup_steps
@@ -417,10 +428,15 @@ def _check(config, info):
         raise ValueError(
             "A head for captions needs captions: set `data.captioned_batch` above 0, or `model.caption_weight=0`."
         )
+    if config.tag_weight and not info.names.get(TAGS):
+        raise ValueError(
+            'A head for tags needs tags: set `data.batches={"tagged": ...}` to some images in a batch, or '
+            "`model.tag_weight=0`."
+        )
     if config.caption_encoder and not config.caption_weight:
         raise ValueError("`model.caption_encoder` needs the head for captions: set `model.caption_weight` above 0.")
-    if config.freeze_image_model and not (config.label_weight or config.caption_weight):
+    if config.freeze_image_model and not (config.label_weight or config.caption_weight or config.tag_weight):
         raise ValueError(
-            "With `model.freeze_image_model`, and both `model.label_weight` and `model.caption_weight` 0, nothing is "
-            "left to train."
+            "With `model.freeze_image_model`, and `model.label_weight`, `.caption_weight` and `.tag_weight` 0, nothing "
+            "is left to train."
         )

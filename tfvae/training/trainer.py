@@ -7,7 +7,7 @@ from absl import logging
 from tfvae.batch import CAPTIONED, IMAGE, LABELLED, UNLABELLED
 from tfvae.capabilities import Capability
 from tfvae.data.entries.label import NO_LABEL
-from tfvae.evaluation import calibration, labels
+from tfvae.evaluation import calibration, labels, tagging
 from tfvae.run import opening
 from tfvae.run.directory import RunDirectory
 from tfvae.storage import atomic, checkpoints
@@ -167,6 +167,10 @@ def _check_monitor(monitor, model, data):
         raise ValueError("This model has no captions: set `model.caption_weight` where it has one, or another monitor.")
     if monitor == "perplexity" and not len(data.validation.captioned()):
         raise ValueError("No validation row has a caption: set `training.monitor=bound`, or caption some.")
+    if monitor == "tag_map" and not model.can(Capability.TAG):
+        raise ValueError("This model has no tags: set `model.tag_weight` where it has one, or another monitor.")
+    if monitor == "tag_map" and not len(tagging.tagged(data.validation)):
+        raise ValueError("No validation row has a tag: set `training.monitor=bound`, or tag some.")
     if monitor == "error" and (data.validation.label == NO_LABEL).all():
         raise ValueError("No validation row has a label: set `training.monitor=bound`, or give some rows labels.")
 
