@@ -50,7 +50,8 @@ class Capability(enum.StrEnum):
     # [S, B, Z], caption_of_codes(s, seed=None, decoding=""), and caption_log_prob(s, words) -> [B].
     CAPTION = "caption"
     # tag(image, num_samples=1, seed=None) -> [B, L], the probability of each tag. With it comes tag_topics() -> [K, L],
-    # of every element of the top dictionary the probabilities of the words.
+    # of every element of the top dictionary the probabilities of the words, and tag_usage(image) -> [B, K], how much
+    # each element says.
     TAG = "tag"
     # cluster(image, num_samples=1, seed=None) -> [B, J], how probably an image is of each cluster.
     CLUSTER = "cluster"

@@ -211,7 +211,9 @@ class DGDN(ModelWithHeads):
             self.add_head(CAPTION, head, config.caption_weight)
         if config.tag_weight:
             names = info.names[TAGS]
-            self.add_head(TAGS, tagging.Tags(self.deconvnet.code_shape, names, config.tags, name="tag_words"), config.tag_weight)
+            self.add_head(
+                TAGS, tagging.Tags(self.deconvnet.code_shape, names, config.tags, name="tag_words"), config.tag_weight
+            )
         self.q_s_given_caption = None
         if config.caption_encoder:
             sizes = self.latent_dim, len(info.vocabulary), config.caption, config.caption_kl_warmup_steps
