@@ -36,12 +36,14 @@ from tfvae.inference.straight_through import GumbelSoftmax, LocalExpectation
 from tfvae.layers import unpooling
 from tfvae.layers.precision import Precision
 from tfvae.models.base import Objective, all_images
+from tfvae.models import cluster_prior
 from tfvae.models.caption_posterior import CaptionBound, CaptionPosterior
 from tfvae.models.vae import gaussian_kl_per_unit
 from tfvae.models.with_heads import ModelWithHeads
 from tfvae.networks import dgdn
 from tfvae.probability import families, noise
 
+PRIORS = ("standard", "stick_breaking")
 UNPOOLINGS = ("stochastic", "deterministic")
 # Name -> (config, deconvnet, image shape) -> an estimator of the gradient through the maps.
 MAP_GRADIENTS = {
@@ -58,6 +60,7 @@ HEADS = {
     "softmax": lambda config, latent_dim, num_classes: Softmax(latent_dim, num_classes, name="label_softmax"),
 }
 
+_PARTS = 20  # Of the images from whose codes clusters begin: what is encoded at once.
 _LOG_2_PI = float(np.log(2.0 * np.pi))
 
 
@@ -67,6 +70,8 @@ class Config:
 
     Args:
         network: sizes of the layers.
+        prior: of s: `standard`, N(0, I); or `stick_breaking`, a mixture of Gaussians, so that images fall into clusters.
+        clusters: of that mixture.
         unpooling: `stochastic`; or `deterministic`, where the encoder takes the maximum of a block and the decoder
             writes to its top left cell (the baseline "VAE-d").
         map_gradient: the estimator of the gradient through the maps: `nvil` (the source's), `nvil_local`, `gumbel`, or
@@ -97,6 +102,8 @@ class Config:
     """
 
     network: dgdn.Config = dataclasses.field(default_factory=dgdn.Config)
+    prior: str = "standard"
+    clusters: cluster_prior.Config = dataclasses.field(default_factory=cluster_prior.Config)
     unpooling: str = "stochastic"
     map_gradient: str = "local_expectation"
     temperature: float = 1.0
@@ -175,6 +182,7 @@ class DGDN(ModelWithHeads):
         −(B_c / B) mean_c ξ_c log p(Y | s)    and of the captioned ones, ξ_c = `caption_weight` N_x / (T ρ)
         −(B_t / B) mean_t ξ_t log p(b | s)    and of the tagged ones, ξ_t = `tag_weight` N_x / (L ρ)
         −log p(β, κ) / N                      their `log_prior`, of a head that has one
+        −log p(ν, μ, α) / N                   of clusters, where the prior of s has some
         −(B_c / B) mean_c V(x, Y)             `caption_bound`, where q(s | Y) is learned too,
 
     with ρ = B_l / B, B_c / B or B_t / B, and U's gradient by `map_gradient`.
@@ -183,6 +191,7 @@ class DGDN(ModelWithHeads):
     settings_of: ClassVar = {
         Capability.CLASSIFY: "`model.label_weight` above 0",
         Capability.CAPTION: "`model.caption_weight` above 0",
+        Capability.CLUSTER: "`model.prior=stick_breaking`",
         Capability.TAG: "`model.tag_weight` above 0",
         Capability.IMAGE_FROM_CAPTION: "`model.caption_encoder=True`",
     }
@@ -200,7 +209,11 @@ class DGDN(ModelWithHeads):
         self.deconvnet = dgdn.Deconvnet(info.image_shape, config.network, with_maps=self.stochastic, name="image_model")
         self.latent_dim = int(np.prod(self.deconvnet.code_shape))
         self.widest_layer = self.deconvnet.widest_layer
+        self.clusters = None
         self.p_s = families.standard_normal(self.latent_dim)
+        if config.prior == "stick_breaking":
+            self.p_s = self.clusters = cluster_prior.ClusterPrior(self.latent_dim, config.clusters, name="p_s")
+            self.add_part(self.clusters)
         self.precision = Precision(config.initial_precision, name="alpha0")
         self.map_gradient = _map_gradient(config, self.deconvnet, info.image_shape)
         if config.label_weight:
@@ -275,21 +288,29 @@ class DGDN(ModelWithHeads):
         """−mean [ U(x) + Σ_t ξ_t log p(t | s) ] − log p(heads) − (B_c / B) mean V(x, Y), U by the maps' estimator."""
         image, num = all_images(batch), self.config.num_samples
         inferred = self._infer_for_objective(image, seed, training)
-        image_bound = self.image_bound(image, inferred)
+        image_bound = self.image_bound(image, inferred, training)
         target_terms = self.target_terms(inferred.s, batch, num)
         caption_bound = self.caption_bound(batch, image_bound.masks, seed, training)
         likelihood = self._map_likelihood(image, image_bound, target_terms, training)
         surrogate = self.map_gradient.surrogate(inferred.draws, likelihood, training)
         loss = -tf.reduce_mean(surrogate.value) - (target_terms.log_prior + caption_bound.value) + surrogate.loss
+        if self.clusters is not None:
+            loss -= self.clusters.log_prior(training) / self.info.num_train
         return Objective(loss, {**image_bound.terms(num), **target_terms.terms, **caption_bound.terms})
 
-    def image_bound(self, image, inferred) -> ImageBound:
+    def image_bound(self, image, inferred, training=False) -> ImageBound:
         """U(x) = E[ log p(x | s, u) ] − KL(q(s | x, u) ‖ p(s)) − KL(q(u | x) ‖ p(u))  at draws of (u, s)."""
         masks = self._masks(inferred.draws, tf.shape(inferred.s)[0])
         pooled = self.deconvnet.lowest(inferred.s, masks)
         log_pixels = self.log_p_pixels(image, self.deconvnet.image(pooled, masks))
-        kl_s = tf.reduce_sum(gaussian_kl_per_unit(inferred.q_s), axis=-1)
+        kl_s = self.divergence(inferred.q_s, training)
         return ImageBound(masks, pooled, log_pixels, kl_s, total_divergence(inferred.draws))
+
+    def divergence(self, q_s, training=False):
+        """KL(q(s) ‖ p(s)), or a bound from above on it where p(s) is a mixture: [N], nats."""
+        if self.clusters is not None:
+            return self.clusters.divergence(q_s, training)
+        return tf.reduce_sum(gaussian_kl_per_unit(q_s), axis=-1)
 
     def caption_bound(self, batch, masks, seed, training=False) -> CaptionBound:
         """(B_c / B) mean V(x, Y), under the maps of the first draw; 0 without q(s | Y)."""
@@ -365,7 +386,7 @@ class DGDN(ModelWithHeads):
 
     def kl_per_unit(self, image, seed):
         inferred = self.infer(image, 1, seed)
-        units = {"z": gaussian_kl_per_unit(inferred.q_s)}
+        units = {"z": gaussian_kl_per_unit(inferred.q_s, self.clusters)}
         for layer, draw in enumerate(inferred.draws, start=1):
             units[f"u{layer}"] = tf.reduce_sum(draw.divergence, axis=[1, 2])  # A unit is a map.
         return units
@@ -387,6 +408,12 @@ class DGDN(ModelWithHeads):
         super().initialise(images)
         if self.q_s_given_caption is not None:
             self.q_s_given_caption.initialise(self.heads[CAPTION])
+
+    def begin_epoch(self, epoch, images):
+        if self.clusters is not None and epoch == self.config.clusters.begin_epochs:
+            q_s = [self.encode(tf.constant(part)) for part in np.array_split(images(), _PARTS)]
+            mean, variance = (tf.concat(of, axis=0) for of in zip(*((q.mean(), q.variance()) for q in q_s)))
+            self.clusters.begin(families.DiagGaussian(mean, tf.math.log(variance)), noise.seed(self.seed, epoch))
 
     def transferable_variables(self):
         # Neither the head nor what the estimator learned of its signals.
@@ -416,7 +443,7 @@ def _map_gradient(config, deconvnet, image_shape):
 
 def _check(config, info):
     """Raises ValueError if the configuration is invalid."""
-    choices = (("unpooling", UNPOOLINGS), ("map_gradient", MAP_GRADIENTS), ("head", HEADS))
+    choices = (("prior", PRIORS), ("unpooling", UNPOOLINGS), ("map_gradient", MAP_GRADIENTS), ("head", HEADS))
     for name, known in choices:
         if getattr(config, name) not in known:
             raise ValueError(f"`model.{name}` must be one of {tuple(known)}, got {getattr(config, name)!r}.")
@@ -434,6 +461,10 @@ def _check(config, info):
         raise ValueError(
             'A head for tags needs tags: set `data.batches={"tagged": ...}` to some images in a batch, or '
             "`model.tag_weight=0`."
+        )
+    if config.prior == "stick_breaking" and config.freeze_image_model:
+        raise ValueError(
+            "`model.freeze_image_model` trains heads alone, so clusters would never learn: set `model.prior=standard`."
         )
     if config.caption_encoder and not config.caption_weight:
         raise ValueError("`model.caption_encoder` needs the head for captions: set `model.caption_weight` above 0.")

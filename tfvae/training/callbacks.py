@@ -11,12 +11,13 @@ from absl import logging
 from tfvae.capabilities import Capability
 from tfvae.data.entries.label import NO_LABEL
 from tfvae.evaluation import captioning, classification, tagging
-from tfvae.evaluation.batched import at_once
+from tfvae.evaluation.batched import at_once, subset
 from tfvae.probability import noise
 from tfvae.storage import checkpoints
 from tfvae.training import optimiser
 
 _ROWS = 200  # Of validation in one call.
+_LOOKED_AT = 2000  # Training rows that a model may look at before an epoch.
 
 
 class Steps(keras.callbacks.Callback):
@@ -47,6 +48,27 @@ class Steps(keras.callbacks.Callback):
         if self.interruption.requested and self.state.step % self.state.steps_per_epoch:
             self.state.save()
             self.interruption.exit()
+
+
+class Beginnings(keras.callbacks.Callback):
+    """Tells a model that an epoch begins, of which no step was done yet.
+
+    Args:
+        state: `TrainingState`.
+        data: `tfvae.data.load.Data`.
+        seed: of the rows that a model may look at.
+    """
+
+    def __init__(self, state, data, seed):
+        super().__init__()
+        self.state, self.data, self.seed = state, data, seed
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self.state.step % self.state.steps_per_epoch == 0:
+            self.state.model.begin_epoch(self.state.step // self.state.steps_per_epoch, self._images)
+
+    def _images(self):
+        return self.data.observe(subset(self.data.train, _LOOKED_AT, self.seed))
 
 
 class Validation(keras.callbacks.Callback):

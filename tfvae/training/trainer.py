@@ -12,7 +12,7 @@ from tfvae.run import opening
 from tfvae.run.directory import RunDirectory
 from tfvae.storage import atomic, checkpoints
 from tfvae.training import devices, optimiser, tensorboard
-from tfvae.training.callbacks import Epochs, Steps, Validation
+from tfvae.training.callbacks import Beginnings, Epochs, Steps, Validation
 from tfvae.training.chain import Chain, Draws
 from tfvae.training.chain import check as check_chain
 from tfvae.training.epoch_lines import EpochLines
@@ -112,6 +112,7 @@ def _fit(state, experiment, data, interruption, pictures, chain, own=()):
     guard = NanGuard(state, data, settings, chain)
     callbacks = [
         Steps(state, interruption, guard.training, settings.steps_per_execution),
+        Beginnings(state, data, settings.seed),
         *([Draws(state, chain)] if chain else []),
         Validation(data, guard.validation),
         *own,
