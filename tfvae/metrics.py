@@ -77,6 +77,8 @@ _TABLE = (
     ),
     Metric("loss", "Training loss", "nats", False, "What the optimiser minimises; not comparable between models."),
     Metric("ece", "Expected calibration error", "%"),
+    Metric("cluster_accuracy", "Images of the class of their cluster", "%", True),
+    Metric("cluster_nmi", "Mutual information of clusters and classes", "", True),
     Metric("tag_ece", "Calibration error of tags", "%"),
     Metric("tag_f1", "F1 of the most probable tags", "%", True),
     Metric("label_nll", "Negative log-likelihood of labels", "nats"),

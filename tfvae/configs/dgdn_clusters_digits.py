@@ -9,6 +9,4 @@ def get_config(size="full"):
     experiment.model.network, experiment.training = digits.model.network, digits.training
     experiment.training.monitor = "bound"
     experiment.data.source, experiment.data.name, experiment.data.num_validation = "digits", "", 100
-    if size == "full":
-        experiment.model.clusters.begin_epochs = 20
     return experiment

@@ -60,7 +60,7 @@ HEADS = {
     "softmax": lambda config, latent_dim, num_classes: Softmax(latent_dim, num_classes, name="label_softmax"),
 }
 
-_PARTS = 20  # Of the images from whose codes clusters begin: what is encoded at once.
+_AT_ONCE = 25  # Images that are encoded together where clusters begin.
 _LOG_2_PI = float(np.log(2.0 * np.pi))
 
 
@@ -411,7 +411,9 @@ class DGDN(ModelWithHeads):
 
     def begin_epoch(self, epoch, images):
         if self.clusters is not None and epoch == self.config.clusters.begin_epochs:
-            q_s = [self.encode(tf.constant(part)) for part in np.array_split(images(), _PARTS)]
+            seen = images()
+            parts = (seen[first : first + _AT_ONCE] for first in range(0, len(seen), _AT_ONCE))
+            q_s = [self.encode(tf.constant(part)) for part in parts]
             mean, variance = (tf.concat(of, axis=0) for of in zip(*((q.mean(), q.variance()) for q in q_s)))
             self.clusters.begin(families.DiagGaussian(mean, tf.math.log(variance)), noise.seed(self.seed, epoch))
 

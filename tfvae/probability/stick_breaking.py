@@ -45,15 +45,18 @@ def expected_log_prob(mean, variance, means, log_precisions):
 
 
 def divergence(q_s: Distribution, log_nu, means, log_precisions):
-    """A bound from above on KL(q(s) ‖ p(s)), with q(c) of its own for every row: [B], nats.
+    """A bound from above on KL(q(s) ‖ p(s)), with a q(c) of its own for every row: [B], nats.
 
-        KL ≤ −H(q) − log Σ_j exp(log ν_j + E_q log N(s; μ_j, I / α_j))
+        KL(q ‖ p) ≤ −log Σ_j ν_j exp(−KL(q ‖ N(μ_j, I / α_j)))
 
-    which is E_q log q(s) q(c) / p(s, c) at its best q(c), `responsibilities`; exact where one cluster has all the
-    weight, or all are alike.
+    which is E log q(s) q(c) / p(s, c) at its best q(c), `responsibilities`; exact where one cluster has all the weight,
+    or all are alike.
     """
-    joint = log_nu + expected_log_prob(q_s.mean(), q_s.variance(), means, log_precisions)
-    return -q_s.entropy() - tf.reduce_logsumexp(joint, axis=-1)
+    size, variance = float(means.shape[-1]), q_s.variance()
+    distance = squared_distances(q_s.mean(), means) + tf.reduce_sum(variance, axis=-1, keepdims=True)
+    log_variance = tf.reduce_sum(tf.math.log(variance), axis=-1, keepdims=True)
+    kl = 0.5 * (tf.exp(log_precisions) * distance - size - log_variance - size * log_precisions)
+    return -tf.reduce_logsumexp(log_nu - kl, axis=-1)
 
 
 def responsibilities(mean, variance, log_nu, means, log_precisions):
