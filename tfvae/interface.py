@@ -134,12 +134,11 @@ class Answers(abc.ABC):
         return [text.decode() for text in self._of_images("caption", images)[CAPTION]]
 
     def tag(self, images, least=0.5) -> list[dict[str, float]]:
-        """The tags of images that are at least so probable, with their probabilities, the most probable first: N dicts."""
+        """Of N images {tag: probability} of the tags that are at least so probable, the most probable first."""
         answer = self._of_images("tag", images)
-        by_probability = (
-            sorted(zip(*of), key=lambda found: -found[1]) for of in zip(answer[TAGS], answer[PROBABILITIES])
-        )
-        return [{tag.decode(): float(prob) for tag, prob in found if prob >= least} for found in by_probability]
+        rows = zip(answer[TAGS], answer[PROBABILITIES], strict=True)
+        ordered = (sorted(zip(*row, strict=True), key=lambda found: -found[1]) for row in rows)
+        return [{tag.decode(): float(prob) for tag, prob in found if prob >= least} for found in ordered]
 
     def cluster(self, images) -> np.ndarray:
         """How probably images are of each cluster: float32 [N, J]."""

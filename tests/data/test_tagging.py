@@ -1,6 +1,7 @@
 """Tags of columns and of captions, and what is no tag."""
 
 import collections
+import types
 
 import numpy as np
 import pytest
@@ -24,8 +25,9 @@ def config(path, **fields):
 
 def test_nouns_stand_between_a_determiner_and_what_follows_a_noun_phrase():
     texts = [
-        "A brown dog is running in the grass.", "The dog in red jumps over a ball", "two dogs are playing with the ball",
-        "A man in a blue shirt is walking on the grass", "The brown shirt of the man",
+        "A brown dog is running in the grass.", "The dog in red jumps over a ball",
+        "two dogs are playing with the ball", "A man in a blue shirt is walking on the grass",
+        "The brown shirt of the man",
     ]  # fmt: skip
     assert tagging.nouns(texts) == {"dog", "dogs", "grass", "ball", "man"}  # "shirt" always follows a colour.
 
@@ -65,7 +67,7 @@ def test_no_tags_at_all_are_told():
 
 @pytest.mark.parametrize("fields", [{"source": "names"}, {"words": "verbs"}, {"min_count": 0}, {"most": -1}])
 def test_a_choice_that_is_none_is_refused(fields):
-    with pytest.raises(ValueError, match="data.tags"):
+    with pytest.raises(ValueError, match=r"data\.tags"):
         load.load(load.Config(tags=tagging.Config(**fields)))
 
 
@@ -87,10 +89,6 @@ def test_digits_are_tagged_by_what_they_are():
 
 
 def test_an_empty_tag_is_left_out_and_counted():
-    class Cells:
-        repairs = collections.Counter()
-
-        def texts(self, name):
-            return ["dog,, small", " ; cat"]
-
-    assert entries.named("tags").read(Cells()) == ("dog", "small", "cat") and Cells.repairs == {"tag empty": 2}
+    repairs = collections.Counter()
+    cells = types.SimpleNamespace(repairs=repairs, texts=lambda name: ["dog,, small", " ; cat"])
+    assert entries.named("tags").read(cells) == ("dog", "small", "cat") and repairs == {"tag empty": 2}

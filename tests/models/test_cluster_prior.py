@@ -139,6 +139,6 @@ def test_clusters_of_an_image_model_that_does_not_learn_are_refused():
 def test_a_model_without_clusters_says_what_gives_some():
     model = dgdn.Config(NETWORK, label_weight=0.0).build(INFO)
     assert not model.can(Capability.CLUSTER)
-    with pytest.raises(ValueError, match="train one with `model.prior=stick_breaking`"):
+    with pytest.raises(ValueError, match=r"train one with `model\.prior=stick_breaking`"):
         model.cluster(tf.zeros([1, 8, 8, 1]))
     assert isinstance(model.p_s, families.tfd.Distribution)

@@ -163,8 +163,8 @@ def _few(train, rest, stream, num, config):
     rows = np.intersect1d(rest, np.flatnonzero(train.has(*batches.STREAMS[stream])))
     if num > len(rows):
         raise ValueError(
-            f"`data.num_{stream}`={num} asks for more than the {len(rows)} training images that are {stream}. Lower it; "
-            "0 takes all."
+            f"`data.num_{stream}`={num} asks for more than the {len(rows)} training images that are {stream}. "
+            "Lower it; 0 takes all."
         )
     if not num:
         return rows

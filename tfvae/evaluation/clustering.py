@@ -16,7 +16,7 @@ from tfvae.evaluation.compiled import compiled
 from tfvae.evaluation.measurement import Headline, Measurement
 from tfvae.metrics import METRICS
 
-RIVALS = {"kmeans": "k-means on codes", "mixture": "Bayesian mixture on codes"}
+RIVALS = {"kmeans": "K-means on the same codes", "mixture": "a Bayesian mixture on them"}
 _LEARNED_ON = 5000  # Training rows from whose codes rivals learn.
 
 
@@ -34,9 +34,9 @@ def scores(found, label):
         label: [N], its class.
 
     Returns:
-        {"cluster_nmi": the normalised mutual information (its arithmetic mean, 0 to 1), "cluster_accuracy": the share of
-        rows that are of the class of their cluster, at the best matching of one class to one cluster,
-        "clusters_in_use": those that a row is of}.
+        {"cluster_nmi": the normalised mutual information, 0 to 1, "cluster_accuracy": the share of rows that are of the
+        class of their cluster, at the best matching of one class to one cluster, "clusters_in_use": those that a row is
+        of}.
     """
     counts = np.zeros([found.max() + 1, label.max() + 1], np.int64)
     np.add.at(counts, (found, label), 1)
@@ -103,9 +103,12 @@ def headlines(metrics, data):
         meaning = (
             f"Of {nouns.counted(rows, data, 'labelled')} so many are of the class that their cluster is matched with, "
             "one class a cluster, though no label was seen; normalised mutual information "
-            f"{metrics['cluster_nmi']:.2f}. K-means on the same codes: {percent(metrics['kmeans_cluster_accuracy'])} and "
-            f"{metrics['kmeans_cluster_nmi']:.2f}; a Bayesian mixture on them: "
-            f"{percent(metrics['mixture_cluster_accuracy'])} and {metrics['mixture_cluster_nmi']:.2f}."
+            f"{metrics['cluster_nmi']:.2f}. "
+            + "; ".join(
+                f"{rival}: {percent(metrics[f'{name}_cluster_accuracy'])} and {metrics[f'{name}_cluster_nmi']:.2f}"
+                for name, rival in RIVALS.items()
+            )
+            + "."
         )
         accuracy = metrics["cluster_accuracy"]
         spread = intervals.in_words(accuracy, rows)

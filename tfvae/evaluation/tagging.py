@@ -21,8 +21,6 @@ from tfvae.evaluation.measurement import EVALUATED_ROWS, Headline, Measurement
 from tfvae.metrics import METRICS
 
 NUM_BINS = 15
-RIVALS = {"frequency": "by frequency", "logistic": "logistic regression on codes"}
-
 _AT = (1, 3, 5)  # k of F1.
 _BOOTSTRAP = 200
 _COSTS = (0.001, 0.01, 0.1, 1.0)
@@ -237,8 +235,8 @@ def headlines(metrics, data):
         return []
     shown, rows = METRICS["tag_map"].shown, nouns.counted(metrics["tagged_rows"], data, _kind(metrics))
     meaning = (
-        f"Ranked by how probable a tag is, {rows} with it come so far up on average over "
-        f"{metrics['judged_tags']:,} tags; 100 % is all before any other. By how frequent a tag is, without looking: "
+        f"Of {rows}, ranked by the probability of a tag, this share of those that come before one with the tag have it "
+        f"too, the mean over such images and {metrics['judged_tags']:,} tags. By how frequent a tag is, without looking: "
         f"{shown(metrics['frequency_tag_map'])}; a logistic regression on the model's codes: "
         f"{shown(metrics['logistic_tag_map'])}."
     )

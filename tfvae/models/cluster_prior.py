@@ -57,9 +57,9 @@ class Config:
 class ClusterPrior(keras.layers.Layer):
     """A mixture over codes; a part of a model, which answers in which cluster an image is.
 
-    It is N(0, I) first, exactly: all means 0, all precisions 1, and nothing of it learns. After `begin_epochs` the means
-    are those of a k-means of codes, all precisions that of codes about them, all sticks even, and from then on they
-    learn with the model. Clusters about random codes of an untrained encoder would all fall onto one.
+    It is N(0, I) first, exactly: all means 0, all precisions 1, and nothing of it learns. After `begin_epochs` the
+    means are those of a k-means of codes, all precisions that of codes about them, all sticks even, and from then on
+    they learn with the model.
 
     Args:
         latent_dim: Z.
@@ -142,7 +142,8 @@ class ClusterPrior(keras.layers.Layer):
         mean, variance = q_s.mean(), q_s.variance()
         if mean.shape[0] < self.config.most:
             raise ValueError(
-                f"{mean.shape[0]} training images cannot begin `model.clusters.most`={self.config.most} clusters: lower it."
+                f"{mean.shape[0]} training images cannot begin `model.clusters.most`={self.config.most} clusters: "
+                "lower it."
             )
         centres = sticks.k_means(mean, self.config.most, seed)
         nearest = tf.reduce_min(sticks.squared_distances(mean, centres), axis=-1)

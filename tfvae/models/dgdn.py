@@ -35,8 +35,8 @@ from tfvae.inference.nvil import LocalNvil, Nvil
 from tfvae.inference.straight_through import GumbelSoftmax, LocalExpectation
 from tfvae.layers import unpooling
 from tfvae.layers.precision import Precision
-from tfvae.models.base import Objective, all_images
 from tfvae.models import cluster_prior
+from tfvae.models.base import Objective, all_images
 from tfvae.models.caption_posterior import CaptionBound, CaptionPosterior
 from tfvae.models.vae import gaussian_kl_per_unit
 from tfvae.models.with_heads import ModelWithHeads
@@ -70,7 +70,7 @@ class Config:
 
     Args:
         network: sizes of the layers.
-        prior: of s: `standard`, N(0, I); or `stick_breaking`, a mixture of Gaussians, so that images fall into clusters.
+        prior: of s: `standard`, N(0, I); or `stick_breaking`, a mixture of Gaussians, by which images are in clusters.
         clusters: of that mixture.
         unpooling: `stochastic`; or `deterministic`, where the encoder takes the maximum of a block and the decoder
             writes to its top left cell (the baseline "VAE-d").
@@ -82,8 +82,8 @@ class Config:
             model without a head for labels.
         caption_weight: times N_x / (T ρ) it is the weight of a caption of T words, its end counted, ρ being the
             captioned share; 0 for a model without a head for captions.
-        tag_weight: times N_x / (L ρ) it is the weight of the L tags of an image, ρ being the tagged share; 0 for a model
-            without a head for tags.
+        tag_weight: times N_x / (L ρ) it is the weight of the L tags of an image, ρ being the tagged share; 0 for a
+            model without a head for tags.
         target_scale: how N_x is read: `pixels`, H·W, as the sources print it here; or `dimensions`, H·W·C, as Pu 2017,
             section 4.4, does.
         weigh_prior: whether the prior of a head's weights β is multiplied by the weight of a label too, as in 0.1;
@@ -223,10 +223,8 @@ class DGDN(ModelWithHeads):
             head = Caption(self.latent_dim, info.vocabulary, info.caption_length, config.caption, name="caption_words")
             self.add_head(CAPTION, head, config.caption_weight)
         if config.tag_weight:
-            names = info.names[TAGS]
-            self.add_head(
-                TAGS, tagging.Tags(self.deconvnet.code_shape, names, config.tags, name="tag_words"), config.tag_weight
-            )
+            head = tagging.Tags(self.deconvnet.code_shape, info.names[TAGS], config.tags, name="tag_words")
+            self.add_head(TAGS, head, config.tag_weight)
         self.q_s_given_caption = None
         if config.caption_encoder:
             sizes = self.latent_dim, len(info.vocabulary), config.caption, config.caption_kl_warmup_steps

@@ -86,12 +86,8 @@ def _pictures(found):
             shares, names = (tests[name]["reference"], tests[name]["new"]), found["class_names"]
             names = names if name == "classes" else [str(j) for j in range(len(shares[0]))]
             picture = figures.two_shares(*shares, *_counts(found), names, title)
-            drawn.append(
-                (
-                    picture,
-                    f"The share of every {one} and its 95\N{NO-BREAK SPACE}% interval, the largest changes first.",
-                )
-            )
+            told = f"The share of every {one} and its 95\N{NO-BREAK SPACE}% interval, the largest changes first."
+            drawn.append((picture, told))
     return drawn
 
 

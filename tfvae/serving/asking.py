@@ -1,4 +1,4 @@
-"""An exported model asked about a few image files, as a client of a server would: bytes in, label or caption out."""
+"""An exported model asked about a few image files, as a client of a server would: bytes in, an answer in words out."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,8 +17,7 @@ _PROBABLE = 0.5
 
 
 def ask(model: PathLike, files: Sequence[PathLike]) -> Iterator[str]:
-    """Yields a line for each file: its name, and the label with its probability, or the caption, or the probable tags, or the
-    cluster.
+    """Yields a line for each file: its name, and the label with its probability, the caption, the tags, or the cluster.
 
     Args:
         model: a version, or a base path whose newest version is taken.

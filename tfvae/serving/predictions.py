@@ -74,9 +74,9 @@ def predict(
         model: a version, or a base path whose newest version is taken.
         source: a folder of images, or of shards that ingest wrote.
         output: the folder of the parts `part-<i>-of-<n>.<suffix>`; each appears when it is whole.
-        signatures: of `classify`, `novelty`, `encode`, `caption`, `tag` and `cluster`, all that the model has by default; and of
-            `translate_<a>_to_<b>`, of images that are of the modality a: `<output>/<signature>/<file>.png`, by a
-            draw of the code that follows from the file's name.
+        signatures: of `classify`, `novelty`, `encode`, `caption`, `tag` and `cluster`, all that the model has by
+            default; and of `translate_<a>_to_<b>`, of images that are of the modality a:
+            `<output>/<signature>/<file>.png`, by a draw of the code that follows from the file's name.
         suffix: `jsonl`, or `tfrecord` for tf.Examples.
         rows_per_part: files in a part; with shards a part is a shard.
         spread: applies a function to values as `map` does, maybe in other processes that see the same files.

@@ -60,8 +60,8 @@ def served_endpoints(
     as text. `evaluate_example` is for evaluators: serialised tf.Examples in, probabilities and a bound or energy out.
 
     A request of another rank or shape, and a row that is no image, fail with an error that says which. What answers
-    about one image, `classify`, `caption`, `tag`, `cluster` and `encode`, is offered as `<name>_bytes_checked` too, where a bad row fails
-    no other: the answer `status` is empty where a row is fine, and else says what is wrong with it.
+    about one image, `classify`, `caption`, `tag`, `cluster` and `encode`, is offered as `<name>_bytes_checked` too,
+    where a bad row fails no other: the answer `status` is empty where a row is fine, and else says what is wrong.
 
     Args:
         model: a `tfvae.models.base.GenerativeModel`.
