@@ -49,7 +49,8 @@ def model_and_batch(preset):
     further = {
         name: (24,) if config.transform_of(name).flatten else (8, 3, 1) for name in config.batches if is_image(name)
     }
-    info = DataInfo(shape, 0 if config.source == "nothing" else 10, 1000, 100, words, 5 if words else 0, further)
+    names = {"tags": ("red", "small", "round")} if config.batches.get("tagged") else {}
+    info = DataInfo(shape, 0 if config.source == "nothing" else 10, 1000, 100, words, 5 if words else 0, further, names)
     binary = config.transform.noise == "binarise"
 
     def image(num, shape=shape):
@@ -64,7 +65,9 @@ def model_and_batch(preset):
         streams["captioned"] = {"image": image(4), "caption": ids}
     for stream, entries in streams_of(tuple(info.modalities)).items():
         if config.batches.get(stream):
-            streams[stream] = {name: image(4, info.modalities[name]) for name in entries}
+            streams[stream] = {name: image(4, info.modalities[name]) for name in entries if is_image(name)}
+    if config.batches.get("tagged"):
+        streams["tagged"]["tags"] = np.eye(4, 3, dtype=np.float32)
     if config.unlabelled_batch:
         streams["unlabelled"] = {"image": image(5)}
     if "row" in config.entries:
@@ -85,6 +88,8 @@ def embedded(preset):
         experiment.data.labels_per_class, experiment.data.num_validation, experiment.data.entries = 10, 100, ()
         experiment.data.labelled_batch = min(experiment.data.labelled_batch, 100)
         experiment.data.unlabelled_batch = min(experiment.data.unlabelled_batch, 100)
+        if experiment.data.batches.get("tagged"):
+            experiment.data.source, experiment.data.tags.source = "tagged_digits", "column"
         if experiment.data.captioned_batch:  # The digits have no captions: the image model alone.
             experiment.data.captioned_batch, experiment.data.unlabelled_batch = 0, 50
             experiment.model.caption_weight, experiment.model.caption_encoder = 0.0, False

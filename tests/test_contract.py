@@ -19,7 +19,7 @@ from tfvae.storage import checkpoints
 SERVED_BY = {
     "classify": Capability.CLASSIFY, "encode": Capability.ENCODE, "reconstruct": Capability.RECONSTRUCT,
     "sample": Capability.SAMPLE, "caption": Capability.CAPTION, "render": Capability.RENDER,
-    "image_from_caption": Capability.IMAGE_FROM_CAPTION,
+    "tag": Capability.TAG, "cluster": Capability.CLUSTER, "image_from_caption": Capability.IMAGE_FROM_CAPTION,
 }  # fmt: skip
 # Output of `score` -> the same.
 SCORED_BY = {"bound": Capability.BOUND, "energy": Capability.ENERGY}

@@ -51,6 +51,12 @@ class Capability(enum.StrEnum):
     # caption(image, num_samples=1, seed=None, decoding="") -> int32 [B, T], [B] nats. With it come the same of codes
     # [S, B, Z], caption_of_codes(s, seed=None, decoding=""), and caption_log_prob(s, words) -> [B].
     CAPTION = "caption"
+    # tag(image, num_samples=1, seed=None) -> [B, L], the probability of each tag. With it comes tag_topics() -> [K, L],
+    # of every element of the top dictionary the probabilities of the words, and tag_usage(image) -> [B, K], how much
+    # each element says.
+    TAG = "tag"
+    # cluster(image, num_samples=1, seed=None) -> [B, J], how probably an image is of each cluster.
+    CLUSTER = "cluster"
     # image_from_caption(words) -> [B, ...] for words int32 [B, T]. With it come encode_caption(words) -> q(z | Y), and
     # mean and variance of both encoders, [B, Z] each: encode_moments(image) and encode_caption_moments(words).
     IMAGE_FROM_CAPTION = "image_from_caption"

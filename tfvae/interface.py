@@ -18,7 +18,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfvae.batch import CAPTION, IMAGE, LABEL
+from tfvae.batch import CAPTION, IMAGE, LABEL, TAGS
+from tfvae.data.entries.tags import PROBABILITIES
 from tfvae.data.load import Data
 from tfvae.evaluation import calibration as calibrations
 from tfvae.experiment import Experiment
@@ -131,6 +132,17 @@ class Answers(abc.ABC):
     def caption(self, images) -> list[str]:
         """What the model says of images: N texts."""
         return [text.decode() for text in self._of_images("caption", images)[CAPTION]]
+
+    def tag(self, images, least=0.5) -> list[dict[str, float]]:
+        """Of N images {tag: probability} of the tags that are at least so probable, the most probable first."""
+        answer = self._of_images("tag", images)
+        rows = zip(answer[TAGS], answer[PROBABILITIES], strict=True)
+        ordered = (sorted(zip(*row, strict=True), key=lambda found: -found[1]) for row in rows)
+        return [{tag.decode(): float(prob) for tag, prob in found if prob >= least} for found in ordered]
+
+    def cluster(self, images) -> np.ndarray:
+        """How probably images are of each cluster: float32 [N, J]."""
+        return self._of_images("cluster", images)["cluster_probabilities"]
 
     def sample(self, num, seed=0) -> np.ndarray:
         """Invented images: float32 [num, H, W, C] in [0, 1]."""

@@ -64,6 +64,10 @@ _TABLE = (
         "It should fall and level off; a rise is overfitting.", monitored=True,
     ),
     Metric(
+        "tag_map", "Mean average precision of tags", "%", True,
+        "It should rise and level off; a fall is overfitting.", monitored=True,
+    ),
+    Metric(
         "reconstruction_error", "Squared error of reconstructed images and codes", "", False,
         "It should fall and level off.", monitored=True,
     ),
@@ -73,6 +77,10 @@ _TABLE = (
     ),
     Metric("loss", "Training loss", "nats", False, "What the optimiser minimises; not comparable between models."),
     Metric("ece", "Expected calibration error", "%"),
+    Metric("cluster_accuracy", "Images of the class of their cluster", "%", True),
+    Metric("cluster_nmi", "Mutual information of clusters and classes", "", True),
+    Metric("tag_ece", "Calibration error of tags", "%"),
+    Metric("tag_f1", "F1 of the most probable tags", "%", True),
     Metric("label_nll", "Negative log-likelihood of labels", "nats"),
     Metric("bits_per_dim", "Negative bound", "bits a dimension"),
     Metric("cider", "CIDEr", "", True),
@@ -86,7 +94,7 @@ METRICS = {metric.name: metric for metric in _TABLE}
 MONITORS = tuple(metric.name for metric in _TABLE if metric.monitored)
 
 # Names with a number in them begin with these: `error_s10`, `bleu4`, `image_to_caption_recall_at_10`.
-_NUMBERED = ("error_s", "bleu", "image_to_caption", "caption_to_image")
+_NUMBERED = ("error_s", "bleu", "tag_f1", "image_to_caption", "caption_to_image")
 
 
 def find(name: str) -> Metric | None:

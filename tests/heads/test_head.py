@@ -11,12 +11,13 @@ import tensorflow as tf
 
 from tfvae import heads
 from tfvae.capabilities import Capability
-from tfvae.heads import caption
+from tfvae.heads import caption, tags
 from tfvae.heads.bayesian_svm import BayesianSvm
 from tfvae.heads.caption import Caption
 from tfvae.heads.head import Head
 from tfvae.heads.softmax import Softmax
-from tfvae.probability import noise
+from tfvae.heads.tags import Tags
+from tfvae.probability import families, noise
 
 LATENT, CLASSES, LENGTH = 3, 4, 3
 WORDS = ("<end>", "<unk>", "red", "square")
@@ -31,6 +32,8 @@ BUILD = {
     "caption_lstm": lambda: Caption(
         LATENT, WORDS, LENGTH, caption.Config("lstm", hidden=5, embedding=4), name="caption_words"
     ),
+    "tags_energy": lambda: Tags((1, 1, LATENT), WORDS, tags.Config(), name="tag_words"),
+    "tags_projection": lambda: Tags((1, 1, LATENT), WORDS, tags.Config("projection"), name="tag_words"),
 }
 
 every_head = pytest.mark.parametrize("name", BUILD)
@@ -40,12 +43,16 @@ def build(name):
     head = BUILD[name]()
     rng = np.random.default_rng(1)
     for variable in head.weights:
-        variable.assign(rng.normal(size=variable.shape))
+        variable.assign((0.1 if isinstance(head, Tags) else 1.0) * rng.normal(size=variable.shape))
     return head
 
 
 def every_target(head):
-    """All classes, or all captions: those that end, and those that would go on behind the last place."""
+    """All classes, or all sets of tags, or all captions: those that end, and those that would go on behind the last
+    place.
+    """
+    if isinstance(head, Tags):
+        return tf.constant(list(itertools.product([0.0, 1.0], repeat=len(WORDS))))
     if not isinstance(head, Caption):
         return tf.range(CLASSES)
     words = range(1, len(WORDS))
@@ -66,6 +73,10 @@ class Model:
     """What a head asks of a model: codes of images, here their first pixels."""
 
     image_shape = IMAGE_SHAPE
+
+    def encode(self, image):
+        mean = tf.reshape(image, [-1, 4])[:, :LATENT]
+        return families.DiagGaussian(mean, tf.fill(tf.shape(mean), -200.0))
 
     def codes(self, image, num_samples=1, seed=None):
         mean = tf.reshape(image, [-1, 4])[:, :LATENT]
@@ -127,7 +138,7 @@ def test_a_gradient_reaches_every_weight(name, z):
 def test_outcomes_are_counted(name, z):
     head = build(name)
     targets = every_target(head)
-    expected = CLASSES
+    expected = len(WORDS) if isinstance(head, Tags) else CLASSES
     if isinstance(head, Caption):  # The end is a word too; a caption without one has as many as there are places.
         expected = [list(row).index(0) + 1 if 0 in row else LENGTH for row in targets.numpy()]
     np.testing.assert_array_equal(head.num_outcomes(targets), expected)

@@ -30,7 +30,7 @@ def main():
     config = models_config.update(pathlib.Path(_OUTPUT.value).resolve().parent, _BASE_PATH.value)
     print(f"{version} is ready to be served; {config} lists it.\n")
     print(export.summary(version), flush=True)
-    if {"classify_bytes", "caption_bytes"} & set(export.describe(version)["signatures"]):
+    if {"classify_bytes", "caption_bytes", "tag_bytes", "cluster_bytes"} & set(export.describe(version)["signatures"]):
         tell_next("tfvae-ask", f"--model={_OUTPUT.value}", "photo.png")
 
 

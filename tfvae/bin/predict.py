@@ -13,7 +13,7 @@ _MODEL = flags.DEFINE_string("model", None, "A version, or a base path whose new
 _INPUT = flags.DEFINE_string("input", None, "A folder of images, or the shards of tfvae-ingest.", required=True)
 _OUTPUT = flags.DEFINE_string("output", None, "Folder of part-<i>-of-<n>.jsonl, which is made.", required=True)
 _ASK = flags.DEFINE_list(
-    "ask", [], "Of classify, novelty, encode, caption; all that it has by default; or translate_..."
+    "ask", [], "Of classify, novelty, encode, caption, tag, cluster; all that it has by default; or translate_..."
 )
 _FORMAT = flags.DEFINE_enum(
     "format", "jsonl", ["jsonl", "tfrecord"], "tfrecord: tf.Examples; jsonl brings a table and a page."

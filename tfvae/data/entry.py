@@ -197,6 +197,10 @@ class Served:
         """What an answer holds of what the model gives."""
         return value
 
+    def answers(self, name, value):
+        """{output: value} of an answer, for what the model gives under the entry's name."""
+        return {name: self.given(value)}
+
 
 class Collector:
     """What was parsed of an entry, batch after batch, on its way to a column."""

@@ -9,9 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae import batch as batches
-from tfvae.batch import CAPTION, CAPTIONED, IMAGE, LABEL, LABELLED, PAIRED, ROW, UNLABELLED, DataInfo
+from tfvae.batch import CAPTION, CAPTIONED, IMAGE, LABEL, LABELLED, PAIRED, ROW, TAGGED, UNLABELLED, DataInfo
 from tfvae.data import captions as texts
-from tfvae.data import entries, mixture, more_images, sources, split, transforms
+from tfvae.data import entries, mixture, more_images, sources, split, tagging, transforms
 from tfvae.data.captions import Vocabulary
 from tfvae.data.columns import Partial, Stored
 from tfvae.data.entries.label import NO_LABEL
@@ -34,7 +34,7 @@ class Config:
 
     Args:
         source: `digits`, `tfds`, `folder`, `shards`, `halves`, `coloured`, `bag_of_words`, `arrays`, `moons`, `toy`,
-            `gaussians` or `nothing`: a file of `tfvae/data/sources`.
+            `gaussians`, `tagged_digits` or `nothing`: a file of `tfvae/data/sources`.
         name: of the set, for `tfds`, `halves` and `coloured`; which labelled points, for `moons`; `ring`,
             for `gaussians`.
         data_dir: where TFDS keeps its sets; empty for its default.
@@ -44,9 +44,10 @@ class Config:
         points_noise: standard deviation of the half-moons' noise, of the mixture's (`toy`) and of the ring's Gaussians.
         labels_per_class: labelled images of every class; 0 for all labels there are.
         num_captioned: training images that keep their captions; 0 for all that have some.
+        num_tagged: training images that keep their tags; 0 for all that have some.
         num_paired: training examples that keep all of their images; of each other one a single image is kept, every
             modality's turn in turn. 0 for all.
-        label_seed: of the draw of labelled, captioned and paired images.
+        label_seed: of the draw of labelled, captioned, tagged and paired images.
         unseen_classes: labels, by number, of which no example is trained on or validates; test rows have them.
         modalities: for `folder`, the names of the folders of the images of an example, the first one's first, such as
             ("visible", "infrared"): its images are `image` and `image_infrared`. Empty for `image` and `image_<name>`.
@@ -68,6 +69,7 @@ class Config:
         transform: from gray levels to observations.
         transforms: the same of further modalities, by name; those that are not named have `transform`.
         captions: from text to words.
+        tags: where tags come from, and which of them are known.
     """
 
     source: str = "digits"
@@ -79,6 +81,7 @@ class Config:
     points_noise: float = 0.2
     labels_per_class: int = 10
     num_captioned: int = 0
+    num_tagged: int = 0
     num_paired: int = 0
     label_seed: int = 0
     unseen_classes: tuple[int, ...] = ()
@@ -99,6 +102,7 @@ class Config:
     transform: transforms.Config = dataclasses.field(default_factory=transforms.Config)
     transforms: dict[str, TransformConfig] = dataclasses.field(default_factory=dict)
     captions: texts.Config = dataclasses.field(default_factory=texts.Config)
+    tags: tagging.Config = dataclasses.field(default_factory=tagging.Config)
 
     def __post_init__(self):
         # From JSON they come as dicts.
@@ -236,7 +240,7 @@ def load(config, frozen_split=None):
         ValueError: for an unknown source, a split of other data, and whatever the source, the split or the transform
             refuses.
     """
-    source = _without_classes(_source(config, frozen_split), config.unseen_classes)
+    source = tagging.tagged(_without_classes(_source(config, frozen_split), config.unseen_classes), config)
     _check_pixels(source)
     modalities = source.train.modalities or (IMAGE,)
     _check_streams(config, modalities)
@@ -429,6 +433,9 @@ _ADVICE = {
     LABELLED: "There are no labelled images. To train without labels set `data.labelled_batch=0`, as a `vae` preset.",
     CAPTIONED: "No training image has a caption. Give some in `metadata.csv` (columns file_name and caption), a COCO "
     "`captions_*.json` or a Flickr `*.token.txt`, or set `data.captioned_batch=0`.",
+    TAGGED: "No training image has a tag. Give some in `metadata.csv` (columns file_name and tags, several of them set "
+    "apart by commas), or set `data.tags.source=captions` where there are captions. Without tags set "
+    "`model.tag_weight=0` and leave `tagged` out of `data.batches`.",
     UNLABELLED: "There are no unlabelled images; set `data.unlabelled_batch=0` to train on labels alone.",
 }
 

@@ -13,6 +13,9 @@ from tfvae.data.entries.label import NO_LABEL
 # Parts that every split has, from version 0.1 on; others are there where the data or the config has such a stream.
 _PARTS = (batches.LABELLED, batches.CAPTIONED, batches.UNLABELLED, "validation")
 
+# Of the draw of few rows of a stream.
+_SEEDS = {batches.CAPTIONED: 20160929, batches.TAGGED: 20161127}
+
 # Validation takes at most a fifth of the rows it could take: the others are what the model is trained on.
 _LEAST_TRAINING_SHARE = 5
 
@@ -23,7 +26,7 @@ def draw(source, config):
     Args:
         source: `tfvae.data.examples.Source`.
         config: has `labels_per_class` (0 for all labels), `num_captioned` (0 for all captions), `num_paired` (0 for all
-            pairs), `label_seed`, `num_validation` and `batch_sizes`.
+            pairs), `num_tagged` (0 for all tags), `label_seed`, `num_validation` and `batch_sizes`.
 
     Returns:
         {"labelled": [indices], "captioned": [indices], "unlabelled": [indices], "validation": [indices]} into
@@ -51,9 +54,7 @@ def draw(source, config):
             f"All {len(label)} training rows went to validation: lower `data.num_validation`={config.num_validation}."
         )
     labelled = fixed if source.labelled is not None else _balanced(label, rest, config, rng, source.class_names)
-    captioned = _captioned(
-        np.intersect1d(rest, np.flatnonzero(source.train.has(batches.IMAGE, batches.CAPTION))), config
-    )
+    captioned = _few(source.train, rest, batches.CAPTIONED, config.num_captioned, config)
     split = _parts(source.train, rest, labelled, captioned, config) | {"validation": validates}
     split = {name: part.tolist() for name, part in split.items()}
     return {
@@ -86,6 +87,8 @@ def _parts(train, rest, labelled, captioned, config):
     for stream, needed in of_data.items():
         if stream not in (*parts, *alone) and (sizes.get(stream) or stream == batches.PAIRED):
             parts[stream] = np.intersect1d(rest, np.flatnonzero(train.has(*needed)))
+    if batches.TAGGED in parts:
+        parts[batches.TAGGED] = _few(train, rest, batches.TAGGED, config.num_tagged, config)
     parted = {}
     if config.num_paired:
         parts[batches.PAIRED], parted = _few_pairs(parts.get(batches.PAIRED, rest[:0]), train.modalities, config)
@@ -151,18 +154,23 @@ def check(split, source):
         )
 
 
-def _captioned(rows, config):
-    """`num_captioned` of these rows, which have captions; all for 0."""
-    if config.num_captioned > len(rows):
+def _few(train, rest, stream, num, config):
+    """`num` of the rest that are rows of a stream, captioned or tagged ones; all for 0.
+
+    Raises:
+        ValueError: for more than there are.
+    """
+    rows = np.intersect1d(rest, np.flatnonzero(train.has(*batches.STREAMS[stream])))
+    if num > len(rows):
         raise ValueError(
-            f"`data.num_captioned`={config.num_captioned} asks for more than the {len(rows)} training images that have "
-            "captions. Lower it; 0 takes all."
+            f"`data.num_{stream}`={num} asks for more than the {len(rows)} training images that are {stream}. "
+            "Lower it; 0 takes all."
         )
-    if not config.num_captioned:
+    if not num:
         return rows
     # A seed of its own: what is drawn of the labels does not depend on it.
-    rng = np.random.default_rng([config.label_seed, 20160929])
-    return np.sort(rng.choice(rows, config.num_captioned, replace=False))
+    rng = np.random.default_rng([config.label_seed, _SEEDS[stream]])
+    return np.sort(rng.choice(rows, num, replace=False))
 
 
 def _validation(rows, candidates, num):

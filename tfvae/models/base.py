@@ -111,6 +111,14 @@ class GenerativeModel(asked.TakesBatches, Trainable, abc.ABC):
             images: observations of some training rows, NumPy [N, *image_shape].
         """
 
+    def begin_epoch(self, epoch: int, images: Callable[[], np.ndarray]) -> None:
+        """Sets what a family sets between two epochs, such as clusters that begin from codes; most do nothing.
+
+        Args:
+            epoch: the one that begins, from 0. One that was interrupted does not begin again.
+            images: gives observations of some training rows, NumPy [N, *image_shape], the same every time.
+        """
+
     def endpoints(self) -> dict[str, Endpoint]:
         """What can be served; all functions take observations as the model sees them."""
         image = tf.TensorSpec([None, *self.image_shape], tf.float32, name=IMAGE)

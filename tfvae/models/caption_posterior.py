@@ -13,7 +13,6 @@ from tfvae.batch import CAPTION, IMAGE
 from tfvae.capabilities import Capability, Endpoint
 from tfvae.heads import targets
 from tfvae.heads.caption import CAPTION_NOISE
-from tfvae.models.vae import gaussian_kl_per_unit
 from tfvae.networks.caption import CaptionEncoder
 from tfvae.probability import families, noise
 
@@ -57,7 +56,7 @@ class CaptionPosterior(keras.layers.Layer):
             V(x, Y) = E_{q(s|Y) q(u|x)}[ log p(x | s, u) + ξ_c log p(Y | s) ] − KL(q(s | Y) ‖ p(s)).
 
         Args:
-            model: has `log_likelihood(image, s, masks)` and a head for captions.
+            model: has `log_likelihood(image, s, masks)`, `divergence(q_s, training)` and a head for captions.
             batch: of streams.
             masks: of every pooled layer, a row an image of the batch, drawn from q(u | x). They are taken as they are:
                 maps learn by U.
@@ -72,7 +71,7 @@ class CaptionPosterior(keras.layers.Layer):
             s = q_s.sample(seed=noise.fold_in(seed, CAPTION_NOISE))
             given = [tf.stop_gradient(mask[target.first : target.end]) for mask in masks]
             log_p_x = model.log_likelihood(batch[target.stream][IMAGE], s, given)
-            kl = tf.reduce_sum(gaussian_kl_per_unit(q_s), axis=-1)
+            kl = model.divergence(q_s, training)
             log_p_y = self._weighted_log_prob(model, s, target)
             each = log_p_x - model.warmed_up(self.kl_warmup_steps, training) * kl + log_p_y
             value += target.share * tf.reduce_mean(each)

@@ -13,9 +13,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae import inference
-from tfvae.batch import CAPTION, LABEL
+from tfvae.batch import CAPTION, LABEL, TAGS
 from tfvae.capabilities import Capability
 from tfvae.heads import caption as captions
+from tfvae.heads import tags as tagging
 from tfvae.heads import targets
 from tfvae.heads.bayesian_svm import BayesianSvm
 from tfvae.heads.caption import Caption
@@ -34,6 +35,7 @@ from tfvae.inference.nvil import LocalNvil, Nvil
 from tfvae.inference.straight_through import GumbelSoftmax, LocalExpectation
 from tfvae.layers import unpooling
 from tfvae.layers.precision import Precision
+from tfvae.models import cluster_prior
 from tfvae.models.base import Objective, all_images
 from tfvae.models.caption_posterior import CaptionBound, CaptionPosterior
 from tfvae.models.vae import gaussian_kl_per_unit
@@ -41,6 +43,7 @@ from tfvae.models.with_heads import ModelWithHeads
 from tfvae.networks import dgdn
 from tfvae.probability import families, noise
 
+PRIORS = ("standard", "stick_breaking")
 UNPOOLINGS = ("stochastic", "deterministic")
 # Name -> (config, deconvnet, image shape) -> an estimator of the gradient through the maps.
 MAP_GRADIENTS = {
@@ -57,6 +60,7 @@ HEADS = {
     "softmax": lambda config, latent_dim, num_classes: Softmax(latent_dim, num_classes, name="label_softmax"),
 }
 
+_AT_ONCE = 25  # Images that are encoded together where clusters begin.
 _LOG_2_PI = float(np.log(2.0 * np.pi))
 
 
@@ -66,6 +70,8 @@ class Config:
 
     Args:
         network: sizes of the layers.
+        prior: of s: `standard`, N(0, I); or `stick_breaking`, a mixture of Gaussians, by which images are in clusters.
+        clusters: of that mixture.
         unpooling: `stochastic`; or `deterministic`, where the encoder takes the maximum of a block and the decoder
             writes to its top left cell (the baseline "VAE-d").
         map_gradient: the estimator of the gradient through the maps: `nvil` (the source's), `nvil_local`, `gumbel`, or
@@ -76,11 +82,14 @@ class Config:
             model without a head for labels.
         caption_weight: times N_x / (T ρ) it is the weight of a caption of T words, its end counted, ρ being the
             captioned share; 0 for a model without a head for captions.
+        tag_weight: times N_x / (L ρ) it is the weight of the L tags of an image, ρ being the tagged share; 0 for a
+            model without a head for tags.
         target_scale: how N_x is read: `pixels`, H·W, as the sources print it here; or `dimensions`, H·W·C, as Pu 2017,
             section 4.4, does.
         weigh_prior: whether the prior of a head's weights β is multiplied by the weight of a label too, as in 0.1;
             eq. (29) weighs the labels' likelihood alone.
         caption: sizes of that head, and how it chooses captions.
+        tags: of that head, how it reads the code, and its priors.
         caption_encoder: whether q(s | Y) is learned too: images from captions, and retrieval.
         caption_kl_warmup_steps: steps over which the weight of KL(q(s | Y) ‖ p(s)) rises to 1; 0 for none.
         gamma: γ of the Bayesian support vector machine.
@@ -93,15 +102,19 @@ class Config:
     """
 
     network: dgdn.Config = dataclasses.field(default_factory=dgdn.Config)
+    prior: str = "standard"
+    clusters: cluster_prior.Config = dataclasses.field(default_factory=cluster_prior.Config)
     unpooling: str = "stochastic"
     map_gradient: str = "local_expectation"
     temperature: float = 1.0
     head: str = "bayesian_svm"
     label_weight: float = 1.0
     caption_weight: float = 0.0
+    tag_weight: float = 0.0
     target_scale: str = "pixels"
     weigh_prior: bool = False
     caption: captions.Config = dataclasses.field(default_factory=captions.Config)
+    tags: tagging.Config = dataclasses.field(default_factory=tagging.Config)
     caption_encoder: bool = False
     caption_kl_warmup_steps: int = 0
     gamma: float = 1.0
@@ -167,15 +180,19 @@ class DGDN(ModelWithHeads):
         −mean_x U(x)                          `image_bound`, of all images
         −(B_l / B) mean_l ξ_l log p(y | s)    `target_terms`, of the labelled ones, ξ_l = `label_weight` N_x / (C ρ)
         −(B_c / B) mean_c ξ_c log p(Y | s)    and of the captioned ones, ξ_c = `caption_weight` N_x / (T ρ)
+        −(B_t / B) mean_t ξ_t log p(b | s)    and of the tagged ones, ξ_t = `tag_weight` N_x / (L ρ)
         −log p(β, κ) / N                      their `log_prior`, of a head that has one
+        −log p(ν, μ, α) / N                   of clusters, where the prior of s has some
         −(B_c / B) mean_c V(x, Y)             `caption_bound`, where q(s | Y) is learned too,
 
-    with ρ = B_l / B or B_c / B, and U's gradient by `map_gradient`.
+    with ρ = B_l / B, B_c / B or B_t / B, and U's gradient by `map_gradient`.
     """
 
     settings_of: ClassVar = {
         Capability.CLASSIFY: "`model.label_weight` above 0",
         Capability.CAPTION: "`model.caption_weight` above 0",
+        Capability.CLUSTER: "`model.prior=stick_breaking`",
+        Capability.TAG: "`model.tag_weight` above 0",
         Capability.IMAGE_FROM_CAPTION: "`model.caption_encoder=True`",
     }
 
@@ -192,7 +209,11 @@ class DGDN(ModelWithHeads):
         self.deconvnet = dgdn.Deconvnet(info.image_shape, config.network, with_maps=self.stochastic, name="image_model")
         self.latent_dim = int(np.prod(self.deconvnet.code_shape))
         self.widest_layer = self.deconvnet.widest_layer
+        self.clusters = None
         self.p_s = families.standard_normal(self.latent_dim)
+        if config.prior == "stick_breaking":
+            self.p_s = self.clusters = cluster_prior.ClusterPrior(self.latent_dim, config.clusters, name="p_s")
+            self.add_part(self.clusters)
         self.precision = Precision(config.initial_precision, name="alpha0")
         self.map_gradient = _map_gradient(config, self.deconvnet, info.image_shape)
         if config.label_weight:
@@ -201,6 +222,9 @@ class DGDN(ModelWithHeads):
         if config.caption_weight:
             head = Caption(self.latent_dim, info.vocabulary, info.caption_length, config.caption, name="caption_words")
             self.add_head(CAPTION, head, config.caption_weight)
+        if config.tag_weight:
+            head = tagging.Tags(self.deconvnet.code_shape, info.names[TAGS], config.tags, name="tag_words")
+            self.add_head(TAGS, head, config.tag_weight)
         self.q_s_given_caption = None
         if config.caption_encoder:
             sizes = self.latent_dim, len(info.vocabulary), config.caption, config.caption_kl_warmup_steps
@@ -262,21 +286,29 @@ class DGDN(ModelWithHeads):
         """−mean [ U(x) + Σ_t ξ_t log p(t | s) ] − log p(heads) − (B_c / B) mean V(x, Y), U by the maps' estimator."""
         image, num = all_images(batch), self.config.num_samples
         inferred = self._infer_for_objective(image, seed, training)
-        image_bound = self.image_bound(image, inferred)
+        image_bound = self.image_bound(image, inferred, training)
         target_terms = self.target_terms(inferred.s, batch, num)
         caption_bound = self.caption_bound(batch, image_bound.masks, seed, training)
         likelihood = self._map_likelihood(image, image_bound, target_terms, training)
         surrogate = self.map_gradient.surrogate(inferred.draws, likelihood, training)
         loss = -tf.reduce_mean(surrogate.value) - (target_terms.log_prior + caption_bound.value) + surrogate.loss
+        if self.clusters is not None:
+            loss -= self.clusters.log_prior(training) / self.info.num_train
         return Objective(loss, {**image_bound.terms(num), **target_terms.terms, **caption_bound.terms})
 
-    def image_bound(self, image, inferred) -> ImageBound:
+    def image_bound(self, image, inferred, training=False) -> ImageBound:
         """U(x) = E[ log p(x | s, u) ] − KL(q(s | x, u) ‖ p(s)) − KL(q(u | x) ‖ p(u))  at draws of (u, s)."""
         masks = self._masks(inferred.draws, tf.shape(inferred.s)[0])
         pooled = self.deconvnet.lowest(inferred.s, masks)
         log_pixels = self.log_p_pixels(image, self.deconvnet.image(pooled, masks))
-        kl_s = tf.reduce_sum(gaussian_kl_per_unit(inferred.q_s), axis=-1)
+        kl_s = self.divergence(inferred.q_s, training)
         return ImageBound(masks, pooled, log_pixels, kl_s, total_divergence(inferred.draws))
+
+    def divergence(self, q_s, training=False):
+        """KL(q(s) ‖ p(s)), or a bound from above on it where p(s) is a mixture: [N], nats."""
+        if self.clusters is not None:
+            return self.clusters.divergence(q_s, training)
+        return tf.reduce_sum(gaussian_kl_per_unit(q_s), axis=-1)
 
     def caption_bound(self, batch, masks, seed, training=False) -> CaptionBound:
         """(B_c / B) mean V(x, Y), under the maps of the first draw; 0 without q(s | Y)."""
@@ -352,7 +384,7 @@ class DGDN(ModelWithHeads):
 
     def kl_per_unit(self, image, seed):
         inferred = self.infer(image, 1, seed)
-        units = {"z": gaussian_kl_per_unit(inferred.q_s)}
+        units = {"z": gaussian_kl_per_unit(inferred.q_s, self.clusters)}
         for layer, draw in enumerate(inferred.draws, start=1):
             units[f"u{layer}"] = tf.reduce_sum(draw.divergence, axis=[1, 2])  # A unit is a map.
         return units
@@ -374,6 +406,14 @@ class DGDN(ModelWithHeads):
         super().initialise(images)
         if self.q_s_given_caption is not None:
             self.q_s_given_caption.initialise(self.heads[CAPTION])
+
+    def begin_epoch(self, epoch, images):
+        if self.clusters is not None and epoch == self.config.clusters.begin_epochs:
+            seen = images()
+            parts = (seen[first : first + _AT_ONCE] for first in range(0, len(seen), _AT_ONCE))
+            q_s = [self.encode(tf.constant(part)) for part in parts]
+            mean, variance = (tf.concat(of, axis=0) for of in zip(*((q.mean(), q.variance()) for q in q_s)))
+            self.clusters.begin(families.DiagGaussian(mean, tf.math.log(variance)), noise.seed(self.seed, epoch))
 
     def transferable_variables(self):
         # Neither the head nor what the estimator learned of its signals.
@@ -407,7 +447,7 @@ def _map_gradient(config, deconvnet, image_shape):
 
 def _check(config, info):
     """Raises ValueError if the configuration is invalid."""
-    choices = (("unpooling", UNPOOLINGS), ("map_gradient", MAP_GRADIENTS), ("head", HEADS))
+    choices = (("prior", PRIORS), ("unpooling", UNPOOLINGS), ("map_gradient", MAP_GRADIENTS), ("head", HEADS))
     for name, known in choices:
         if getattr(config, name) not in known:
             raise ValueError(f"`model.{name}` must be one of {tuple(known)}, got {getattr(config, name)!r}.")
@@ -421,10 +461,19 @@ def _check(config, info):
         raise ValueError(
             "A head for captions needs captions: set `data.captioned_batch` above 0, or `model.caption_weight=0`."
         )
+    if config.tag_weight and not info.names.get(TAGS):
+        raise ValueError(
+            'A head for tags needs tags: set `data.batches={"tagged": ...}` to some images in a batch, or '
+            "`model.tag_weight=0`."
+        )
+    if config.prior == "stick_breaking" and config.freeze_image_model:
+        raise ValueError(
+            "`model.freeze_image_model` trains heads alone, so clusters would never learn: set `model.prior=standard`."
+        )
     if config.caption_encoder and not config.caption_weight:
         raise ValueError("`model.caption_encoder` needs the head for captions: set `model.caption_weight` above 0.")
-    if config.freeze_image_model and not (config.label_weight or config.caption_weight):
+    if config.freeze_image_model and not (config.label_weight or config.caption_weight or config.tag_weight):
         raise ValueError(
-            "With `model.freeze_image_model`, and both `model.label_weight` and `model.caption_weight` 0, nothing is "
-            "left to train."
+            "With `model.freeze_image_model`, and `model.label_weight`, `.caption_weight` and `.tag_weight` 0, nothing "
+            "is left to train."
         )

@@ -9,6 +9,8 @@ from tfvae.monitoring.strangest import DISTANCE, code_distances, strangest
 from tfvae.reports import code_figures, thumbnails
 
 _PERMUTATIONS = 2000
+# Of what every image is one: name -> (signature, output with its probabilities).
+_CATEGORIES = {"classes": ("classify", "probabilities"), "clusters": ("cluster", "cluster_probabilities")}
 _FEWEST = 10  # Images of which a distribution can be said to be another.
 
 
@@ -31,7 +33,8 @@ def measure(model, reference, source, num=500, seed=0, level=0.01):
         "energy" the means of both and the p-value of a Kolmogorov-Smirnov test; of "codes", and of "codes of image_b"
         where that has an encoder of its own, the squared maximum mean discrepancy (RBF kernel, median bandwidth) with
         the p-value of a permutation test (Gretton et al. 2012, sections 2 and 4); of "classes" the Jensen-Shannon
-        divergence (bits) of the predicted ones with the p-value of such a test.
+        divergence (bits) of the predicted ones with the p-value of such a test, of "clusters" the same, and of "tags"
+        the discrepancy of their probabilities, as of codes.
         "power": of every test what it would find four times of five (`tfvae.monitoring.power`).
         "strangest": the new images that lie farthest from the reference: file, measure, value, usual range, small JPEG.
 
@@ -59,9 +62,13 @@ def measure(model, reference, source, num=500, seed=0, level=0.01):
             own = [version.of_images(f"encode_{image}", "mean", images).astype(np.float64) for images in both]
             tests[f"codes of {image}"] = discrepancy(*own, rng)
             codes_of[f"codes of {image}"] = own
-    if version.compares("classify"):
-        probs = [version.of_images("classify", "probabilities", images) for images in both]
-        tests["classes"] = divergence(*(p.argmax(axis=-1) for p in probs), probs[0].shape[-1], rng)
+    if version.compares("tag"):
+        codes_of["tags"] = [version.of_images("tag", "tag_probabilities", images).astype(np.float64) for images in both]
+        tests["tags"] = discrepancy(*codes_of["tags"], rng)
+    for name, (signature, output) in _CATEGORIES.items():
+        if version.compares(signature):
+            probs = [version.of_images(signature, output, images) for images in both]
+            tests[name] = divergence(*(p.argmax(axis=-1) for p in probs), probs[0].shape[-1], rng)
     return {
         "images": {"reference": counts[0], "new": counts[1]},
         "model": str(version.version),
@@ -98,7 +105,7 @@ def _power(tests, counts, codes_of, level):
             found[name] = {
                 "standard_deviations": power.code_shift(codes[0], len(codes[1]), test["values"]["null"], level)
             }
-        elif name == "classes":
+        elif name in _CATEGORIES:
             share, of_class = power.share(test["reference"], *counts, level)
             found[name] = {"share": share, "class": of_class}
         else:

@@ -14,8 +14,16 @@ _UNITS = {
 _MEANINGS = {
     **_UNITS,
     "codes": "the model's codes: maximum mean discrepancy, permutation test",
+    "tags": "probabilities of the tags: maximum mean discrepancy, permutation test",
+    "clusters": "clusters: Jensen–Shannon divergence, permutation test",
     "classes": "predicted classes: Jensen–Shannon divergence, permutation test",
 }
+# What is compared as points, and as shares: kind -> what to see in its picture; name -> (title, one of them).
+_CLOUDS = {
+    "codes": "Where new codes lie outside those of the training data, the model is guessing.",
+    "tags": "The probabilities of all tags of each image, in two dimensions.",
+}
+_SHARES = {"classes": ("Predicted classes", "class"), "clusters": ("Clusters", "cluster")}
 
 
 def render(found, level=0.01, anomalies=()):
@@ -45,11 +53,11 @@ def finds(found, name):
     if size is None:
         return "nothing"
     if "share" in of:
-        names, number = found["class_names"], of["class"]
-        name = names[number] if number < len(names) else number
+        names, number = found["class_names"] if name == "classes" else (), of["class"]
+        name = names[number] if number < len(names) else f"{'cluster ' if name == 'clusters' else ''}{number}"
         return f"{100 * size:.0f}\N{NO-BREAK SPACE}% of the images going over to {name}"
     amount = f" ({of['shift']:.3g})" if "shift" in of else ""
-    along = " along the first component" if _kind(name) == "codes" else ""
+    along = " along the first component" if _kind(name) in _CLOUDS else ""
     return f"a shift of {size:.2g} standard deviations{amount}{along}"
 
 
@@ -69,16 +77,17 @@ def _histograms(tests):
 def _pictures(found):
     """(PNG, what to see) of the codes and of the classes: the tests that look at the images as the model does."""
     tests, drawn = found["tests"], []
-    for name in (name for name in tests if _kind(name) == "codes"):
+    for name in (name for name in tests if _kind(name) in _CLOUDS):
         values = tests[name]["values"]
         picture = code_figures.two_clouds(values["reference"], values["new"], name.capitalize())
-        drawn.append((picture, "Where new codes lie outside those of the training data, the model is guessing."))
-    if "classes" in tests:
-        shares = (tests["classes"]["reference"], tests["classes"]["new"])
-        picture = figures.two_shares(*shares, *_counts(found), found["class_names"], "Predicted classes")
-        drawn.append(
-            (picture, "The share of every class and its 95\N{NO-BREAK SPACE}% interval, the largest changes first.")
-        )
+        drawn.append((picture, _CLOUDS[_kind(name)]))
+    for name, (title, one) in _SHARES.items():
+        if name in tests:
+            shares, names = (tests[name]["reference"], tests[name]["new"]), found["class_names"]
+            names = names if name == "classes" else [str(j) for j in range(len(shares[0]))]
+            picture = figures.two_shares(*shares, *_counts(found), names, title)
+            told = f"The share of every {one} and its 95\N{NO-BREAK SPACE}% interval, the largest changes first."
+            drawn.append((picture, told))
     return drawn
 
 

@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 from tfvae.reports import pages, thumbnails
 from tfvae.storage import atomic
 
+_PROBABLE = 0.5
 TABLE, PAGE = "predictions.csv", "predictions.html"
 _THUMBNAILS = 1000  # In all: a page of some megabytes, which a browser opens at once.
 
@@ -66,18 +67,29 @@ def _answers(output) -> Iterator[dict]:
 
 def table(answers, class_names):
     """CSV: a row for each file with its label, confidence, a column a class, its caption, what was wrong, and, where
-    they are known, the confidence after temperature scaling and the p-value of an image that is not new.
+    they are known, the confidence after temperature scaling and the p-value of an image that is not new, the tags
+    that are there rather than not, the most probable first, and the number of the cluster.
     """
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["file", "label", "confidence", *class_names, "caption", "error", "calibrated_confidence", "p_value"])
+    rows.writerow([
+        "file", "label", "confidence", *class_names, "caption", "error", "calibrated_confidence", "p_value", "tags",
+        "cluster",
+    ])  # fmt: skip
     for answer in answers:
         probs = answer.get("probabilities") or [""] * len(class_names)
         sure = max(probs, default="")
         words = answer.get("caption", ""), answer.get("error", "")
         surer = max(answer.get("calibrated_probabilities", ()), default=""), answer.get("p_value", "")
-        rows.writerow([answer["file"], answer.get("label", ""), sure, *probs, *words, *surer])
+        further = "; ".join(probable_tags(answer)), answer.get("cluster", "")
+        rows.writerow([answer["file"], answer.get("label", ""), sure, *probs, *words, *surer, *further])
     return text.getvalue()
+
+
+def probable_tags(answer):
+    """Tags that are there rather than not, the most probable first."""
+    by_probability = sorted(zip(answer.get("tag_probabilities", ()), answer.get("tags", ())), reverse=True)
+    return [tag for prob, tag in by_probability if prob >= _PROBABLE]
 
 
 def grouped(answers, source):
@@ -90,8 +102,9 @@ def grouped(answers, source):
         if "error" in answer:
             unread.append(answer["file"])
         else:
-            sure = max(answer.get("probabilities") or [0.0])
-            by_class[answer.get("label", "")].append((sure, answer["file"], answer.get("caption", "")))
+            sure = max(answer.get("probabilities") or answer.get("cluster_probabilities") or [0.0])
+            said = answer.get("caption") or ", ".join(probable_tags(answer))
+            by_class[_group(answer)].append((sure, answer["file"], said))
     limit = max(_THUMBNAILS // max(len(by_class), 1), 2)
     groups = []
     for name, found in sorted(by_class.items()):
@@ -102,6 +115,11 @@ def grouped(answers, source):
         if shown:
             groups.append(Group(name, shown, len(found), len(found) - len(shown)))
     return groups, unread
+
+
+def _group(answer):
+    """The label of an image, or else its cluster."""
+    return answer.get("label") or (f"cluster {answer['cluster']}" if "cluster" in answer else "")
 
 
 def _thumbnail(path):

@@ -14,7 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 import tfvae
-from tfvae.batch import IMAGE, is_image
+from tfvae.batch import IMAGE, TAGS, is_image
+from tfvae.capabilities import Capability
 from tfvae.evaluation import calibration as calibrations
 from tfvae.serving import gate, model_card, requests, signatures
 from tfvae.serving.graph import MetaGraph
@@ -246,6 +247,7 @@ def _describe(directory, model, data, name, report, origin, calibration):
         "model": type(model).__name__,
         "signatures": MetaGraph(directory).shapes(),
         "class_names": list(data.class_names),
+        **({"tags": list(data.info.names[TAGS])} if model.can(Capability.TAG) else {}),
         **{name: _image(transform) for name, transform in data.transforms.items()},
         "versions": {"tfvae": tfvae.__version__, "tensorflow": tf.__version__, "keras": keras.__version__},
         "calibration": calibration.described(),

@@ -15,6 +15,7 @@ NAME = "README.md"
 _TASKS = {
     "classify": "image-classification",
     "caption": "image-to-text",
+    "tag": "image-classification",
     "sample": "unconditional-image-generation",
     "encode": "image-feature-extraction",
 }
@@ -22,6 +23,9 @@ _TASKS = {
 _SHARES = {
     "error": ("accuracy", "Accuracy", lambda error: 1.0 - error),
     "ece": ("expected_calibration_error", "Expected calibration error", float),
+    "tag_map": ("mean_average_precision", "Mean average precision of tags", float),
+    "tag_ece": ("expected_calibration_error", "Calibration error of tags", float),
+    "cluster_nmi": ("normalized_mutual_info", "Mutual information of clusters and classes, normalised", float),
     "bound": ("log_likelihood_bound", "Bound on log p(x), nats", float),
     "iw_bound": ("log_likelihood_bound", "Importance-weighted bound on log p(x), nats", float),
 }
@@ -80,6 +84,8 @@ def _about(described):
     ]
     if described["class_names"]:
         lines += ["", f"Classes: {', '.join(described['class_names'])}."]
+    if described.get("tags"):
+        lines += ["", f"Tags: {', '.join(described['tags'])}."]
     return "\n".join(lines)
 
 

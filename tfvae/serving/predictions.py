@@ -30,6 +30,8 @@ KEPT = {
     "novelty": {calibration.P_VALUE: calibration.P_VALUE},
     "encode": {"mean": "code", "stddev": "code_stddev"},
     "caption": {"caption": "caption", "log_prob": "caption_log_prob"},
+    "tag": {"tags": "tags", "tag_probabilities": "tag_probabilities"},
+    "cluster": {"cluster": "cluster", "cluster_probabilities": "cluster_probabilities"},
 }  # fmt: skip
 # Signatures of this name make pictures: of each a PNG file is kept, in a folder that is called after the signature.
 TRANSLATE = "translate_"
@@ -64,16 +66,17 @@ def predict(
 
     A line (or tf.Example) for every file that training would read as an image, whatever its name: `file`, and `label`,
     `probabilities`, `calibrated_probabilities`, `p_value` (is the image new?), `code`, `code_stddev`, `caption`,
-    `caption_log_prob` as far as the model has them; `error` instead for a file that is no image. What training reads
+    `caption_log_prob`, `tags` with `tag_probabilities`, `cluster` with `cluster_probabilities` as far as the model has
+    them; `error` instead for a file that is no image. What training reads
     and a server does not, such as WebP, is sent as PNG.
 
     Args:
         model: a version, or a base path whose newest version is taken.
         source: a folder of images, or of shards that ingest wrote.
         output: the folder of the parts `part-<i>-of-<n>.<suffix>`; each appears when it is whole.
-        signatures: of `classify`, `novelty`, `encode` and `caption`, all that the model has by default; and of
-            `translate_<a>_to_<b>`, of images that are of the modality a: `<output>/<signature>/<file>.png`, by a
-            draw of the code that follows from the file's name.
+        signatures: of `classify`, `novelty`, `encode`, `caption`, `tag` and `cluster`, all that the model has by
+            default; and of `translate_<a>_to_<b>`, of images that are of the modality a:
+            `<output>/<signature>/<file>.png`, by a draw of the code that follows from the file's name.
         suffix: `jsonl`, or `tfrecord` for tf.Examples.
         rows_per_part: files in a part; with shards a part is a shard.
         spread: applies a function to values as `map` does, maybe in other processes that see the same files.
@@ -403,6 +406,8 @@ def _line(answer):
 def _plain(value):
     if isinstance(value, bytes):
         return value.decode(errors="replace")
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        return [_plain(item) for item in value]
     return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
 
 
@@ -416,4 +421,6 @@ def _feature(value):
     if isinstance(value, str | bytes):
         content = value.encode() if isinstance(value, str) else value
         return tf.train.Feature(bytes_list=tf.train.BytesList(value=[content]))
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=list(value)))
     return tf.train.Feature(float_list=tf.train.FloatList(value=np.ravel(value)))

@@ -26,7 +26,7 @@ UNCALIBRATED = Calibration()
 # Keeps a row's noise in its pixels apart from the noise of its latent variables.
 _OBSERVATION = 1
 
-_DEFAULTS = ("classify", "caption", "encode")
+_DEFAULTS = ("classify", "caption", "tag", "cluster", "encode")
 # Of what makes pictures without being given one.
 _INVENTS = ("sample", "image_from_caption", "render")
 _CHANNELS = (1, 3)
@@ -60,8 +60,8 @@ def served_endpoints(
     as text. `evaluate_example` is for evaluators: serialised tf.Examples in, probabilities and a bound or energy out.
 
     A request of another rank or shape, and a row that is no image, fail with an error that says which. What answers
-    about one image, `classify`, `caption` and `encode`, is offered as `<name>_bytes_checked` too, where a bad row fails
-    no other: the answer `status` is empty where a row is fine, and else says what is wrong with it.
+    about one image, `classify`, `caption`, `tag`, `cluster` and `encode`, is offered as `<name>_bytes_checked` too,
+    where a bad row fails no other: the answer `status` is empty where a row is fine, and else says what is wrong.
 
     Args:
         model: a `tfvae.models.base.GenerativeModel`.
@@ -267,7 +267,9 @@ class _Answers(NamedTuple):
             index = tf.argmax(answers["probabilities"], axis=-1)
             answers["class"] = index
             answers["label"] = tf.gather(tf.constant(self.class_names), index)
-        return answers | {name: self.forms[name].given(answers[name]) for name in self.forms.keys() & outputs.keys()}
+        for name in self.forms.keys() & outputs.keys():
+            answers |= self.forms[name].answers(name, answers[name])
+        return answers
 
 
 def _float32(value: tf.Tensor) -> tf.Tensor:

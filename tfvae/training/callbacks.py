@@ -10,13 +10,14 @@ from absl import logging
 
 from tfvae.capabilities import Capability
 from tfvae.data.entries.label import NO_LABEL
-from tfvae.evaluation import captioning, classification
-from tfvae.evaluation.batched import at_once
+from tfvae.evaluation import captioning, classification, tagging
+from tfvae.evaluation.batched import at_once, subset
 from tfvae.probability import noise
 from tfvae.storage import checkpoints
 from tfvae.training import optimiser
 
 _ROWS = 200  # Of validation in one call.
+_LOOKED_AT = 2000  # Training rows that a model may look at before an epoch.
 
 
 class Steps(keras.callbacks.Callback):
@@ -49,9 +50,30 @@ class Steps(keras.callbacks.Callback):
             self.interruption.exit()
 
 
+class Beginnings(keras.callbacks.Callback):
+    """Tells a model that an epoch begins, of which no step was done yet.
+
+    Args:
+        state: `TrainingState`.
+        data: `tfvae.data.load.Data`.
+        seed: of the rows that a model may look at.
+    """
+
+    def __init__(self, state, data, seed):
+        super().__init__()
+        self.state, self.data, self.seed = state, data, seed
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self.state.step % self.state.steps_per_epoch == 0:
+            self.state.model.begin_epoch(self.state.step // self.state.steps_per_epoch, self._images)
+
+    def _images(self):
+        return self.data.observe(subset(self.data.train, _LOOKED_AT, self.seed))
+
+
 class Validation(keras.callbacks.Callback):
     """Adds to the logs of an epoch what the model makes of the validation rows: `val_<term>`, `val_error`,
-    `val_perplexity`.
+    `val_perplexity`, `val_tag_map`.
 
     All replicas hold the same variables, so one of them measures all rows; Keras' own validation would deal an uneven
     last batch to the replicas and average over an empty share.
@@ -68,6 +90,7 @@ class Validation(keras.callbacks.Callback):
         labelled = data.validation.label != NO_LABEL
         self.labelled_rows = data.validation.take(np.flatnonzero(labelled))
         self.captioned_rows = captioning.captioned(data.validation)
+        self.tagged_rows = tagging.tagged(data.validation)
         self._batches = self._measure = None
 
     def set_model(self, model):
@@ -86,6 +109,8 @@ class Validation(keras.callbacks.Callback):
             logs["val_error"] = classification.error_rate(probs, self.labelled_rows.label)
         if self.model.can(Capability.CAPTION) and len(self.captioned_rows):
             logs["val_perplexity"] = captioning.perplexity(self.model, self.data, self.captioned_rows)
+        if self.model.can(Capability.TAG) and len(self.tagged_rows):
+            logs["val_tag_map"] = tagging.mean_average_precision(self.model, self.data, self.tagged_rows)
         if not all(map(math.isfinite, logs.values())):
             self.on_non_finite(logs)
 

@@ -7,12 +7,12 @@ from absl import logging
 from tfvae.batch import CAPTIONED, IMAGE, LABELLED, UNLABELLED
 from tfvae.capabilities import Capability
 from tfvae.data.entries.label import NO_LABEL
-from tfvae.evaluation import calibration, labels
+from tfvae.evaluation import calibration, labels, tagging
 from tfvae.run import opening
 from tfvae.run.directory import RunDirectory
 from tfvae.storage import atomic, checkpoints
 from tfvae.training import devices, optimiser, tensorboard
-from tfvae.training.callbacks import Epochs, Steps, Validation
+from tfvae.training.callbacks import Beginnings, Epochs, Steps, Validation
 from tfvae.training.chain import Chain, Draws
 from tfvae.training.chain import check as check_chain
 from tfvae.training.epoch_lines import EpochLines
@@ -112,6 +112,7 @@ def _fit(state, experiment, data, interruption, pictures, chain, own=()):
     guard = NanGuard(state, data, settings, chain)
     callbacks = [
         Steps(state, interruption, guard.training, settings.steps_per_execution),
+        Beginnings(state, data, settings.seed),
         *([Draws(state, chain)] if chain else []),
         Validation(data, guard.validation),
         *own,
@@ -167,6 +168,10 @@ def _check_monitor(monitor, model, data):
         raise ValueError("This model has no captions: set `model.caption_weight` where it has one, or another monitor.")
     if monitor == "perplexity" and not len(data.validation.captioned()):
         raise ValueError("No validation row has a caption: set `training.monitor=bound`, or caption some.")
+    if monitor == "tag_map" and not model.can(Capability.TAG):
+        raise ValueError("This model has no tags: set `model.tag_weight` where it has one, or another monitor.")
+    if monitor == "tag_map" and not len(tagging.tagged(data.validation)):
+        raise ValueError("No validation row has a tag: set `training.monitor=bound`, or tag some.")
     if monitor == "error" and (data.validation.label == NO_LABEL).all():
         raise ValueError("No validation row has a label: set `training.monitor=bound`, or give some rows labels.")
 

@@ -1,14 +1,16 @@
 """Words that hang on an image in no order: texts in metadata and records, one 0 or 1 a known tag in a batch."""
 
-import collections
 import json
 
 import numpy as np
 import tensorflow as tf
 
 from tfvae import batch as batches
+from tfvae.data import tagging
 from tfvae.data.entries.caption import decoded
-from tfvae.data.entry import Entry, strings
+from tfvae.data.entry import Entry, Served, strings
+
+PROBABILITIES = "tag_probabilities"  # In what a server answers.
 
 
 class Tags(Entry):
@@ -24,7 +26,9 @@ class Tags(Entry):
         self.known = known
 
     def read(self, cells):
-        tags = (tag.strip() for text in cells.texts(self.name) for tag in text.replace(";", ",").split(","))
+        tags = [tag.strip() for text in cells.texts(self.name) for tag in text.replace(";", ",").split(",")]
+        if "" in tags:
+            cells.repairs["tag empty"] += tags.count("")
         return tuple(dict.fromkeys(tag for tag in tags if tag)) or None
 
     def merge(self, ours, theirs):
@@ -57,8 +61,7 @@ class Tags(Entry):
     def fitted(self, config, column, frozen, where):
         if "tags" in frozen:
             return Tags(tuple(frozen["tags"]))
-        counts = collections.Counter(tag for tags in column for tag in tags)
-        return Tags(tuple(sorted(counts, key=lambda tag: (-counts[tag], tag))))
+        return Tags(tagging.known(column, config.tags))
 
     def state(self):
         return {"tags": list(self.known)}
@@ -73,6 +76,25 @@ class Tags(Entry):
         for row, tags in enumerate(column):
             of_images[row, [place[tag] for tag in tags if tag in place]] = 1.0
         return of_images
+
+    def served(self):
+        return Names(self.known)
+
+
+class Names(Served):
+    """Tags in a served graph: their names beside their probabilities.
+
+    Args:
+        known: the L tags.
+    """
+
+    def __init__(self, known):
+        self.known = known
+
+    def answers(self, name, value):
+        """{"tags": string [B, L], the same names in every row, "tag_probabilities": [B, L]}."""
+        names = tf.repeat(tf.constant(self.known)[None], tf.shape(value)[0], axis=0)
+        return {name: names, PROBABILITIES: value}
 
 
 ENTRY = Tags()

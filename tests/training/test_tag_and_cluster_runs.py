@@ -1,0 +1,138 @@
+"""From tagged digits to a served model that tags, and that says in which cluster an image is."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+import tfvae
+from tfvae.configs import dgdn_tags_digits
+from tfvae.evaluation import label_draws
+from tfvae.evaluation.evaluate import evaluate
+from tfvae.monitoring import drift, drift_report
+from tfvae.networks import dgdn as networks
+from tfvae.reports import panel, predictions_page
+from tfvae.serving import asking, model_card, predictions
+from tfvae.serving.export import describe, export
+from tfvae.training import trainer
+
+
+def experiment_of():
+    """Both at once: a head for tags on a mixture of codes."""
+    experiment = dgdn_tags_digits.get_config("tiny")
+    model, training = experiment.model, experiment.training
+    model.network = networks.Config((8, 12), (3, 3), (2,))
+    model.prior, model.clusters.most, model.clusters.begin_epochs = "stick_breaking", 6, 1
+    training.epochs, training.learning_rate, training.figures_epochs = 6, 5e-3, 0
+    return experiment
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trainer, "_finish", lambda *args: None)
+        return tfvae.train(experiment_of(), tmp_path_factory.mktemp("runs") / "both")
+
+
+@pytest.fixture(scope="module")
+def metrics(run):
+    return evaluate(run.model, run.data, iw_samples=0)
+
+
+@pytest.fixture(scope="module")
+def version(run, metrics, tmp_path_factory):
+    return export(run.model, run.data, tmp_path_factory.mktemp("served") / "both", measured=metrics)
+
+
+@pytest.fixture(scope="module")
+def photos(run, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "photos"
+    folder.mkdir()
+    for i, image in enumerate(run.test.image[:30]):
+        Image.fromarray(image[..., 0]).save(folder / f"{i:02}.png")
+    return folder
+
+
+def test_tags_and_clusters_are_learned(metrics):
+    assert metrics["tag_map"] > metrics["frequency_tag_map"] + 0.1
+    assert metrics["clusters_in_use"] > 2 and metrics["cluster_nmi"] > 0.2
+    assert set(metrics["tags"]) == {"loop", "straight", "curve", "open", "even", "prime", "large", "round"}
+    assert label_draws.spread([metrics, metrics])["tag_map"]["std"] == 0.0
+
+
+def test_an_interrupted_run_begins_its_clusters_once(run, tmp_path, monkeypatch):
+    """A run that goes on before, at and after the epoch in which clusters begin is the run that never stopped."""
+    monkeypatch.setattr(trainer, "_finish", lambda *args: None)
+    whole = [np.asarray(value) for value in tf.nest.map_structure(np.array, run_of(tmp_path / "whole", 3))]
+    for epochs in (1, 2, 3):
+        found = run_of(tmp_path / "parts", epochs)
+    for ours, theirs in zip(found, whole, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def run_of(workdir, epochs):
+    experiment = experiment_of()
+    experiment.training.epochs = epochs
+    return tfvae.train(experiment, workdir).model.get_weights()
+
+
+def test_pictures_show_elements_with_words_and_clusters_with_images(run, metrics):
+    titles = {each.title for each in panel.drawn(run.model, run.data, metrics)["inside"]}
+    assert {"What elements say", "Clusters"} <= titles
+
+
+def test_the_served_model_answers_as_the_run(run, version, photos):
+    served, images = tfvae.load(version), run.test.image[:5]
+    assert describe(version)["tags"] == list(run.data.info.names["tags"])
+    probs = run.model.tag(run.data.observe(run.data.test.take(np.arange(5))))
+    for found, row in zip(served.tag(images, least=0.0), probs.numpy(), strict=True):
+        assert list(found.values()) == sorted(found.values(), reverse=True)
+        expected = dict(zip(run.data.info.names["tags"], row, strict=True))
+        assert found == pytest.approx(expected, abs=1e-5)
+    np.testing.assert_allclose(served.cluster(images), run.cluster(images), atol=1e-5)
+    for name in ("tag_bytes_checked", "cluster_bytes_checked"):
+        answer = served.functions()[name](image_bytes=tf.constant([b"no image", (photos / "00.png").read_bytes()]))
+        assert [status == b"" for status in answer["status"].numpy()] == [False, True]
+    assert all("%" in line for line in asking.ask(version, [photos / "00.png"]))
+
+
+def test_predictions_have_tags_and_clusters(version, photos, tmp_path):
+    predictions.predict(version, photos, tmp_path / "out")
+    lines = [json.loads(line) for path in tmp_path.glob("out/part-*.jsonl") for line in path.read_text().splitlines()]
+    assert len(lines) == 30 and {"tags", "tag_probabilities", "cluster", "cluster_probabilities"} <= set(lines[0])
+    assert lines[0]["cluster"] == int(np.argmax(lines[0]["cluster_probabilities"]))
+    table = predictions_page.write(tmp_path / "out")[0].read_text().splitlines()
+    assert table[0].endswith(",tags,cluster") and len(table) == 31
+    predictions.predict(version, photos, tmp_path / "records", ("tag", "cluster"), suffix="tfrecord")
+    (record, *_) = tf.data.TFRecordDataset(str(next((tmp_path / "records").glob("part-*"))))
+    feature = tf.train.Example.FromString(record.numpy()).features.feature
+    assert [tag.decode() for tag in feature["tags"].bytes_list.value] == lines[0]["tags"]
+    np.testing.assert_allclose(feature["tag_probabilities"].float_list.value, lines[0]["tag_probabilities"], rtol=1e-5)
+
+
+def test_drift_looks_at_tags_and_clusters(run, version, tmp_path):
+    for name, digits in (("new", (0, 8)), ("same", range(10))):
+        (tmp_path / name).mkdir()
+        rows = run.data.test.take(np.isin(run.test.label, list(digits)))
+        for i, image in enumerate(rows.image[:60]):
+            Image.fromarray(image[..., 0]).save(tmp_path / name / f"{i:02}.png")
+    shards = tmp_path / "shards"
+    tfvae_ingest(tmp_path / "same", shards)
+    found = drift.measure(version, shards, tmp_path / "new")
+    assert {"tags", "clusters"} <= set(drift.drifted(found)), "zeros and eights alone are other images"
+    page = drift_report.render(found)
+    assert "probabilities of the tags" in page and "Clusters" in page
+    json.dumps(drift.answer(found))
+
+
+def tfvae_ingest(source, target):
+    from tfvae.data import folder, ingest
+
+    ingest.ingest(source, target, folder.Config(validation_fraction=0.5, test_fraction=0.4), report=lambda text: None)
+
+
+def test_the_card_names_tags_and_their_precision(run, version, metrics):
+    card = (version / model_card.NAME).read_text()
+    assert "Tags: " in card and "Precision of tags" in card and "Clusters in use" in card
