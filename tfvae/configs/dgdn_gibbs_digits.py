@@ -3,6 +3,9 @@
 from tfvae.configs import dgdn_gibbs_mnist
 from tfvae.networks import dgdn as networks
 
+# Training rows, which a sweep has all of.
+NUM_ROWS = 1197
+
 
 def get_config(size="full"):
     """Pu 2017, section 3.4.1, at the size of the data, all labels."""
@@ -21,4 +24,4 @@ def on_digits(experiment, size):
     data.source, data.name, data.num_validation = "digits", "", 100
     if size == "full":
         experiment.model.network = networks.Config((8, 16), (3, 2), (2,), zero_blocks=True)
-        data.labels_per_class, data.labelled_batch = 0, 1197
+        data.labels_per_class, data.labelled_batch = 0, NUM_ROWS

@@ -13,30 +13,32 @@ import keras
 import tensorflow as tf
 
 from tfvae import inference as bounds
+from tfvae.batch import TAGS
 from tfvae.capabilities import Capability
 from tfvae.heads import targets
-from tfvae.heads.bayesian_svm import BayesianSvm
 from tfvae.layers.precision import Precision
+from tfvae.models import sampled_parts
 from tfvae.models.base import LatentVariableModel, Objective, all_images
 from tfvae.models.vae import gaussian_kl_per_unit
 from tfvae.networks import dgdn
 from tfvae.probability import families, noise
-from tfvae.samplers.dgdn import inference, maps
+from tfvae.samplers.dgdn import clusters, inference, maps, tags
 from tfvae.samplers.dgdn.bcdf import Bcdf
 from tfvae.samplers.dgdn.chain import Course
 from tfvae.samplers.dgdn.geometry import Geometry
 from tfvae.samplers.dgdn.gibbs import Gibbs
 from tfvae.samplers.dgdn.mcem import Mcem
-from tfvae.samplers.dgdn.state import Global, Prior
+from tfvae.samplers.dgdn.state import NONE, Global, Prior
 
 MAP_PRIORS = ("dirichlet", "uniform")
 WRITTEN = ("mean", "last", "given")
 TEST_CODES = ("mean", "map")
+CLUSTERED = ("code", "usage")
 
 # Seeds the chains behind what is asked of the model without a seed: the same every time.
 _FIXED = 7
 # Keeps apart the chain, the draws of its maps in a bound, and the code of a sample.
-_CHAIN, _BOUND, _CODE = 0, 1, 2
+_CHAIN, _BOUND, _CODE, _CLUSTER = 0, 1, 2, 3
 
 
 @dataclasses.dataclass
@@ -111,6 +113,9 @@ class Config:
         """`tfvae.samplers.dgdn.chain.Course`."""
         return Course(self.burn_in, self.thinning, self.kept, self.ramp_steps, self.written)
 
+    def validate(self):
+        """Checks what is of one way to learn alone; raises ValueError."""
+
     def learner(self, *parts):
         """The learner of these parts of a model, as `tfvae.samplers.dgdn.chain.Sampler` takes them."""
         raise NotImplementedError("Choose how it is learned: `GibbsConfig`, `BcdfConfig` or `McemConfig`.")
@@ -121,13 +126,67 @@ class GibbsConfig(Config):
     """Learned by Gibbs sampling: a step is a sweep over all training images, so a batch holds all of them.
 
     Args:
-        rescale_top: the top layer's scale moves too, where no classifier sees the code.
+        rescale_top: the top layer's scale moves too, where neither a classifier nor a cluster sees the code.
+        clusters: J, the most clusters that images fall into by their codes (Pu 2017, section 3.3.4); 0 for none.
+        cluster_by: `code`, a mixture of Gaussians (eq. 3.33); or `usage`, of which maps of the code are on (eqs. 3.34
+            and 3.35), which brings the spike.
+        mass_prior: (shape, rate) of the Gamma of a, where sticks are Beta(1, a).
+        cluster_precision_prior: the same of the precisions α_j of clusters.
+        tag_weight: 1 with tags, by which elements of the top layer say words (section 3.3.3), which brings the spike; 0
+            without.
+        topic_concentration: of the Dirichlet over an element's words.
+        strength_prior: (shape, rate) of the Gamma of g, how many words an element says.
     """
 
     rescale_top: bool = True
+    clusters: int = 0
+    cluster_by: str = "code"
+    mass_prior: tuple[float, float] = (1.0, 1.0)
+    cluster_precision_prior: tuple[float, float] = (1.0, 1.0)
+    tag_weight: float = 0.0
+    topic_concentration: float = 0.05
+    strength_prior: tuple[float, float] = (1.0, 1.0)
+
+    def prior(self):
+        found = super().prior()
+        if self.clusters:
+            of_usages = self.cluster_by == "usage"
+            priors = tuple(self.mass_prior), tuple(self.cluster_precision_prior)
+            found = found._replace(
+                clusters=clusters.Prior(self.clusters, of_usages, *priors), spike=found.spike or of_usages
+            )
+        if self.tag_weight:
+            found = found._replace(tags=tags.Prior(self.topic_concentration, *self.strength_prior), spike=True)
+        return found
 
     def learner(self, *parts):
         return Gibbs(*parts, rescale_top=self.rescale_top)
+
+    def validate(self):
+        """Checks what is of this way to learn alone.
+
+        Raises:
+            ValueError: if the configuration is invalid.
+        """
+        if self.cluster_by not in CLUSTERED:
+            raise ValueError(f"`model.cluster_by` must be one of {CLUSTERED}, got {self.cluster_by!r}.")
+        if self.clusters == 1 or self.clusters < 0:
+            raise ValueError(f"`model.clusters` is at least 2, or 0 for none, got {self.clusters}.")
+        if self.clusters and self.cluster_by == "code" and (self.spike or self.tag_weight):
+            raise ValueError(
+                "A mixture of Gaussians has no point at 0: with `model.spike` or `model.tag_weight` set "
+                "`model.cluster_by=usage`."
+            )
+        if self.tag_weight not in (0, 1):
+            raise ValueError(
+                f"`model.tag_weight` is 1 with tags and 0 without, got {self.tag_weight}: in a posterior they weigh "
+                "what their likelihood says."
+            )
+        for name in ("mass_prior", "cluster_precision_prior", "strength_prior"):
+            if min(getattr(self, name)) <= 0:
+                raise ValueError(f"`model.{name}` has two positive numbers, got {getattr(self, name)}.")
+        if self.topic_concentration <= 0:
+            raise ValueError(f"`model.topic_concentration` must be positive, got {self.topic_concentration}.")
 
 
 @dataclasses.dataclass
@@ -179,19 +238,6 @@ class _Functions:
         self.traced = {}
 
 
-class Classifiers(BayesianSvm):
-    """The support vector machines on the code and a constant 1, whose weight is the last of β."""
-
-    def __init__(self, latent_dim, num_classes, **kwargs):
-        super().__init__(latent_dim + 1, num_classes, **kwargs)
-        self.beta.assign(tf.zeros_like(self.beta))
-        self.trainable = False
-
-    def decision(self, z):
-        beta = tf.convert_to_tensor(self.beta)
-        return tf.linalg.matmul(z, beta[:-1]) + beta[-1]
-
-
 class SampledDGDN(LatentVariableModel):
     """The model at what a chain wrote, by default the posterior mean of the dictionaries.
 
@@ -199,7 +245,11 @@ class SampledDGDN(LatentVariableModel):
     on with its label knows it.
     """
 
-    settings_of: ClassVar = {Capability.CLASSIFY: "`model.label_weight` above 0"}
+    settings_of: ClassVar = {
+        Capability.CLASSIFY: "`model.label_weight` above 0",
+        Capability.CLUSTER: "`model.clusters` above 0",
+        Capability.TAG: "`model.tag_weight` above 0",
+    }
 
     def __init__(self, config, info, seed=0, **kwargs):
         super().__init__(info, seed=seed, name="dgdn", **kwargs)
@@ -214,14 +264,24 @@ class SampledDGDN(LatentVariableModel):
         self.precision = Precision(10.0, name="alpha0")
         self.precision.trainable = False
         self.usage = None
-        if config.spike:
+        if self.prior.spike:
             self.usage = keras.Variable(
                 tf.fill([self.geometry.elements[-1]], 0.5), trainable=False, dtype="float32", name="usage"
             )
         self.head = None
         if config.label_weight:
-            self.head = Classifiers(self.latent_dim, info.num_classes, gamma=config.gamma, name="label_svm")
+            sizes = self.latent_dim, info.num_classes
+            self.head = sampled_parts.Classifiers(*sizes, gamma=config.gamma, name="label_svm")
             self.add_part(self.head)
+        self.p_s, self.topics = None, None
+        if self.prior.clusters:
+            sizes = self.geometry.code_shape, self.latent_dim
+            self.p_s = sampled_parts.Clusters(*sizes, self.prior.clusters, name="p_s")
+            self.add_part(self.p_s)
+        if self.prior.tags:
+            num_tags = len(info.names[TAGS])
+            self.topics = sampled_parts.Topics(self.geometry.code_shape, num_tags, self.prior.tags, name="tag_words")
+            self.add_part(self.topics)
         self._functions = _Functions()
 
     # Learning.
@@ -239,12 +299,13 @@ class SampledDGDN(LatentVariableModel):
         return Global(
             tuple(tf.convert_to_tensor(layer.dictionary) for layer in self.deconvnet.dictionaries),
             tf.exp(self.precision.log()), tf.constant(1.0), usage, beta, kappa,
+            self.p_s.read() if self.p_s else NONE, tf.convert_to_tensor(self.topics.phi) if self.topics else NONE,
         )  # fmt: skip
 
     def of_draw(self, draw):
         """`Global` of a draw that the chain kept, {name: array}; what it does not name is as in the variables."""
         layers = range(1, self.geometry.num_layers + 1)
-        named = {name: tf.constant(draw[name]) for name in ("noise_precision", "beta", "kappa") if name in draw}
+        named = {name: tf.constant(draw[name]) for name in ("noise_precision", "beta", "kappa", "phi") if name in draw}
         dictionaries = tuple(tf.constant(draw[f"dictionary{layer}"]) for layer in layers)
         return self.read()._replace(dictionaries=dictionaries, **named)
 
@@ -260,6 +321,10 @@ class SampledDGDN(LatentVariableModel):
         if self.head:
             self.head.beta.assign(shared.beta)
             self.head.log_kappa.assign(tf.math.log(shared.kappa))
+        if self.p_s:
+            self.p_s.write(shared.mixture)
+        if self.topics:
+            self.topics.phi.assign(shared.phi)
 
     def objective(self, batch, seed, training=False):
         """−mean of the bound on log p(x); nothing follows its gradient."""
@@ -286,7 +351,7 @@ class SampledDGDN(LatentVariableModel):
         """The Gaussian with the moments of a chain's draws of s, or at its most probable value."""
         if self.config.test_code == "map":
             return families.DiagGaussian(*self._map_code(image))
-        codes = self._infer(image, self._schedule(), noise.seed(_FIXED), rows=1).codes
+        codes = self.inferred_codes(image, 1, None)
         mean, variance = tf.nn.moments(codes, axes=[0])
         return families.DiagGaussian(mean, tf.math.log(variance + 1e-6))
 
@@ -294,6 +359,12 @@ class SampledDGDN(LatentVariableModel):
         """Codes [S, B, Z]: the mean of `encode`, or draws of a chain where there is a seed."""
         if seed is None:
             return self.encode(image).mean()[None]
+        return self.chain_of_codes(image, num_samples, seed)
+
+    def inferred_codes(self, image, num_samples, seed):
+        """Draws of a chain [S, B, Z]: `num_samples` with a seed, else those that `encode` takes the moments of."""
+        if seed is None:
+            return self._infer(image, self._schedule(), noise.seed(_FIXED), rows=1).codes
         return self.chain_of_codes(image, num_samples, seed)
 
     def chain_of_codes(self, image, num_draws, seed):
@@ -318,8 +389,14 @@ class SampledDGDN(LatentVariableModel):
         positions = maps.from_the_prior(self.geometry, self.prior, num, seed)
         code = noise.normal([num, *self.geometry.code_shape], noise.fold_in(seed, _CODE))
         shared = self.read()
+        usage = shared.usage
+        if self.p_s:
+            cluster, drawn = self.p_s.sample(num, noise.fold_in(seed, _CLUSTER))
+            code = code if drawn is None else tf.reshape(drawn, code.shape)
+            odds = clusters.log_odds_of_usage(shared.mixture, cluster)
+            usage = usage if odds is None else tf.sigmoid(odds)[:, None, None]
         if self.usage is not None:
-            on = noise.uniform([num, 1, 1, self.geometry.elements[-1]], noise.fold_in(seed, _BOUND)) < shared.usage
+            on = noise.uniform([num, 1, 1, self.geometry.elements[-1]], noise.fold_in(seed, _BOUND)) < usage
             code = tf.where(on, code, 0.0)
         return self.geometry.fit(code, shared.dictionaries, self.geometry.masks(positions))
 
@@ -380,6 +457,12 @@ class SampledDGDN(LatentVariableModel):
 
 def _check(config, info):
     """Raises ValueError if the configuration is invalid."""
+    config.validate()
+    if config.prior().tags and not info.names.get(TAGS):
+        raise ValueError(
+            'A focused topic model needs tags: set `data.batches={"tagged": ...}` to as many images as have some, or '
+            "`model.tag_weight=0`."
+        )
     for name, known in (("map_prior", MAP_PRIORS), ("written", WRITTEN), ("test_code", TEST_CODES)):
         if getattr(config, name) not in known:
             raise ValueError(f"`model.{name}` must be one of {known}, got {getattr(config, name)!r}.")

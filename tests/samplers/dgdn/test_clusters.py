@@ -3,12 +3,15 @@
 import numpy as np
 import tensorflow as tf
 
+from tests.samplers.dgdn import joint
+from tfvae.networks import dgdn as networks
 from tfvae.probability import noise
-from tfvae.samplers.dgdn import clusters
+from tfvae.samplers.dgdn import clusters, sweep
+from tfvae.samplers.dgdn import state as states
+from tfvae.samplers.dgdn.geometry import Geometry
 
-NUM, DIM, SWEEPS, BATCHES = 6, 3, 20_000, 25
+NUM, DIM = 6, 3
 PRIOR = clusters.Prior(4, mass=(3.0, 3.0), precision=(5.0, 5.0))
-MOST = 4.2
 
 
 def sticks_from_the_prior(rng):
@@ -16,21 +19,6 @@ def sticks_from_the_prior(rng):
     v = np.append(rng.beta(1.0, mass, PRIOR.num - 1), 1.0)
     weights = v * np.append(1.0, np.cumprod(1.0 - v[:-1]))
     return np.log(np.maximum(weights, 1e-30)), mass, rng.choice(PRIOR.num, NUM, p=weights)
-
-
-def chain_of(sweep, statistics):
-    """(state, wrong) -> statistics of every sweep of a chain, [SWEEPS, S]; traced and compiled once for both."""
-
-    @tf.function(jit_compile=True, autograph=False)
-    def chain(state, wrong):
-        def once(t, state, found):
-            state = sweep(state, noise.seed(3, t), wrong)
-            return t + 1, state, tf.tensor_scatter_nd_update(found, [[t]], statistics(*state)[None])
-
-        start = tf.constant(0), state, tf.zeros([SWEEPS, statistics(*state).shape[0]])
-        return tf.while_loop(lambda t, *_: t < SWEEPS, once, start)[2]
-
-    return chain
 
 
 def gaussian_statistics(sticks, cluster, gaussians, code):
@@ -56,7 +44,7 @@ def test_a_mixture_of_gaussians_passes_geweke_and_a_forgotten_prior_fails():
     def packed(log_weights, mass, cluster, means, precisions, code):
         return clusters.Sticks(log_weights, mass), cluster, clusters.Gaussians(means, precisions), code
 
-    def sweep(state, seed, wrong):
+    def one(state, seed, wrong):
         sticks, cluster, gaussians, code = state
         seeds = noise.split(seed, 4)
         sticks = clusters.redraw_sticks(cluster, sticks, PRIOR, seeds[0])
@@ -70,7 +58,7 @@ def test_a_mixture_of_gaussians_passes_geweke_and_a_forgotten_prior_fails():
         code = tf.gather(gaussians.means, cluster) + deviation * noise.normal([NUM, DIM], seeds[3])
         return sticks, cluster, gaussians, code
 
-    check(draw, packed, sweep, gaussian_statistics)
+    joint.check(draw, packed, one, gaussian_statistics)
 
 
 def usage_statistics(sticks, cluster, usages, on):
@@ -96,7 +84,7 @@ def test_a_mixture_of_usages_passes_geweke_and_a_slice_of_another_density_fails(
     def packed(log_weights, mass, cluster, log_on, log_off, log_base, on):
         return clusters.Sticks(log_weights, mass), cluster, clusters.Usages(log_on, log_off, log_base), on
 
-    def sweep(state, seed, wrong):
+    def one(state, seed, wrong):
         monkeypatch.setattr(clusters, "_log_rising", lambda *args: tf.where(wrong, 0.0, log_rising(*args)))
         sticks, cluster, usages, on = state
         seeds = noise.split(seed, 4)
@@ -108,22 +96,59 @@ def test_a_mixture_of_usages_passes_geweke_and_a_slice_of_another_density_fails(
         return sticks, cluster, usages, on
 
     log_rising = clusters._log_rising
-    check(draw, packed, sweep, usage_statistics)
+    joint.check(draw, packed, one, usage_statistics)
 
 
-def check(draw, packed, sweep, statistics):
-    """Means of the chain against those of prior draws, in standard errors, by means of batches of sweeps."""
-    rng = np.random.default_rng(0)
-    columns = [np.stack(column) for column in zip(*(draw(rng) for _ in range(4000)))]
-    states = packed(*[tf.constant(c, tf.int32 if c.dtype == np.int32 else tf.float32) for c in columns])
-    of_prior = tf.function(lambda: tf.map_fn(lambda of: statistics(*of), states, fn_output_signature=tf.float32))
-    prior, chain = of_prior().numpy(), chain_of(sweep, statistics)
-    for wrong in (False, True):
-        found = chain(tf.nest.map_structure(lambda t: t[0], states), tf.constant(wrong)).numpy()
-        batches = found.astype(np.float64).reshape(BATCHES, -1, prior.shape[1]).mean(axis=1)
-        error = np.sqrt(batches.var(axis=0, ddof=1) / BATCHES + prior.var(axis=0) / len(prior) + 1e-12)
-        z = np.abs(batches.mean(axis=0) - prior.mean(axis=0)) / error
-        assert np.isfinite(z).all() and (z.max() > MOST) == wrong, z
+def test_the_whole_model_passes_geweke_and_codes_that_forget_their_cluster_fail(monkeypatch):
+    """A sweep over everything, then new images. In the control codes are drawn around 0."""
+    geometry = Geometry.of((3, 3, 1), networks.Config((2,), (2,), ()))
+    prior = states.Prior(noise=(8.0, 16.0), clusters=PRIOR)
+    shape, dim = geometry.code_shape, geometry.code_dim
+    around = clusters.around
+
+    def draw(rng):
+        log_weights, mass, cluster = sticks_from_the_prior(rng)
+        means, precisions = rng.normal(size=[PRIOR.num, dim]), rng.gamma(PRIOR.precision[0], size=PRIOR.num)
+        precisions /= PRIOR.precision[1]
+        code = means[cluster] + rng.normal(size=[NUM, dim]) / np.sqrt(precisions[cluster])[:, None]
+        dictionary, noise_precision = rng.normal(size=geometry.dictionary_shape(0)), rng.gamma(8.0) / 16.0
+        code = code.reshape([NUM, *shape]).astype(np.float32)
+        image = geometry.fit(tf.constant(code), [tf.constant(dictionary, tf.float32)], []).numpy()
+        image = image + rng.normal(size=image.shape) / np.sqrt(noise_precision)
+        return log_weights, mass, cluster.astype(np.int32), means, precisions, code, dictionary, noise_precision, image
+
+    def packed(log_weights, mass, cluster, means, precisions, code, dictionary, noise_precision, image):
+        mixture = clusters.Mixture(clusters.Sticks(log_weights, mass), clusters.Gaussians(means, precisions))
+        num = tf.shape(mass)
+        one, none = tf.ones(num), tf.zeros(tf.concat([num, [dim + 1, 0]], axis=0))
+        usage = tf.ones(tf.concat([num, [geometry.elements[-1]]], axis=0))
+        shared = states.Global((dictionary,), noise_precision, one, usage, none, one, mixture)
+        return shared, states.Local((), code, cluster), image
+
+    def one(state, seed, wrong):
+        def perhaps(mixture, cluster):
+            right = around(mixture, cluster)
+            return clusters.Around(tf.where(wrong, 0.0, right.means), right.precisions)
+
+        monkeypatch.setattr(clusters, "around", perhaps)
+        shared, local, image = state
+        data, seeds = states.Data(image, tf.zeros([NUM, 0])), noise.split(seed, 3)
+        local = sweep.local_sweep(geometry, prior, shared, local, data, seeds[0]).local
+        swept = sweep.global_sweep(geometry, prior, shared, local, data, seeds[1])
+        fit = geometry.fit(swept.local.code, swept.shared.dictionaries, [])
+        image = fit + noise.normal(image.shape, seeds[2]) * tf.math.rsqrt(swept.shared.noise_precision)
+        return swept.shared, swept.local, image
+
+    def statistics(shared, local, image):
+        code = tf.reshape(local.code, [NUM, dim])
+        of_mixture = gaussian_statistics(shared.mixture.sticks, local.cluster, shared.mixture.components, code)
+        others = [
+            tf.math.log(shared.noise_precision), tf.math.log(tf.reduce_sum(image**2)),
+            tf.math.log(tf.reduce_sum(shared.dictionaries[0] ** 2)),
+        ]  # fmt: skip
+        return tf.concat([of_mixture, tf.stack(others)], axis=0)
+
+    joint.check(draw, packed, one, statistics, sweeps=5000, num=2000)
 
 
 def test_planted_clusters_are_found(rng):
@@ -135,14 +160,14 @@ def test_planted_clusters_are_found(rng):
     gaussians = clusters.Gaussians(tf.constant(rng.normal(size=[10, 2]), tf.float32), tf.ones([10]))
 
     @tf.function(autograph=False)
-    def sweep(sticks, gaussians, seed):
+    def redrawn(sticks, gaussians, seed):
         seeds = noise.split(seed, 3)
         cluster = clusters.assign(sticks, clusters.log_gaussians(code, gaussians), seeds[0])
         sticks = clusters.redraw_sticks(cluster, sticks, prior, seeds[1])
         return cluster, sticks, clusters.redraw_gaussians(code, cluster, gaussians, prior, seeds[2])
 
     for t in range(200):
-        cluster, sticks, gaussians = sweep(sticks, gaussians, noise.seed(0, t))
+        cluster, sticks, gaussians = redrawn(sticks, gaussians, noise.seed(0, t))
     most = [np.bincount(cluster.numpy()[label == k], minlength=10) for k in range(3)]
     assert len({np.argmax(counts) for counts in most}) == 3
     assert min(counts.max() for counts in most) >= 48

@@ -5,11 +5,14 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
+from tests.samplers.dgdn import joint
+from tfvae.networks import dgdn as networks
 from tfvae.probability import noise
-from tfvae.samplers.dgdn import tags
+from tfvae.samplers.dgdn import clusters, sweep, tags
+from tfvae.samplers.dgdn import state as states
+from tfvae.samplers.dgdn.geometry import Geometry
 
-NUM, WORDS, ELEMENTS, SWEEPS, BATCHES = 3, 4, 2, 20_000, 25
-USAGE, MOST = 0.6, 4.2
+NUM, WORDS, ELEMENTS, USAGE = 3, 4, 2, 0.6
 
 
 def statistics(topics, on, counts):
@@ -22,7 +25,7 @@ def statistics(topics, on, counts):
 
 
 @pytest.mark.parametrize("binary", [True, False])
-def test_it_passes_geweke_and_strengths_that_forget_their_counts_fail(binary, monkeypatch):
+def test_it_passes_geweke_and_strengths_that_forget_their_counts_fail(binary):
     """A sweep over indicators, topics and strengths, then new tags of two images; those of the third are missing."""
     prior = tags.Prior(0.7, 2.0, 1.5, binary)
     missing = tf.constant([[False], [False], [True]])
@@ -34,7 +37,7 @@ def test_it_passes_geweke_and_strengths_that_forget_their_counts_fail(binary, mo
         counts = rng.poisson((strength * on) @ phi.T).astype(np.float32)
         return phi, strength, on, np.where(missing, -1.0, np.minimum(counts, 1.0) if binary else counts)
 
-    def sweep(state, seed, wrong):
+    def one(state, seed, wrong):
         topics, on, counts = state
         on_seed, topic_seed, count_seed = noise.split(seed, 3)
         for k in range(ELEMENTS):
@@ -49,24 +52,58 @@ def test_it_passes_geweke_and_strengths_that_forget_their_counts_fail(binary, mo
         counts = tf.where(missing, -1.0, tf.minimum(counts, 1.0) if binary else counts)
         return topics, on, counts
 
-    @tf.function(jit_compile=True, autograph=False)
-    def chain(state, wrong):
-        def once(t, state, found):
-            state = sweep(state, noise.seed(3, t), wrong)
-            return t + 1, state, tf.tensor_scatter_nd_update(found, [[t]], statistics(*state)[None])
+    def packed(phi, strength, on, counts):
+        return tags.Topics(phi, strength), on, counts
 
-        return tf.while_loop(lambda t, *_: t < SWEEPS, once, (tf.constant(0), state, tf.zeros([SWEEPS, 6])))[2]
+    joint.check(draw, packed, one, statistics)
 
-    rng = np.random.default_rng(0)
-    columns = [tf.constant(np.stack(column), tf.float32) for column in zip(*(draw(rng) for _ in range(5000)))]
-    states = tags.Topics(*columns[:2]), *columns[2:]
-    expected = tf.function(lambda: tf.map_fn(lambda of: statistics(*of), states, fn_output_signature=tf.float32))()
-    for wrong in (False, True):
-        found = chain(tf.nest.map_structure(lambda t: t[0], states), tf.constant(wrong)).numpy().astype(np.float64)
-        batches = found.reshape(BATCHES, -1, 6).mean(axis=1)
-        error = np.sqrt(batches.var(axis=0, ddof=1) / BATCHES + expected.numpy().var(axis=0) / 5000 + 1e-12)
-        z = np.abs(batches.mean(axis=0) - expected.numpy().mean(axis=0)) / error
-        assert np.isfinite(z).all() and (z.max() > MOST) == wrong, z
+
+def test_the_whole_model_passes_geweke_and_tags_that_push_the_spike_the_other_way_fail(monkeypatch):
+    """A sweep over everything, then new images and tags. In the control log odds have the wrong sign."""
+    geometry = Geometry.of((3, 3, 1), networks.Config((ELEMENTS,), (3,), ()))
+    topic_prior = tags.Prior(0.7, 2.0, 1.5)
+    prior = states.Prior(noise=(8.0, 16.0), code=(12.0, 12.0), usage=(3.0, 3.0), spike=True, tags=topic_prior)
+    log_odds = tags.log_odds
+
+    def draw(rng):
+        phi = rng.dirichlet([topic_prior.concentration] * WORDS, ELEMENTS).T
+        strength = rng.gamma(topic_prior.shape, 1 / topic_prior.rate, [NUM, ELEMENTS])
+        usage, code_precision = rng.beta(3.0, 3.0, ELEMENTS), rng.gamma(12.0) / 12.0
+        on = rng.random([NUM, ELEMENTS]) < usage
+        code = on * rng.normal(size=[NUM, ELEMENTS]) / np.sqrt(code_precision)
+        given = (rng.poisson((strength * on) @ phi.T) > 0).astype(np.float32)
+        dictionary, noise_precision = rng.normal(size=geometry.dictionary_shape(0)), rng.gamma(8.0) / 16.0
+        code = code.reshape([NUM, 1, 1, ELEMENTS]).astype(np.float32)
+        image = geometry.fit(tf.constant(code), [tf.constant(dictionary, tf.float32)], []).numpy()
+        image = image + rng.normal(size=image.shape) / np.sqrt(noise_precision)
+        return phi, strength, usage, code_precision, code, given, dictionary, noise_precision, image
+
+    def packed(phi, strength, usage, code_precision, code, given, dictionary, noise_precision, image):
+        num, one = tf.shape(code_precision), tf.ones_like(code_precision)
+        none = tf.zeros(tf.concat([num, [ELEMENTS + 1, 0]], axis=0))
+        shared = states.Global((dictionary,), noise_precision, code_precision, usage, none, one, phi=phi)
+        return shared, states.Local((), code, strength=strength), image, given
+
+    def one(state, seed, wrong):
+        monkeypatch.setattr(tags, "log_odds", lambda *args: tf.where(wrong, -1.0, 1.0) * log_odds(*args))
+        shared, local, image, given = state
+        data, seeds = states.Data(image, tf.zeros([NUM, 0]), given), noise.split(seed, 4)
+        local = sweep.local_sweep(geometry, prior, shared, local, data, seeds[0]).local
+        shared, local = sweep.global_sweep(geometry, prior, shared, local, data, seeds[1])[:2]
+        fit = geometry.fit(local.code, shared.dictionaries, [])
+        image = fit + noise.normal(image.shape, seeds[2]) * tf.math.rsqrt(shared.noise_precision)
+        rate = tf.matmul(local.strength * clusters.is_on(local.code), shared.phi, transpose_b=True)
+        return shared, local, image, tf.minimum(tags.poisson(rate, seeds[3]), 1.0)
+
+    def of_all(shared, local, image, given):
+        topics = tags.Topics(shared.phi, local.strength)
+        others = [
+            tf.math.log(shared.noise_precision), tf.math.log(tf.reduce_sum(image**2)), shared.usage[0],
+            tf.math.log(shared.code_precision), tf.math.log(tf.reduce_sum(shared.dictionaries[0] ** 2)),
+        ]  # fmt: skip
+        return tf.concat([statistics(topics, clusters.is_on(local.code), given), tf.stack(others)], axis=0)
+
+    joint.check(draw, packed, one, of_all, sweeps=5000, num=2000)
 
 
 @pytest.mark.parametrize("binary", [True, False])

@@ -82,10 +82,12 @@ class Sampler(Learner):
             for u, outcomes in zip(maps, self.geometry.outcomes)
         )
         weight = 1.0 / tf.cast(tf.maximum(steps - self.burn_in, 1), tf.float32)
-        return tf.nest.map_structure(lambda old, new: old + weight * (new - old), mean, Mean(folded(shared), usual))
+        found = tf.nest.map_structure(lambda old, new: old + weight * (new - old), mean, Mean(folded(shared), usual))
+        # A cluster may end and another begin under its number: those of the last draw are kept.
+        return found._replace(shared=found.shared._replace(mixture=shared.mixture))
 
     def first_local(self, num, seed):
-        return sweep.first_local(self.geometry, num, seed)
+        return sweep.first_local(self.geometry, num, seed, self.prior)
 
     def report(self, state):
         shares = {f"moved_{layer}": state.moved[layer - 1] for layer in range(1, self.geometry.num_pooled + 1)}
@@ -106,6 +108,8 @@ class Sampler(Learner):
         found["noise_precision"] = shared.noise_precision
         if self.num_classes:
             found |= {"beta": shared.beta, "kappa": shared.kappa}
+        if self.prior.tags:
+            found["phi"] = shared.phi
         return found
 
 

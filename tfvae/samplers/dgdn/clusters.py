@@ -8,6 +8,7 @@ or, of a code with a spike, z_kn ~ Bernoulli(π*_kj) with π*_kj ~ Beta(η_k, 1 
 Pu 2017, section 3.3.4, eqs. (3.33) to (3.35); Ishwaran & James 2001.
 """
 
+import math
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -20,9 +21,16 @@ _LEAST = 1e-7
 
 
 class Prior(NamedTuple):
-    """num: J; mass: (e, f) of a; precision: (a_α, b_α)."""
+    """Of a mixture.
+
+    num:       J.
+    of_usages: whether usages are drawn from it; else codes.
+    mass:      (e, f) of a.
+    precision: (a_α, b_α).
+    """
 
     num: int = 30
+    of_usages: bool = False
     mass: tuple[float, float] = (1.0, 1.0)
     precision: tuple[float, float] = (1.0, 1.0)
 
@@ -49,10 +57,83 @@ class Usages(NamedTuple):
     log_base: tf.Tensor
 
 
-def assign(sticks, log_likelihoods, seed):
-    """c_n | all else, int32 [N]: of log p(what is clustered | j), [N, J]."""
+class Mixture(NamedTuple):
+    """sticks: `Sticks`; components: `Gaussians` or `Usages`."""
+
+    sticks: Sticks
+    components: Gaussians | Usages
+
+
+class Around(NamedTuple):
+    """N(μ, I / α) of each image's cluster: means [N, Z], precisions [N]."""
+
+    means: tf.Tensor
+    precisions: tf.Tensor
+
+
+def first(dim, num_elements, prior, seed):
+    """A first `Mixture`, of codes of `dim` numbers in `num_elements` maps.
+
+    Gaussians are nearly alike, so that images are spread over all of them: far from codes of many dimensions, where
+    draws of the prior lie, a cluster would never be given an image.
+    """
+    stick_seed, mean_seed = noise.split(seed, 2)
+    even = tf.fill([prior.num], -tf.math.log(float(prior.num)))
+    sticks = Sticks(even, conjugate.gamma(tf.constant(prior.mass[0]), prior.mass[1], stick_seed))
+    if prior.of_usages:
+        return Mixture(sticks, usages_from_the_prior(num_elements, prior, mean_seed))
+    return Mixture(sticks, Gaussians(1e-3 * noise.normal([prior.num, dim], mean_seed), tf.ones([prior.num])))
+
+
+def log_likelihoods(code, mixture):
+    """log p(s_n | j), or of which of its maps are on, [N, J], up to a constant; of codes [N, H, W, K]."""
+    if isinstance(mixture.components, Usages):
+        return log_usages(is_on(code), mixture.components)
+    return log_gaussians(_flat(code), mixture.components)
+
+
+def responsibilities(code, mixture):
+    """p(c_n = j | s_n): [N, J], of codes [N, H, W, K]."""
+    return tf.nn.softmax(mixture.sticks.log_weights + log_likelihoods(code, mixture), axis=-1)
+
+
+def redraw(mixture, code, cluster, prior, seed):
+    """`Mixture` | codes, c."""
+    stick_seed, component_seed = noise.split(seed, 2)
+    sticks = redraw_sticks(cluster, mixture.sticks, prior, stick_seed)
+    if prior.of_usages:
+        return Mixture(sticks, redraw_usages(is_on(code), cluster, mixture.components, prior, component_seed))
+    return Mixture(sticks, redraw_gaussians(_flat(code), cluster, mixture.components, prior, component_seed))
+
+
+def around(mixture, cluster):
+    """`Around`, the prior of each image's code; None where the mixture is of usages."""
+    if isinstance(mixture.components, Usages):
+        return None
+    return Around(tf.gather(mixture.components.means, cluster), tf.gather(mixture.components.precisions, cluster))
+
+
+def log_odds_of_usage(mixture, cluster):
+    """log π* − log(1 − π*) of each image's cluster: [N, K]; None where the mixture is of codes."""
+    if not isinstance(mixture.components, Usages):
+        return None
+    return tf.gather(mixture.components.log_on - mixture.components.log_off, cluster)
+
+
+def is_on(code):
+    """z: which maps of codes [N, H, W, K] are on, float32 [N, K]."""
+    return tf.cast(tf.reduce_any(code != 0.0, axis=[1, 2]), tf.float32)
+
+
+def _flat(code):
+    return tf.reshape(code, [-1, math.prod(code.shape[1:])])
+
+
+def assign(sticks, log_likelihoods, seed, rows=None):
+    """c_n | all else, int32 [N]: of log p(what is clustered | j), [N, J]; `rows` of noise."""
     logits = sticks.log_weights + log_likelihoods
-    return tf.argmax(logits + conjugate.gumbel(tf.shape(logits), seed), axis=-1, output_type=tf.int32)
+    gumbel = conjugate.gumbel(conjugate.noise_shape(tf.shape(logits), rows), seed)
+    return tf.argmax(logits + gumbel, axis=-1, output_type=tf.int32)
 
 
 def log_gaussians(code, gaussians):

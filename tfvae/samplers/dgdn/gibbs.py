@@ -33,13 +33,15 @@ class Gibbs(Sampler):
     """The chain.
 
     Args:
-        rescale_top: whether the scales of the top layer's elements move too, where no classifier sees the code.
+        rescale_top: whether the scales of the top layer's elements move too, where neither a classifier nor a cluster
+            sees the code.
         *args: as of `Sampler`.
     """
 
     def __init__(self, *args, rescale_top=True):
         super().__init__(*args)
-        self.rescale_top = rescale_top and not self.num_classes and not self.prior.spike
+        sees_scale = self.num_classes or self.prior.spike or self.prior.clusters
+        self.rescale_top = rescale_top and not sees_scale
 
     def init(self, seed):
         shared = self.first_shared()
@@ -50,7 +52,8 @@ class Gibbs(Sampler):
 
     def step(self, state, batch, seed):
         observed.check_whole(batch, self.info.num_train, self.info.num_labelled if self.num_classes else 0)
-        data = observed.whole(batch, self.num_classes, self.info.num_train)
+        num_tags = state.shared.phi.shape[0] if self.prior.tags else 0
+        data = observed.whole(batch, self.num_classes, self.info.num_train, num_tags)
         local_seed, global_seed = noise.split(seed, 2)
         local, moved = sweep.local_sweep_in_chunks(
             self.geometry, self.prior, state.shared, state.local, data, local_seed

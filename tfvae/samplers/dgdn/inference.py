@@ -5,13 +5,14 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfvae.probability import noise
-from tfvae.samplers.dgdn import maps, top
-from tfvae.samplers.dgdn.state import Data, Local
+from tfvae.probability import conjugate, noise
+from tfvae.samplers.dgdn import clusters, maps, top
+from tfvae.samplers.dgdn.state import NONE, Data
 from tfvae.samplers.dgdn.sweep import first_local, local_sweep
 
 # Added to the counts of outcomes, so that q(u) leaves none out.
 _SMOOTHING = 0.5
+_LEAST = 1e-4  # To mean responsibilities, so that no cluster is left out.
 _LOG_2_PI = float(np.log(2.0 * np.pi))
 
 
@@ -31,16 +32,18 @@ class Schedule(NamedTuple):
 class Inferred(NamedTuple):
     """What a chain found for N images.
 
-    codes:  [S, N, Z], the kept draws.
-    counts: of every pooled layer [N, h, w, K, P], how often they had each outcome.
-    on:     [N, K], how often a map of the code was on.
-    fit:    [N, H, W, C], the mean over draws of p(x | s, u)'s mean.
+    codes:    [S, N, Z], the kept draws.
+    counts:   of every pooled layer [N, h, w, K, P], how often they had each outcome.
+    on:       [N, K], how often a map of the code was on.
+    fit:      [N, H, W, C], the mean over draws of p(x | s, u)'s mean.
+    clusters: [N, J], the mean over draws of p(c | s), of a model with clusters.
     """
 
     codes: tf.Tensor
     counts: tuple[tf.Tensor, ...]
     on: tf.Tensor
     fit: tf.Tensor
+    clusters: tf.Tensor | tuple = NONE
 
 
 def infer(geometry, prior, shared, image, schedule, seed, rows=None):
@@ -59,7 +62,7 @@ def infer(geometry, prior, shared, image, schedule, seed, rows=None):
         `Inferred`.
     """
     data = Data(image, tf.zeros([tf.shape(image)[0], 0]))
-    local = _begin(geometry, tf.shape(image)[0], noise.fold_in(seed, -1), rows)
+    local = _begin(geometry, prior, tf.shape(image)[0], noise.fold_in(seed, -1), rows)
 
     def sweeps(local, first, num):
         def step(t, local):
@@ -67,23 +70,26 @@ def infer(geometry, prior, shared, image, schedule, seed, rows=None):
 
         return tf.while_loop(lambda t, *_: t < first + num, step, (first, local))[1]
 
-    def keep(s, local, codes, counts, on, fit):
+    def keep(s, local, codes, counts, on, fit, of_clusters):
         local = sweeps(local, schedule.burn_in + s * schedule.thin, schedule.thin)
         outcomes = [tf.one_hot(tf.cast(u, tf.int32), n) for u, n in zip(local.maps, geometry.outcomes)]
         counts = tuple(count + outcome for count, outcome in zip(counts, outcomes))
-        now_on = tf.cast(tf.reduce_any(local.code != 0.0, axis=[1, 2]), tf.float32)
+        now_on = clusters.is_on(local.code)
         code = tf.reshape(local.code, [-1, geometry.code_dim])
         now = geometry.fit(local.code, shared.dictionaries, geometry.masks(local.maps))
-        return s + 1, local, codes.write(s, code), counts, on + now_on, fit + now / schedule.kept
+        if prior.clusters:
+            of_clusters += clusters.responsibilities(local.code, shared.mixture) / schedule.kept
+        return s + 1, local, codes.write(s, code), counts, on + now_on, fit + now / schedule.kept, of_clusters
 
     local = sweeps(local, tf.constant(0), schedule.burn_in)
     start = (
         tf.constant(0), local, tf.TensorArray(tf.float32, schedule.kept, element_shape=[None, geometry.code_dim]),
         tuple(tf.zeros([*tf.unstack(tf.shape(u)), n]) for u, n in zip(local.maps, geometry.outcomes)),
         tf.zeros([tf.shape(image)[0], geometry.elements[-1]]), tf.zeros_like(image),
+        tf.zeros([tf.shape(image)[0], prior.clusters.num]) if prior.clusters else NONE,
     )  # fmt: skip
-    _, _, codes, counts, on, fit = tf.while_loop(lambda s, *_: s < schedule.kept, keep, start)
-    return Inferred(codes.stack(), counts, on, fit)
+    _, _, codes, *found = tf.while_loop(lambda s, *_: s < schedule.kept, keep, start)
+    return Inferred(codes.stack(), *found)
 
 
 def map_code(geometry, prior, shared, image, schedule, seed, rows=None):
@@ -100,12 +106,13 @@ def map_code(geometry, prior, shared, image, schedule, seed, rows=None):
     Pu 2017, eq. (3.39).
     """
     data = Data(image, tf.zeros([tf.shape(image)[0], 0]))
-    local = _begin(geometry, tf.shape(image)[0], noise.fold_in(seed, -1), rows)
+    local = _begin(geometry, prior, tf.shape(image)[0], noise.fold_in(seed, -1), rows)
     dim = geometry.code_dim
 
     def step(t, local, precision, shift):
         local = local_sweep(geometry, prior, shared, local, data, noise.fold_in(seed, t), rows).local
-        of_draw = top.posterior(geometry, shared, data, local.maps)
+        around = clusters.around(shared.mixture, local.cluster) if prior.clusters else None
+        of_draw = top.posterior(geometry, shared, data, local.maps, around=around)
         kept = tf.cast(t >= schedule.burn_in, tf.float32) / schedule.kept
         return t + 1, local, precision + kept * of_draw[0], shift + kept * of_draw[1]
 
@@ -119,17 +126,21 @@ def map_code(geometry, prior, shared, image, schedule, seed, rows=None):
     return tf.linalg.cholesky_solve(lower, shift[..., None])[..., 0], log_variance
 
 
-def log_evidence(geometry, shared, image, positions, on=None):
+def log_evidence(geometry, shared, image, positions, on=None, around=None):
     """log p(x | u), the code summed out: [N], nats.
 
-    log N(x; 0, I / γ_e + Aᵀ A / γ_s), by its Λ:  ½ (Z log γ_s + D log γ_e − D log 2π − log |Λ| − γ_e xᵀx + hᵀ Λ⁻¹ h)
+    log N(x; 0, I / γ_e + Aᵀ A / γ_s), by its Λ:  ½ (Z log γ_s + D log γ_e − D log 2π − log |Λ| − γ_e xᵀx + hᵀ Λ⁻¹ h),
+    of a code around μ_j with α_j for γ_s, less ½ α_j |μ_j|².
     """
     data = Data(image, tf.zeros([tf.shape(image)[0], 0]))
-    precision, shift = top.posterior(geometry, shared, data, positions, on=on)
+    precision, shift = top.posterior(geometry, shared, data, positions, on=on, around=around)
     lower = tf.linalg.cholesky(precision)
     half = tf.linalg.triangular_solve(lower, shift[..., None])[..., 0]
     log_det = 2.0 * tf.reduce_sum(tf.math.log(tf.linalg.diag_part(lower)), axis=-1)
-    constant = geometry.code_dim * tf.math.log(shared.code_precision)
+    code_precision = shared.code_precision if around is None else around.precisions
+    constant = geometry.code_dim * tf.math.log(code_precision)
+    if around is not None:
+        constant -= code_precision * tf.reduce_sum(around.means**2, axis=-1)
     constant += geometry.num_pixels * (tf.math.log(shared.noise_precision) - _LOG_2_PI)
     squares = shared.noise_precision * tf.reduce_sum(image**2, axis=[1, 2, 3]) - tf.reduce_sum(half**2, axis=-1)
     return 0.5 * (constant - log_det - squares)
@@ -175,23 +186,30 @@ def log_weights(geometry, prior, shared, image, inferred, num, seed, rows=None):
             u, log_prob = _drawn(log_probs, block_seed, rows)
             positions.append(u)
             total -= tf.reduce_sum(log_prob, axis=[1, 2, 3])
-        on = None
+        on, around = None, None
+        usage = shared.usage
+        if prior.clusters:
+            cluster_seed = noise.fold_in(seeds[-1], -1)
+            cluster, ratio = _drawn_cluster(inferred.clusters, shared.mixture.sticks, cluster_seed, rows)
+            around, total = clusters.around(shared.mixture, cluster), total + ratio
+            if prior.clusters.of_usages:
+                usage = tf.sigmoid(clusters.log_odds_of_usage(shared.mixture, cluster))
+                usage = tf.clip_by_value(usage, *top.USAGES)
         if prior.spike:
-            on, ratio = _drawn_on(q_on, shared.usage, seeds[-1], rows)
+            on, ratio = _drawn_on(q_on, usage, seeds[-1], rows)
             total += ratio
-        total += log_evidence(geometry, shared, image, positions, on)
+        total += log_evidence(geometry, shared, image, positions, on, around)
         return total + log_prior_of_maps(geometry, prior, positions)
 
     return tf.map_fn(weight, tf.range(num), fn_output_signature=tf.float32)
 
 
-def _begin(geometry, num, seed, rows):
-    """First `Local` of new images, the same of all with one row of noise."""
-    local = first_local(geometry, num if rows is None else rows, seed)
+def _begin(geometry, prior, num, seed, rows):
+    """First `Local` of new images, the same of all with one row of noise; of their tags nothing is known."""
+    local = first_local(geometry, num if rows is None else rows, seed, prior._replace(tags=None))
     if rows is None:
-        return Local(local.maps, tf.ensure_shape(local.code, [None, *geometry.code_shape]))
-    spread = tuple(tf.repeat(u, num // rows, axis=0) for u in local.maps)
-    return Local(spread, tf.zeros([num, *geometry.code_shape]))
+        return local._replace(code=tf.ensure_shape(local.code, [None, *geometry.code_shape]))
+    return tf.nest.map_structure(lambda t: tf.repeat(t, num // rows, axis=0), local)
 
 
 def _drawn(log_probs, seed, rows):
@@ -209,3 +227,11 @@ def _drawn_on(q_on, usage, seed, rows):
     on = tf.cast(noise.uniform(shape, seed) < q_on, tf.float32)
     ratio = on * tf.math.log(usage / q_on) + (1.0 - on) * tf.math.log((1.0 - usage) / (1.0 - q_on))
     return on, tf.reduce_sum(ratio, axis=-1)
+
+
+def _drawn_cluster(probs, sticks, seed, rows):
+    """(cluster [N], log p − log q of it), q near the mean responsibilities [N, J] of a chain."""
+    log_q = tf.math.log_softmax(tf.math.log(probs + _LEAST), axis=-1)
+    gumbel = conjugate.gumbel(conjugate.noise_shape(tf.shape(log_q), rows), seed)
+    cluster = tf.argmax(log_q + gumbel, axis=-1, output_type=tf.int32)
+    return cluster, tf.gather(sticks.log_weights, cluster) - tf.gather(log_q, cluster, axis=-1, batch_dims=1)

@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
-from tfvae.batch import IMAGE, LABEL, ROW
-from tfvae.samplers.dgdn.state import Data
+from tfvae.batch import IMAGE, LABEL, ROW, TAGS
+from tfvae.samplers.dgdn.state import NONE, Data
 
 
 def data_of(batch, num_classes):
@@ -27,16 +27,30 @@ def rows_of(batch):
     return tf.concat([tf.cast(stream[ROW], tf.int32) for stream in batch.values()], axis=0)
 
 
-def whole(batch, num_classes, num_train):
+def whole(batch, num_classes, num_train, num_tags=0):
     """`Data` of all training rows, in their order; a row of several streams has what any of them tells."""
-    data, rows = data_of(batch, num_classes), rows_of(batch)
-    image = tf.zeros([num_train, *data.image.shape[1:]])
-    image = tf.tensor_scatter_nd_update(image, rows[:, None], data.image)
-    if not num_classes:
-        return Data(image, tf.zeros([num_train, 0]))
-    sign = tf.fill([num_train, num_classes], -2.0)
-    sign = tf.tensor_scatter_nd_max(sign, rows[:, None], data.sign - 2.0 * tf.cast(data.sign == 0, tf.float32))
-    return Data(image, tf.where(sign < -1.0, 0.0, sign))
+    data, place = data_of(batch, num_classes), rows_of(batch)[:, None]
+    image = tf.tensor_scatter_nd_update(tf.zeros([num_train, *data.image.shape[1:]]), place, data.image)
+    tags = NONE
+    if num_tags:
+        tags = tf.tensor_scatter_nd_max(tf.fill([num_train, num_tags], -1.0), place, _tags(batch, num_tags))
+    return Data(image, _signs_of_all(data.sign, place, num_train), tags)
+
+
+def _signs_of_all(sign, place, num_train):
+    """[N, K] of all rows; 0 for those without a label in any stream."""
+    if not sign.shape[1]:
+        return tf.zeros([num_train, 0])
+    told = sign - 2.0 * tf.cast(sign == 0, tf.float32)
+    found = tf.tensor_scatter_nd_max(tf.fill([num_train, sign.shape[1]], -2.0), place, told)
+    return tf.where(found < -1.0, 0.0, found)
+
+
+def _tags(batch, num_tags):
+    """[N, V] of the images of all streams; −1 without tags."""
+    return tf.concat(
+        [stream.get(TAGS, tf.fill([stream[IMAGE].shape[0], num_tags], -1.0)) for stream in batch.values()], axis=0
+    )
 
 
 def _sign(stream, num_classes):

@@ -4,16 +4,26 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tfvae.samplers.dgdn import clusters as mixtures
+from tfvae.samplers.dgdn import tags as focused
+
+# In the place of a field that a model does not have; it has no tensor.
+NONE = ()
+
 
 class Local(NamedTuple):
     """What is drawn for each of N images.
 
     maps: of every pooled layer, uint8 [N, h, w, K], the cell of each block; block² for a blank one.
     code: [N, H, W, K], s: activations of the top layer.
+    cluster: int32 [N], of a model with clusters.
+    strength: [N, K], g, of a model with tags.
     """
 
     maps: tuple[tf.Tensor, ...]
     code: tf.Tensor
+    cluster: tf.Tensor | tuple = NONE
+    strength: tf.Tensor | tuple = NONE
 
 
 class Global(NamedTuple):
@@ -25,6 +35,8 @@ class Global(NamedTuple):
     usage:           [K], π of the top layer's maps; 1 without the spike.
     beta:            [Z + 1, C], of the classifiers; the last row is that of a constant 1. C is 0 without labels.
     kappa:           [], rate of the classifiers' shrinkage.
+    mixture:         `clusters.Mixture`, of a model with clusters.
+    phi:             [V, K], Φ, of a model with tags.
     """
 
     dictionaries: tuple[tf.Tensor, ...]
@@ -33,6 +45,8 @@ class Global(NamedTuple):
     usage: tf.Tensor
     beta: tf.Tensor
     kappa: tf.Tensor
+    mixture: mixtures.Mixture | tuple = NONE
+    phi: tf.Tensor | tuple = NONE
 
 
 class Data(NamedTuple):
@@ -40,10 +54,12 @@ class Data(NamedTuple):
 
     image:    [N, H, W, C].
     sign:     [N, K], 1 at an image's class and −1 at the others; 0 everywhere for an image without a label.
+    tags:     [N, V], 1 for those that an image has; −1 everywhere for an image without any.
     """
 
     image: tf.Tensor
     sign: tf.Tensor
+    tags: tf.Tensor | tuple = NONE
 
 
 class Prior(NamedTuple):
@@ -57,6 +73,8 @@ class Prior(NamedTuple):
     usage:               (a, b) of the Beta of π.
     gamma:               γ of the support vector machines.
     kappa:               (shape, rate) of the Gamma of κ.
+    clusters:            `clusters.Prior` of a mixture that codes, or their usages, are drawn from; None for none.
+    tags:                `tags.Prior` of a focused topic model on the spike; None for none.
     """
 
     concentration: float = 0.0
@@ -68,3 +86,5 @@ class Prior(NamedTuple):
     usage: tuple[float, float] = (1.0, 1.0)
     gamma: float = 1.0
     kappa: tuple[float, float] = (1.0, 1.0)
+    clusters: mixtures.Prior | None = None
+    tags: focused.Prior | None = None

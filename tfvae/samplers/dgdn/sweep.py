@@ -6,9 +6,11 @@ import tensorflow as tf
 
 from tfvae.layers import unpooling
 from tfvae.probability import noise
-from tfvae.samplers.dgdn import dictionary, maps, precisions, svm, top
-from tfvae.samplers.dgdn.state import Global, Local
+from tfvae.samplers.dgdn import clusters, dictionary, maps, precisions, svm, tags, top
+from tfvae.samplers.dgdn.state import NONE, Global, Local, Prior
 
+# A prior without clusters and tags.
+_PLAIN = Prior()
 # Numbers in the effects of all code places on the images of a chunk.
 _MOST_NUMBERS = 2**26
 
@@ -24,14 +26,19 @@ class Swept(NamedTuple):
     moved: tf.Tensor
 
 
-def first_local(geometry, num, seed):
+def first_local(geometry, num, seed, prior=_PLAIN):
     """`Local` of images that have had no turn: maps uniform, codes 0 (of which the first maps are the prior's)."""
     seeds = noise.split(seed, max(geometry.num_pooled, 1))
     drawn = [
         tf.cast(unpooling.uniform_position([num, *geometry.map_shape(layer)], outcomes, seeds[layer]), tf.uint8)
         for layer, outcomes in enumerate(geometry.outcomes)
     ]
-    return Local(tuple(drawn), tf.zeros([num, *geometry.code_shape]))
+    local = Local(tuple(drawn), tf.zeros([num, *geometry.code_shape]))
+    if prior.clusters:
+        local = local._replace(cluster=tf.zeros([num], tf.int32))
+    if prior.tags:
+        local = local._replace(strength=tf.ones([num, geometry.elements[-1]]))
+    return local
 
 
 def first_global(geometry, num_classes, most, seed):
@@ -81,15 +88,39 @@ def local_sweep(geometry, prior, shared, local, data, seed, rows=None):
         )
         moved.append(maps.moved(before, positions[layer], values[layer]))
         masks = geometry.masks(positions)
+    cluster, around = local.cluster, None
+    if prior.clusters:
+        # A seed of its own: the others draw as they do without clusters.
+        log_likelihoods = clusters.log_likelihoods(local.code, shared.mixture)
+        cluster_seed = noise.fold_in(layer_seeds[-1], -1)
+        cluster = clusters.assign(shared.mixture.sticks, log_likelihoods, cluster_seed, rows)
+        around = clusters.around(shared.mixture, cluster)
     pulls = None
     if data.sign.shape[1]:
         pulls = svm.pulls(local.code, data, shared, prior, layer_seeds[-2])
     if prior.spike:
-        code, _ = top.spike_and_slab(geometry, shared, local.code, residual, masks, layer_seeds[-1], pulls, rows)
+        odds = _log_odds(prior, shared, local, data, cluster)
+        code, _ = top.spike_and_slab(geometry, shared, local.code, residual, masks, layer_seeds[-1], pulls, rows, odds)
     else:
-        code = top.code(geometry, shared, data, positions, layer_seeds[-1], pulls, rows)
+        code = top.code(geometry, shared, data, positions, layer_seeds[-1], pulls, rows, around)
     shares = tf.stack(moved) if moved else tf.zeros([0])
-    return Swept(Local(tuple(positions), tf.ensure_shape(code, local.code.shape)), shares)
+    code = tf.ensure_shape(code, local.code.shape)
+    return Swept(local._replace(maps=tuple(positions), code=code, cluster=cluster), shares)
+
+
+def _log_odds(prior, shared, local, data, cluster):
+    """Of `top.spike_and_slab`: by the usage of a map, of all images or of an image's cluster, and by its tags."""
+    of_usage = tf.math.log(shared.usage) - tf.math.log1p(-shared.usage)
+    if prior.clusters:
+        of_usage = tf.transpose(clusters.log_odds_of_usage(shared.mixture, cluster))
+
+    def log_odds(k, on):
+        found = of_usage[k]
+        if data.tags is not NONE:
+            found += tags.log_odds(k, on, tags.Topics(shared.phi, local.strength), data.tags, prior.tags.binary)
+        return found
+
+    return log_odds
 
 
 def local_sweep_in_chunks(geometry, prior, shared, local, data, seed):
@@ -211,6 +242,14 @@ def global_sweep(geometry, prior, shared, local, data, seed, most=None, rescale_
         classifiers = added(svm.Statistics.of(local.code, pulls), before.classifiers)
         beta, kappa = svm.beta(shared, prior, classifiers, beta_seed)
         shared = shared._replace(beta=beta, kappa=kappa)
+    if prior.clusters:
+        mixture_seed = noise.fold_in(usage_seed, 0)
+        mixture = clusters.redraw(shared.mixture, local.code, local.cluster, prior.clusters, mixture_seed)
+        shared = shared._replace(mixture=mixture)
+    if prior.tags:
+        topics, on = tags.Topics(shared.phi, local.strength), clusters.is_on(local.code)
+        topics = tags.redraw(topics, on, data.tags, prior.tags, noise.fold_in(usage_seed, 1))
+        shared, local = shared._replace(phi=topics.phi), local._replace(strength=topics.strength)
     switched = added(top.switched(local.code), before.switched)
     if prior.spike:
         shared = shared._replace(usage=top.usage(switched, prior, usage_seed))
@@ -222,7 +261,7 @@ def global_sweep(geometry, prior, shared, local, data, seed, most=None, rescale_
     scaled, scales = precisions.rescale(shared.dictionaries, scale_seed)
     shared = shared._replace(
         noise_precision=precisions.noise_precision(of_residual, prior, noise_seed, most),
-        code_precision=precisions.code_precision(of_code, prior, code_seed),
+        code_precision=_code_precision(of_code, prior, code_seed),
         dictionaries=scaled,
     )
     dictionaries = tuple(
@@ -234,3 +273,10 @@ def global_sweep(geometry, prior, shared, local, data, seed, most=None, rescale_
         shared, local = shared._replace(dictionaries=changed), local._replace(code=code)
     statistics = Statistics(dictionaries, of_residual, of_code, switched, classifiers)
     return Shared(shared, local, statistics, tf.reduce_mean(residual**2))
+
+
+def _code_precision(of_code, prior, seed):
+    """γ_s; 1 where codes are drawn from clusters, which have precisions of their own."""
+    if prior.clusters and not prior.clusters.of_usages:
+        return tf.constant(1.0)
+    return precisions.code_precision(of_code, prior, seed)

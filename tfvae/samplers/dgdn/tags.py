@@ -104,9 +104,12 @@ def from_the_prior(num, num_tags, num_elements, prior, seed):
     return Topics(tf.transpose(phi), strength)
 
 
-def probabilities(phi, on, strength):
-    """p(b = 1) of every tag: [N, V], for z and g of images [N, K]."""
-    return -tf.math.expm1(-tf.matmul(on * strength, phi, transpose_b=True))
+def expected_probabilities(phi, on, prior):
+    """p(b = 1 | z) of every tag, g drawn from its prior and summed out: [N, V], for z of images [N, K].
+
+    1 − Π_k E exp(−φ_vk g_k z_k) = 1 − Π_k (1 + φ_vk z_k / b)^(−a).
+    """
+    return -tf.math.expm1(-prior.shape * tf.matmul(on, tf.math.log1p(phi / prior.rate), transpose_b=True))
 
 
 def truncated_poisson(rate, seed):

@@ -5,8 +5,11 @@ import tensorflow as tf
 from tfvae.probability import conjugate, noise
 from tfvae.samplers.dgdn import svm
 
+# The least and the largest probability that a map of the code is on, whose logarithms are finite.
+USAGES = (1e-6, 1.0 - 1e-6)
 
-def posterior(geometry, shared, data, positions, pulls=None, on=None):
+
+def posterior(geometry, shared, data, positions, pulls=None, on=None, around=None):
     """Λ [N, Z, Z] and h [N, Z] of s | all else ~ N(Λ⁻¹ h, Λ⁻¹).
 
         Λ = γ_s I + γ_e AᵀA + Σ_c w_c β_c β_cᵀ,   h = γ_e Aᵀx + Σ_c w_c t_c β_c
@@ -18,6 +21,7 @@ def posterior(geometry, shared, data, positions, pulls=None, on=None):
         positions: maps of all pooled layers, [N, h, w, K].
         pulls: `svm.Pulls` of the labels; None without.
         on: [N, K], 0 for maps of the code that are off, whose numbers then have their prior; None for none.
+        around: `clusters.Around`, N(μ, I / α) in the place of N(0, I / γ_s) for each image; None for none.
     """
     num = tf.shape(data.image)[0]
     a = geometry.effects(shared.dictionaries, positions, num)
@@ -25,8 +29,12 @@ def posterior(geometry, shared, data, positions, pulls=None, on=None):
         a *= tf.tile(on, [1, geometry.code_dim // geometry.elements[-1]])[..., None]
     x = tf.reshape(data.image, [-1, geometry.num_pixels, 1])
     precision = shared.noise_precision * tf.matmul(a, a, transpose_b=True)
-    precision += shared.code_precision * tf.eye(geometry.code_dim)
     shift = shared.noise_precision * tf.matmul(a, x)[..., 0]
+    if around is None:
+        precision += shared.code_precision * tf.eye(geometry.code_dim)
+    else:
+        precision += around.precisions[:, None, None] * tf.eye(geometry.code_dim)
+        shift += around.precisions[:, None] * around.means
     if pulls is not None:
         weights = shared.beta[:-1]
         precision += tf.einsum("nc,ic,jc->nij", pulls.weight, weights, weights)
@@ -34,15 +42,15 @@ def posterior(geometry, shared, data, positions, pulls=None, on=None):
     return precision, shift
 
 
-def code(geometry, shared, data, positions, seed, pulls=None, rows=None):
+def code(geometry, shared, data, positions, seed, pulls=None, rows=None, around=None):
     """s | all else, of all places at once: [N, H, W, K]; arguments as of `posterior`."""
-    precision, shift = posterior(geometry, shared, data, positions, pulls)
+    precision, shift = posterior(geometry, shared, data, positions, pulls, around=around)
     normal = noise.normal(conjugate.noise_shape(tf.shape(shift), rows), seed)
     drawn = conjugate.gaussian(precision, shift, tf.broadcast_to(normal, tf.shape(shift)))
     return tf.reshape(drawn, [-1, *geometry.code_shape])
 
 
-def spike_and_slab(geometry, shared, local_code, residual, masks, seed, pulls=None, rows=None):
+def spike_and_slab(geometry, shared, local_code, residual, masks, seed, pulls=None, rows=None, log_odds=None):
     """s | all else, map by map, each of which may be off as a whole.
 
         log odds(z_k = 1) = logit π_k + (m/2) log γ_s − ½ log|Λ_k| + ½ h_kᵀ Λ_k⁻¹ h_k,
@@ -54,6 +62,8 @@ def spike_and_slab(geometry, shared, local_code, residual, masks, seed, pulls=No
         local_code: [N, H, W, K].
         residual: [N, H, W, C].
         masks: of all pooled layers.
+        log_odds: (k, z [N, K]) -> log p(z_k = 1 | ...) − log p(z_k = 0 | ...) of all that is not in the image: [] or
+            [N]; by default logit π_k.
 
     Returns:
         (code, residual).
@@ -82,7 +92,8 @@ def spike_and_slab(geometry, shared, local_code, residual, masks, seed, pulls=No
             precision += tf.einsum("nc,ic,jc->nij", pulls.weight, beta, beta)
             shift += tf.einsum("nc,ic->ni", pulls.weight * (pulls.target - others), beta)
         on_seed, normal_seed = noise.split(noise.fold_in(seed, k), 2)
-        on = _is_on(shared, k, precision, shift, on_seed, rows)
+        odds = _logit(shared.usage[k]) if log_odds is None else log_odds(k, _any(maps))
+        on = _is_on(odds, shared.code_precision, precision, shift, on_seed, rows)
         normal = noise.normal(conjugate.noise_shape(tf.shape(shift), rows), normal_seed)
         drawn = conjugate.gaussian(precision, shift, tf.broadcast_to(normal, tf.shape(shift)))
         drawn = tf.where(on[:, None], drawn, 0.0)
@@ -99,15 +110,23 @@ def spike_and_slab(geometry, shared, local_code, residual, masks, seed, pulls=No
     return tf.reshape(maps, tf.shape(local_code)), residual
 
 
-def _is_on(shared, k, precision, shift, seed, rows):
+def _logit(probs):
+    return tf.math.log(probs) - tf.math.log1p(-probs)
+
+
+def _any(maps):
+    """z of maps [N, cells, K]: [N, K]."""
+    return tf.cast(tf.reduce_any(maps != 0.0, axis=1), tf.float32)
+
+
+def _is_on(log_odds, code_precision, precision, shift, seed, rows):
     """z_k of every image, bool [N]."""
     lower = tf.linalg.cholesky(precision)
     half = tf.linalg.triangular_solve(lower, shift[..., None])[..., 0]
-    usage, cells = shared.usage[k], float(shift.shape[-1])
-    log_odds = tf.math.log(usage) - tf.math.log1p(-usage) + 0.5 * cells * tf.math.log(shared.code_precision)
+    log_odds += 0.5 * float(shift.shape[-1]) * tf.math.log(code_precision)
     log_odds += 0.5 * tf.reduce_sum(half**2, axis=-1) - tf.reduce_sum(tf.math.log(tf.linalg.diag_part(lower)), axis=-1)
     u = conjugate.open_uniform(conjugate.noise_shape(tf.shape(log_odds), rows), seed)
-    return tf.math.log(u) - tf.math.log1p(-u) < log_odds
+    return _logit(u) < log_odds
 
 
 def switched(code):
@@ -119,4 +138,4 @@ def switched(code):
 def usage(switched, prior, seed):
     """π | z ~ Beta(a + images that have the map on, b + the others): [K]."""
     log_pi = conjugate.log_dirichlet(tf.transpose(switched) + tf.constant(prior.usage), seed)[:, 0]
-    return tf.clip_by_value(tf.exp(log_pi), 1e-6, 1.0 - 1e-6)
+    return tf.clip_by_value(tf.exp(log_pi), *USAGES)
