@@ -58,6 +58,7 @@ class DataInfo(NamedTuple):
     caption_length: T, words of the longest caption and its end.
     further_images: name -> shape of the modalities beside `image`; empty for one image an example.
     names: entry -> what its places are called, such as {"factors": ("slant", "tilt")}; only for entries that name them.
+    num_tagged: training rows with tags, where batches have some.
     """
 
     image_shape: tuple[int, ...]
@@ -68,6 +69,7 @@ class DataInfo(NamedTuple):
     caption_length: int = 0
     further_images: Mapping[str, tuple[int, ...]] = MappingProxyType({})
     names: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    num_tagged: int = 0
 
     @property
     def modalities(self) -> dict[str, tuple[int, ...]]:

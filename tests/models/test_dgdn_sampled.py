@@ -100,7 +100,7 @@ def test_dictionaries_have_the_names_and_shapes_of_the_recognition_model(model):
         ({"network": networks.Config((3, 4), (9, 2), (2,))}, "are too small: layer 1 has 8×8 cells"),
         ({"network": networks.Config((3, 60), (3, 2), (2,))}, "50 training images cannot tell 60 elements"),
         ({"network": networks.Config((3, 4), (3, 2), (0,))}, "blocks are at least 1"),
-        ({"network": networks.Config((3, 4), (3, 1), (16,))}, "A block has at most 255 cells"),
+        ({"network": networks.Config((3, 4), (3, 1), (16,), zero_blocks=True)}, "at most 256 outcomes.*got 257"),
     ],
 )
 def test_what_is_wrong_is_said(fields, message):

@@ -114,6 +114,6 @@ def test_each_model_starts_from_the_dictionary_of_the_other(gibbs, tmp_path):
 
 def test_batches_that_are_not_all_the_data_are_refused(tmp_path):
     experiment = dgdn_gibbs_digits.get_config("tiny")
-    experiment.data.labels_per_class, experiment.data.labelled_batch = 5, 10
+    experiment.data.labelled_batch = 10
     with pytest.raises(ValueError, match="A Gibbs sweep is over all"):
         trainer.train(experiment, tmp_path / "run")

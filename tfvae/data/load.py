@@ -426,6 +426,7 @@ def _info(source, train, parts, fitted, known):
         fitted[IMAGE].image_shape, num_classes, len(train) + source.streamed.num, len(parts[LABELLED]),
         vocabulary.words if vocabulary else (), vocabulary.length if vocabulary else 0,
         {name: transform.image_shape for name, transform in fitted.items() if name != IMAGE}, names | source.names,
+        len(parts.get(TAGGED, ())),
     )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from tfvae.models.base import LatentVariableModel, Objective, all_images
 from tfvae.models.vae import gaussian_kl_per_unit
 from tfvae.networks import dgdn
 from tfvae.probability import families, noise
-from tfvae.samplers.dgdn import clusters, inference, maps, tags
+from tfvae.samplers.dgdn import clusters, inference, maps, observed, tags
 from tfvae.samplers.dgdn.bcdf import Bcdf
 from tfvae.samplers.dgdn.chain import Course
 from tfvae.samplers.dgdn.geometry import Geometry
@@ -282,13 +282,19 @@ class SampledDGDN(LatentVariableModel):
             num_tags = len(info.names[TAGS])
             self.topics = sampled_parts.Topics(self.geometry.code_shape, num_tags, self.prior.tags, name="tag_words")
             self.add_part(self.topics)
-        self._functions = _Functions()
+        self._functions, self._num_images = _Functions(), info.num_train
 
     # Learning.
 
     def learner(self):
         classes = self.num_classes if self.head else 0
-        return self.config.learner(self.geometry, self.prior, self.config.course(), self.info, classes, self)
+        return self.config.learner(
+            self.geometry, self.prior, self.config.course(), self.info, classes, self._num_images, self
+        )
+
+    def prepare(self, batch):
+        self._num_images = observed.num_images(batch, self.info)
+        return super().prepare(batch)
 
     def read(self):
         """The variables as `Global`."""

@@ -37,7 +37,7 @@ class Weights:
 def learner(kind, prior=None, num_classes=0, course=None, **fields):
     prior = prior or Prior(max_noise_precision=10_000.0)
     weights = Weights(GEOMETRY, num_classes)
-    return kind(GEOMETRY, prior, course or chain.Course(), INFO, num_classes, weights, **fields)
+    return kind(GEOMETRY, prior, course or chain.Course(), INFO, num_classes, NUM, weights, **fields)
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +139,10 @@ def test_without_rows_a_chain_does_not_know_its_images(kind, planted):
 
 def test_a_gibbs_sweep_refuses_minibatches(planted):
     one = learner(Gibbs)
-    with pytest.raises(ValueError, match=r"all 40 training rows.*\{'labelled': 10\}.*BCDF and MCEM"):
+    with pytest.raises(
+        ValueError,
+        match=r"all 40 images.*\{'labelled': 10\}.*labelled_batch=40`. For minibatches there are BCDF and MCEM",
+    ):
         one.step(one.init(noise.seed(0)), batch_of(planted[0], np.arange(10)), noise.seed(1))
 
 
@@ -148,7 +151,7 @@ def test_a_row_of_two_streams_keeps_its_label(planted):
 
     image = planted[0]
     batch = batch_of(image, np.arange(5)) | {"unlabelled": {"image": image, "row": tf.range(NUM)}}
-    data = observed.whole(batch, 3, NUM)
+    data = observed.whole(batch, 3, INFO._replace(num_labelled=5))
     np.testing.assert_array_equal(data.image, image)
     np.testing.assert_array_equal(data.sign[:5], 2.0 * np.eye(3)[np.arange(5) % 3] - 1.0)
     assert not data.sign[5:].numpy().any()
@@ -187,3 +190,12 @@ def test_chunks_are_swept_as_the_whole_is(monkeypatch):
     chunks = sweep.local_sweep_in_chunks(GEOMETRY, prior, shared, local, data, noise.seed(3))
     np.testing.assert_array_equal(whole.local.maps[0], chunks.local.maps[0])
     assert chunks.local.code.shape == whole.local.code.shape
+
+
+def test_images_that_are_all_labelled_come_in_the_order_of_their_rows(planted):
+    from tfvae.samplers.dgdn import observed
+
+    order = np.random.default_rng(0).permutation(NUM)
+    data = observed.whole(batch_of(planted[0], order), 3, INFO)
+    np.testing.assert_array_equal(data.image, planted[0])
+    np.testing.assert_array_equal(np.argmax(data.sign, axis=1), np.arange(NUM) % 3)

@@ -47,13 +47,14 @@ class Sampler(Learner):
         course: `Course`.
         info: `tfvae.batch.DataInfo`.
         num_classes: of the classifiers; 0 for none.
+        num_images: N, of the training rows those that batches have.
         weights: reads and writes the model's variables: `read() -> Global`, `write(Global, usual)`.
     """
 
-    def __init__(self, geometry, prior, course, info, num_classes, weights):
+    def __init__(self, geometry, prior, course, info, num_classes, num_images, weights):
         super().__init__(course.burn_in, course.thinning, course.num_draws)
         self.geometry, self.prior, self.course, self.info = geometry, prior, course, info
-        self.num_classes, self.weights = num_classes, weights
+        self.num_classes, self.num_images, self.weights = num_classes, num_images, weights
 
     def most(self, steps):
         """The largest noise precision at a step: the prior's at the end of a ramp that begins at 1, or below."""

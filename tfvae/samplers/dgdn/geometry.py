@@ -41,7 +41,9 @@ class Geometry(NamedTuple):
         levels = dgdn.levels(image_shape[:2], network)
         outcomes = tuple(block**2 + network.zero_blocks for block in network.pooling)
         if max(outcomes, default=0) > 256:
-            raise ValueError(f"A block has at most 255 cells, got `network.pooling`={network.pooling}.")
+            raise ValueError(
+                f"A block has at most 256 outcomes, blank counted, got {max(outcomes)}: set `network.pooling` below 16."
+            )
         return cls(tuple(image_shape), levels, tuple(network.elements), tuple(network.sizes), outcomes)
 
     @property

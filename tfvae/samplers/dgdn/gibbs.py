@@ -46,14 +46,13 @@ class Gibbs(Sampler):
     def init(self, seed):
         shared = self.first_shared()
         return State(
-            shared, self.first_local(self.info.num_train, seed), self.first_mean(shared), tf.constant(0),
+            shared, self.first_local(self.num_images, seed), self.first_mean(shared), tf.constant(0),
             tf.zeros([self.geometry.num_pooled]), tf.constant(0.0),
         )  # fmt: skip
 
     def step(self, state, batch, seed):
-        observed.check_whole(batch, self.info.num_train, self.info.num_labelled if self.num_classes else 0)
         num_tags = state.shared.phi.shape[0] if self.prior.tags else 0
-        data = observed.whole(batch, self.num_classes, self.info.num_train, num_tags)
+        data = observed.whole(batch, self.num_classes, self.info, num_tags)
         local_seed, global_seed = noise.split(seed, 2)
         local, moved = sweep.local_sweep_in_chunks(
             self.geometry, self.prior, state.shared, state.local, data, local_seed

@@ -110,7 +110,7 @@ class Mcem(Sampler):
                 value = self.objective(_with_parameters(shared, parameters), draws, data, pulls)
             gradients = tape.gradient(value, parameters)
             gradients = [tf.zeros_like(p) if g is None else g for g, p in zip(gradients, parameters)]
-            objectives.append(value / self.info.num_train)
+            objectives.append(value / self.num_images)
             mean_squares = tuple(self.decay * v + (1.0 - self.decay) * g**2 for v, g in zip(mean_squares, gradients))
             moved = [
                 p + self.learning_rate * g / (tf.sqrt(v) + _EPSILON)
@@ -129,7 +129,7 @@ class Mcem(Sampler):
             distance = svm.decision(draws.code, shared.beta) - pulls.target
             log_p -= 0.5 * tf.reduce_sum(pulls.weight * distance**2, axis=-1)
         of_data = tf.reduce_mean(log_p) if self.scaled else tf.reduce_sum(log_p) / self.num_samples
-        return (self.info.num_train if self.scaled else 1.0) * of_data + self.log_prior(shared)
+        return (self.num_images if self.scaled else 1.0) * of_data + self.log_prior(shared)
 
     def log_prior(self, shared):
         """ln p(D) + ln p(β, κ) up to a constant, ω summed out: β has a Laplace prior of rate √(2κ)."""

@@ -2,14 +2,17 @@
 
 import tensorflow as tf
 
-from tfvae.batch import IMAGE, LABEL, ROW, TAGS
+from tfvae.batch import IMAGE, LABEL, LABELLED, ROW, TAGGED, TAGS, UNLABELLED
 from tfvae.samplers.dgdn.state import NONE, Data
 
 
-def data_of(batch, num_classes):
+def data_of(batch, num_classes, num_tags=0):
     """`Data` of the images of all streams, one after the other."""
-    signs = [_sign(stream, num_classes) for stream in batch.values()]
-    return Data(tf.concat([stream[IMAGE] for stream in batch.values()], axis=0), tf.concat(signs, axis=0))
+    streams = batch.values()
+    images = tf.concat([stream[IMAGE] for stream in streams], axis=0)
+    signs = tf.concat([_sign(stream, num_classes) for stream in streams], axis=0)
+    tags = tf.concat([_tags(stream, num_tags) for stream in streams], axis=0) if num_tags else NONE
+    return Data(images, signs, tags)
 
 
 def rows_of(batch):
@@ -27,14 +30,29 @@ def rows_of(batch):
     return tf.concat([tf.cast(stream[ROW], tf.int32) for stream in batch.values()], axis=0)
 
 
-def whole(batch, num_classes, num_train, num_tags=0):
-    """`Data` of all training rows, in their order; a row of several streams has what any of them tells."""
-    data, place = data_of(batch, num_classes), rows_of(batch)[:, None]
-    image = tf.tensor_scatter_nd_update(tf.zeros([num_train, *data.image.shape[1:]]), place, data.image)
+def num_images(batch, info):
+    """How many different images the streams of a batch have: all training rows, or without bare ones the labelled."""
+    return info.num_labelled if set(batch) == {LABELLED} else info.num_train
+
+
+def whole(batch, num_classes, info, num_tags=0):
+    """`Data` of all images that there are to learn from, in the order of their rows.
+
+    A row of several streams has what any of them tells.
+
+    Raises:
+        ValueError: for batches that do not have every image.
+    """
+    _check_whole(batch, info)
+    data, rows = data_of(batch, num_classes, num_tags), rows_of(batch)
+    if set(batch) == {LABELLED}:  # Each row once.
+        return tf.nest.map_structure(lambda of: tf.gather(of, tf.argsort(rows)), data)
+    place = rows[:, None]
+    image = tf.tensor_scatter_nd_update(tf.zeros([info.num_train, *data.image.shape[1:]]), place, data.image)
     tags = NONE
     if num_tags:
-        tags = tf.tensor_scatter_nd_max(tf.fill([num_train, num_tags], -1.0), place, _tags(batch, num_tags))
-    return Data(image, _signs_of_all(data.sign, place, num_train), tags)
+        tags = tf.tensor_scatter_nd_max(tf.fill([info.num_train, num_tags], -1.0), place, data.tags)
+    return Data(image, _signs_of_all(data.sign, place, info.num_train), tags)
 
 
 def _signs_of_all(sign, place, num_train):
@@ -46,10 +64,20 @@ def _signs_of_all(sign, place, num_train):
     return tf.where(found < -1.0, 0.0, found)
 
 
-def _tags(batch, num_tags):
-    """[N, V] of the images of all streams; −1 without tags."""
-    return tf.concat(
-        [stream.get(TAGS, tf.fill([stream[IMAGE].shape[0], num_tags], -1.0)) for stream in batch.values()], axis=0
+def _check_whole(batch, info):
+    """Raises ValueError for batches that do not have every row of their streams."""
+    whole = {LABELLED: info.num_labelled, TAGGED: info.num_tagged, UNLABELLED: info.num_train}
+    sizes = {name: int(stream[IMAGE].shape[0]) for name, stream in batch.items()}
+    if all(sizes[name] >= whole[name] for name in sizes) and (UNLABELLED in sizes or set(sizes) == {LABELLED}):
+        return
+    wanted = [f"`data.labelled_batch={info.num_labelled}`"]
+    if set(sizes) != {LABELLED}:
+        wanted = [f"`data.unlabelled_batch={info.num_train}`", *(wanted if LABELLED in sizes else [])]
+    if TAGGED in sizes:
+        wanted.append(f'`data.batches={{"tagged": {info.num_tagged}}}`')
+    raise ValueError(
+        f"A Gibbs sweep is over all {num_images(batch, info):,} images, got batches of {sizes}: set "
+        f"{' and '.join(wanted)}. For minibatches there are BCDF and MCEM."
     )
 
 
@@ -60,13 +88,6 @@ def _sign(stream, num_classes):
     return 2.0 * tf.one_hot(stream[LABEL], num_classes) - 1.0
 
 
-def check_whole(batch, num_train, num_labelled):
-    """Raises ValueError for batches that do not have every training row, and every label."""
-    sizes = {name: int(stream[IMAGE].shape[0]) for name, stream in batch.items()}
-    labelled = sizes.get("labelled", 0)
-    if max(sizes.values()) < num_train or (labelled and labelled < num_labelled):
-        raise ValueError(
-            f"A Gibbs sweep is over all {num_train:,} training rows, {num_labelled:,} of them labelled, got batches of "
-            f"{sizes}: set `data.unlabelled_batch={num_train}`, or with labels for all of them "
-            f"`data.labelled_batch={num_train}`; for minibatches there are BCDF and MCEM."
-        )
+def _tags(stream, num_tags):
+    """[N, V]; −1 without tags."""
+    return stream[TAGS] if TAGS in stream else tf.fill([stream[IMAGE].shape[0], num_tags], -1.0)
