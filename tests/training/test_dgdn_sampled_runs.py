@@ -74,7 +74,7 @@ def test_a_run_says_how_far_its_maps_move_and_keeps_draws(gibbs):
     assert list(draws) == [3, 4], "after 2 sweeps of burn-in every one, of 4"
     assert set(draws[4]) == {"dictionary1", "dictionary2", "noise_precision", "beta", "kappa"}
     mean = np.mean([draw["dictionary1"] for draw in draws.values()], axis=0)
-    np.testing.assert_allclose(opening.open_run(gibbs).model.deconvnet.dictionaries[0].dictionary, mean, rtol=1e-4)
+    np.testing.assert_allclose(newest(gibbs).values["model"]["dictionary1/dictionary"], mean, rtol=1e-3, atol=1e-5)
 
 
 def test_a_run_is_evaluated(gibbs):
