@@ -35,7 +35,7 @@ def test_the_table_has_a_row_a_file_and_a_column_a_class(output):
     table, _ = predictions_page.write(output, ["cat", "dog"])
     with open(table, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    beside = ["calibrated_confidence", "p_value"]
+    beside = ["calibrated_confidence", "p_value", "tags", "cluster"]
     assert list(rows[0]) == ["file", "label", "confidence", "cat", "dog", "caption", "error", *beside]
     assert [(row["file"], row["label"], row["confidence"]) for row in rows] == [
         ("b<1>.png", "cat", "0.6"), ("a.png", "cat", "0.9"), ("c, d.png", "dog", "0.8"), ("bad.png", "", ""),
