@@ -1,6 +1,7 @@
 """Fixtures that all tests share."""
 
 import contextlib
+import fcntl
 import os
 import resource
 
@@ -12,8 +13,9 @@ import pytest
 import tensorflow as tf
 
 from tfvae.batch import DataInfo
-from tfvae.configs import sdgm_digits
+from tfvae.configs import sdgm_digits, vae_digits
 from tfvae.data import load
+from tfvae.models import vae
 from tfvae.serving import export
 
 
@@ -22,14 +24,52 @@ def _seeded():
     keras.utils.set_random_seed(0)
 
 
+def built(experiment, kind=None):
+    """(model, data) of an experiment, untrained."""
+    data = load.load(experiment.data)
+    model = kind(experiment.model, data.info) if kind else experiment.model.build(data.info, seed=0)
+    return model.prepare(next(iter(data.training_batches(0)))), data
+
+
+@contextlib.contextmanager
+def _shared_by_processes(tmp_path_factory, name):
+    """A directory that all processes of a run of the tests share, held by one of them at a time."""
+    base = tmp_path_factory.getbasetemp()
+    directory = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / f"shared_{name}"
+    directory.mkdir(exist_ok=True)
+    with open(directory / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield directory
+
+
 @pytest.fixture(scope="session")
 def exported_sdgm(tmp_path_factory):
     """(model, data, its first version through the whole gate); nobody may change them."""
-    config = sdgm_digits.get_config("tiny")
-    data = load.load(config.data)
-    model = config.model.build(data.info, seed=0).prepare(next(iter(data.training_batches(0))))
-    base = tmp_path_factory.mktemp("savedmodels") / "sdgm"
-    return model, data, export.export(model, data, base, origin={"git": "abc"})
+    model, data = built(sdgm_digits.get_config("tiny"))
+    with _shared_by_processes(tmp_path_factory, "export") as directory:
+        version = directory / "sdgm" / "1"
+        if not version.exists():
+            export.export(model, data, version.parent, origin={"git": "abc"})
+    return model, data, version
+
+
+class Encoder(vae.VAE):
+    """The smallest thing to serve."""
+
+    def endpoints(self):
+        return {"encode": super().endpoints()["encode"]}
+
+
+@pytest.fixture(scope="session")
+def encoder():
+    """(model, data) of what is exported in a moment; nobody may change them."""
+    return built(vae_digits.get_config("tiny"), Encoder)
+
+
+@pytest.fixture(scope="session")
+def exported_encoder(encoder, tmp_path_factory):
+    """Its first version through the whole gate."""
+    return export.export(*encoder, tmp_path_factory.mktemp("savedmodels") / "encoder")
 
 
 @pytest.fixture

@@ -69,8 +69,8 @@ def test_what_needs_xla_is_refused(tmp_path):
     assert point.outcome == "failed" and "_XlaMustCompile" in point.reason
 
 
-def test_our_own_export_passes_with_its_warm_up(exported_sdgm):
-    found = outcomes(exported_sdgm[2])
+def test_our_own_export_passes_with_its_warm_up(exported_encoder):
+    found = outcomes(exported_encoder)
     assert set(found.values()) == {"passed"} and "warmup" in found
 
 

@@ -107,8 +107,9 @@ def batch_indices(num_rows, batch_size, seed, start_step=0):
             perm_seed = noise.fold_in(noise.fold_in(seed, epoch), i)
             return tf.random.experimental.stateless_shuffle(rows, perm_seed, alg="philox")
 
-        order = tf.concat([permutation(i) for i in range(perms)], axis=0)
-        batches = tf.reshape(order[: steps_per_epoch * batch_size], [steps_per_epoch, batch_size])
+        # A loop of the graph: as many copies of the shuffle as a large batch has permutations are slow to trace.
+        order = tf.map_fn(permutation, tf.range(perms)) if perms > 1 else permutation(0)
+        batches = tf.reshape(tf.reshape(order, [-1])[: steps_per_epoch * batch_size], [steps_per_epoch, batch_size])
         return tf.data.Dataset.from_tensor_slices(batches)
 
     epoch, skipped = divmod(start_step, steps_per_epoch)

@@ -161,8 +161,8 @@ def write(model, data, directory, tell=gate.silent, calibration=signatures.UNCAL
             archive.track(form)
     for name, endpoint in served.items():
         # Traced here, once: a function that is still to be traced is traced anew by the writer, in its own context.
-        traced = tf.function(endpoint.function, input_signature=endpoint.signature).get_concrete_function()
-        archive.add_endpoint(name, _calling(traced), input_signature=endpoint.signature)
+        function = tf.function(endpoint.function, input_signature=endpoint.signature, autograph=False)
+        archive.add_endpoint(name, _calling(function.get_concrete_function()), input_signature=endpoint.signature)
     tell("writing the SavedModel")
     archive.write_out(str(directory), verbose=False)
     return served

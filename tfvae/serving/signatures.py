@@ -96,10 +96,9 @@ def served_endpoints(
         encoded = {image: way.encoded for image, way in ways.items() if way.encoded}
         if len(encoded) == len(ways) and (takes & set(ways) or name in _INVENTS):
             served[f"{name}{ENCODED}"] = _adapt(endpoint, encoded, answers._replace(as_png=True))
-        if name in _DEFAULTS and takes == {IMAGE} and IMAGE in encoded:
-            served[f"{name}{ENCODED}{CHECKED}"] = _by_status(
-                endpoint, encoded[IMAGE].spec, transforms[IMAGE], max_pixels, answers
-            )
+        one_by_one = ways[IMAGE].one_by_one
+        if name in _DEFAULTS and takes == {IMAGE} and one_by_one:
+            served[f"{name}{ENCODED}{CHECKED}"] = _by_status(endpoint, one_by_one, transforms[IMAGE], answers)
         if name == "classify":
             served["classify_example"] = _adapt(endpoint, {IMAGE: ways[IMAGE].example}, answers)
     if "score" in own and {spec.name for spec in own["score"].signature} == {IMAGE, SEED}:
@@ -158,8 +157,11 @@ def _never_empty(endpoint: Endpoint) -> Endpoint:
 
 def _traced_once(endpoint: Endpoint) -> Endpoint:
     """The same, traced once for all signatures that need it."""
-    function = tf.function(endpoint.function, input_signature=endpoint.signature, autograph=False)
-    return Endpoint(function, endpoint.signature)
+    return Endpoint(_graph(endpoint.function, endpoint.signature), endpoint.signature)
+
+
+def _graph(function: Callable, signature: list[tf.TensorSpec]) -> Callable:
+    return tf.function(function, input_signature=signature, autograph=False)
 
 
 def _rank(name: str) -> int:
@@ -167,11 +169,15 @@ def _rank(name: str) -> int:
 
 
 class _Ways(NamedTuple):
-    """How one image may reach a server; `encoded` is None for rows that are not images."""
+    """How one image may reach a server; `encoded` and `one_by_one` are None for rows that are not images.
+
+    The levels of `one_by_one` come with what is wrong with each row.
+    """
 
     intensities: _Source
     encoded: _Source | None
     example: _Source
+    one_by_one: _Source | None = None
 
 
 def _ways(name: str, transform: Transform, max_pixels: int) -> _Ways:
@@ -190,11 +196,14 @@ def _ways(name: str, transform: Transform, max_pixels: int) -> _Ways:
             _Source(examples, lambda rows: levels(tf.io.parse_example(rows, features)[name])),
         )
     decode = _traced_once(Endpoint(lambda rows: image_decoding.decode_images(rows, shape, max_pixels), [encoded]))
+    height, width, channels = shape
+    each = _graph(lambda rows: image_decoding.decode_each(rows, (height, width, channels), max_pixels), [encoded])
     parse = _traced_once(Endpoint(lambda rows: image_decoding.decode_examples(rows, shape, max_pixels), [examples]))
     return _Ways(
         _Source(spec, levels),
         _Source(encoded, decode.function),
         _Source(examples, parse.function),
+        _Source(encoded, each),
     )
 
 
@@ -221,18 +230,15 @@ def _adapt(endpoint: Endpoint, sources: Mapping[str, _Source], answers: "_Answer
     return Endpoint(function, [served(spec) for spec in endpoint.signature])
 
 
-def _by_status(
-    endpoint: Endpoint, spec: tf.TensorSpec, transform: Transform, max_pixels: int, answers: "_Answers"
-) -> Endpoint:
+def _by_status(endpoint: Endpoint, source: _Source, transform: Transform, answers: "_Answers") -> Endpoint:
     """The endpoint asked about encoded images, each of which is answered by itself."""
 
     def function(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        height, width, channels = transform.raw_shape
-        levels, status = image_decoding.decode_each(image_bytes, (height, width, channels), max_pixels)
+        levels, status = source.levels(image_bytes)
         given = answers(endpoint.function(transform.observe(levels)))
         return {name: _where(status == "", value) for name, value in given.items()} | {STATUS: status}
 
-    return Endpoint(function, [spec])
+    return Endpoint(function, [source.spec])
 
 
 def _where(right: tf.Tensor, value: tf.Tensor) -> tf.Tensor:

@@ -46,7 +46,8 @@ def test_no_labels_to_learn_from_are_told(digits):
         contest.measure(unlabelled, digits.test, mlp.Config())
 
 
-def test_a_convolutional_rival_learns_the_digits_and_repeats():
+def test_a_convolutional_rival_learns_the_digits_and_repeats(monkeypatch):
+    monkeypatch.setattr(convnet, "_EPOCHS", 40)
     digits = load.load(load.Config(transform=transforms.Config(flatten=False)))
     sizes = dgdn.Config(elements=(20, 40), sizes=(3, 3), pooling=(2,))
     rows = digits.test.take(np.arange(200))
@@ -54,7 +55,7 @@ def test_a_convolutional_rival_learns_the_digits_and_repeats():
     for _ in range(2):
         classes = convnet.train(digits, digits.labelled, digits.validation.take(np.arange(50)), sizes)
         errors.append(np.mean(classes(digits.observe(rows)) != rows.label))
-    assert errors[0] < 0.2 and errors[0] == errors[1]
+    assert errors[0] < 0.4 and errors[0] == errors[1]
 
 
 def test_rivals_learn_the_digits_and_repeat(digits):
