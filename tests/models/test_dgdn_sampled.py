@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfvae.batch import DataInfo
+from tfvae.batch import TAGS, DataInfo
 from tfvae.models import dgdn, dgdn_sampled
 from tfvae.networks import dgdn as networks
 from tfvae.probability import noise
@@ -118,3 +118,55 @@ def test_vectors_and_single_classes_are_refused():
 def test_the_config_alone_does_not_say_how_it_is_learned():
     with pytest.raises(NotImplementedError, match="GibbsConfig"):
         dgdn_sampled.Config(NETWORK).build(INFO).learner()
+
+
+TAGGED = INFO._replace(names={TAGS: ("loop", "open", "round")}, num_tagged=10)
+
+
+@pytest.mark.parametrize("cluster_by", ["code", "usage"])
+def test_clusters_are_answered_drawn_and_bounded(image, cluster_by):
+    model = dataclasses.replace(CONFIG, label_weight=0.0, clusters=5, cluster_by=cluster_by).build(INFO)
+    probs = model.cluster(image)
+    np.testing.assert_allclose(np.sum(probs, axis=-1), 1.0, rtol=1e-5)
+    np.testing.assert_array_equal(probs, model.cluster(image))
+    assert model.cluster(image, 3, noise.seed(1)).shape == (3, 5) and model.cluster_weights().shape == (5,)
+    assert np.isfinite(model.log_prob_bound(image, 3, noise.seed(2))).all()
+    assert np.isfinite(model.sample(4, noise.seed(3))).all()
+
+
+def test_a_bound_with_clusters_that_are_all_alike_is_that_without(image):
+    """Five times N(0, I) is N(0, I), whichever cluster an image is given."""
+    plain = dataclasses.replace(CONFIG, label_weight=0.0).build(INFO)
+    model = dataclasses.replace(CONFIG, label_weight=0.0, clusters=5).build(INFO)
+    for layer, other in zip(model.deconvnet.dictionaries, plain.deconvnet.dictionaries):
+        layer.dictionary.assign(other.dictionary)
+    model.p_s.means.assign(tf.zeros_like(model.p_s.means))
+    bounds = [np.mean(of.log_prob_bound(image, 400, noise.seed(2))) for of in (plain, model)]
+    np.testing.assert_allclose(*bounds, atol=1.0)
+
+
+def test_tags_are_what_elements_that_are_on_say(image):
+    model = dataclasses.replace(CONFIG, label_weight=0.0, tag_weight=1.0).build(TAGGED)
+    model.usage.assign([1 - 1e-6] * 4)
+    phi = np.random.default_rng(0).dirichlet([0.3] * 3, 4).T
+    model.topics.phi.assign(phi)
+    drawn = np.random.default_rng(1).gamma(1.0, size=[50_000, 4])
+    expected = (-np.expm1(-drawn @ phi.T)).mean(axis=0)
+    np.testing.assert_allclose(model.tag(image), np.tile(expected, [3, 1]), atol=0.01)
+    np.testing.assert_allclose(model.tag_usage(image), np.ones([3, 4]), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"clusters": 1}, "at least 2, or 0"),
+        ({"clusters": 3, "cluster_by": "label"}, r"`model\.cluster_by` must be one of"),
+        ({"clusters": 3, "spike": True}, r"set `model\.cluster_by=usage`"),
+        ({"tag_weight": 0.5}, "is 1 with tags and 0 without"),
+        ({"tag_weight": 1.0}, "needs tags"),
+        ({"strength_prior": (0.0, 1.0)}, r"`model\.strength_prior` has two positive numbers"),
+    ],
+)
+def test_what_does_not_go_together_is_told(changed, told):
+    with pytest.raises(ValueError, match=told):
+        dataclasses.replace(CONFIG, **changed).build(INFO)

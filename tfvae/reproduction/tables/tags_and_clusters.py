@@ -72,7 +72,7 @@ TABLES = {
     "dgdn-tags-digits": Table(
         title="Tags of 256 of 1,197 digits: what can be said of their shapes and values",
         citation="Pu 2017, section 3.3.3, on data of our own",
-        entries=_tag_rows("dgdn_tags_digits", {}),
+        entries=(*_tag_rows("dgdn_tags_digits", {}), Entry("by Gibbs", "dgdn_gibbs_tags_digits")),
         measures=_TAGS,
         evaluation=NO_BOUND,
         notes=(_OF_TAGS,),
@@ -89,7 +89,10 @@ TABLES = {
     "dgdn-clusters-digits": Table(
         title="8×8 digits without a label: clusters of a DGDN",
         citation="Pu 2017, section 3.3.4, at the size of the data",
-        entries=_cluster_rows("dgdn_clusters_digits"),
+        entries=(
+            *_cluster_rows("dgdn_clusters_digits"), Entry("by Gibbs", "dgdn_gibbs_clusters_digits"),
+            Entry("by Gibbs, of usages", "dgdn_gibbs_clusters_digits", {"model.cluster_by": "usage"}),
+        ),
         measures=_CLUSTERS,
         evaluation=NO_BOUND,
         notes=(_OF_CLUSTERS,),
