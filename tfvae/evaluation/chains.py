@@ -2,7 +2,6 @@
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from tfvae.capabilities import Capability
 from tfvae.evaluation import nouns
@@ -10,7 +9,7 @@ from tfvae.evaluation.batched import at_once, subset
 from tfvae.evaluation.compiled import compiled
 from tfvae.evaluation.measurement import Headline, Measurement
 from tfvae.metrics import Metric, shown
-from tfvae.probability import noise
+from tfvae.probability import chains, noise
 
 _ROWS, _CHAINS, _DRAWS = 50, 4, 100
 # A unit whose chains differ by more has not converged (Gelman et al. 2013, section 11.5).
@@ -51,8 +50,7 @@ def diagnosed(draws):
     A unit that never moves, as of a map that is off in all draws, has no R-hat; it is left out.
     """
     moves = draws.std(axis=(0, 1)) > 0
-    rhat = np.asarray(tfp.mcmc.potential_scale_reduction(draws, independent_chain_ndims=1))[moves]
-    ess = np.asarray(tfp.mcmc.effective_sample_size(draws, cross_chain_dims=1))[moves]
+    rhat, ess = chains.scale_reduction(draws)[moves], chains.effective_size(draws)[moves]
     return {
         "code_repeatability": repeatability(draws.mean(axis=0)),
         "code_rhat": float(np.median(rhat)),

@@ -133,6 +133,15 @@ def test_an_element_that_alone_says_a_tag_that_is_there_is_on(rng):
     assert there[0] > 50.0
 
 
+def test_probabilities_are_those_of_strengths_from_the_prior(rng):
+    phi, on = rng.dirichlet(np.ones(WORDS), ELEMENTS).T, np.array([[1.0, 0.0], [1.0, 1.0]])
+    prior = tags.Prior(shape=2.0, rate=1.5)
+    drawn = rng.gamma(2.0, 1 / 1.5, [200_000, 1, ELEMENTS])
+    expected = -np.expm1(-(drawn * on) @ phi.T).mean(axis=0)
+    found = tags.expected_probabilities(tf.constant(phi, tf.float32), tf.constant(on, tf.float32), prior)
+    np.testing.assert_allclose(found, expected, atol=3e-3)
+
+
 @pytest.mark.parametrize("rate", [1e-6, 0.3, 4.0, 30.0])
 def test_counts_have_their_distribution(rate):
     drawn = tags.poisson(tf.fill([20_000], rate), noise.seed(0)).numpy()

@@ -14,7 +14,7 @@ import tensorflow as tf
 from tfvae.probability import noise
 from tfvae.samplers.dgdn import observed, svm, sweep
 from tfvae.samplers.dgdn.chain import Mean, Sampler
-from tfvae.samplers.dgdn.state import Data, Global, Local
+from tfvae.samplers.dgdn.state import Global, Local
 
 # Added to the root of the mean square by which RMSprop divides.
 _EPSILON = 1e-6
@@ -76,7 +76,7 @@ class Mcem(Sampler):
             local, moved = sweep.local_sweep_in_chunks(self.geometry, self.prior, state.shared, local, data, local_seed)
             draws.append(local)
         draws = tf.nest.map_structure(lambda *each: tf.concat(each, axis=0), *draws)
-        data = Data(*(tf.tile(of, [self.num_samples, *[1] * (of.shape.rank - 1)]) for of in data))
+        data = tf.nest.map_structure(lambda of: tf.tile(of, [self.num_samples, *[1] * (of.shape.rank - 1)]), data)
         pulls = svm.pulls(draws.code, data, state.shared, self.prior, pull_seed)
         shared, code_square = self.precisions_after(state, draws, data)
         shared, mean_squares, objective = self.maximise(shared, state.mean_squares, draws, data, pulls)
