@@ -10,6 +10,7 @@ import dataclasses
 from typing import ClassVar
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfvae import inference as bounds
@@ -22,7 +23,7 @@ from tfvae.models.base import LatentVariableModel, Objective, all_images
 from tfvae.models.vae import gaussian_kl_per_unit
 from tfvae.networks import dgdn
 from tfvae.probability import families, noise
-from tfvae.samplers.dgdn import clusters, inference, maps, observed, tags
+from tfvae.samplers.dgdn import clusters, inference, maps, observed, pretraining, tags
 from tfvae.samplers.dgdn.bcdf import Bcdf
 from tfvae.samplers.dgdn.chain import Course
 from tfvae.samplers.dgdn.geometry import Geometry
@@ -58,6 +59,10 @@ class Config:
         max_noise_precision: the residual's precision stays below; 0 for no bound. Without one, maps carry the image and
             codes become interchangeable (docs/explanation/dgdn_gibbs.md): choose it on validation rows.
         ramp_steps: over which that bound rises from 1.
+        pretraining_sweeps: of each layer alone, from the lowest up, before the model is learned as a whole, on the first
+            2,000 training images; 0 for none.
+        pretraining_elements: of every layer then, of which the `network.elements` that are used most are kept (the source
+            begins with 50 and 200 and keeps 39 and 117); empty for as many as are kept.
         burn_in: steps before the mean is taken and draws are kept.
         thinning: steps from one kept draw to the next.
         kept: draws that are kept as files, the newest.
@@ -82,6 +87,8 @@ class Config:
     kappa_prior: tuple[float, float] = (1.0, 1.0)
     max_noise_precision: float = 16.0
     ramp_steps: int = 0
+    pretraining_sweeps: int = 0
+    pretraining_elements: tuple[int, ...] = ()
     burn_in: int = 1000
     thinning: int = 50
     kept: int = 10
@@ -286,6 +293,18 @@ class SampledDGDN(LatentVariableModel):
 
     # Learning.
 
+    def initialise(self, images):
+        """Begins from dictionaries that were learned a layer at a time, where there is pretraining."""
+        super().initialise(images)
+        if not self.config.pretraining_sweeps:
+            return
+        elements = self.config.pretraining_elements or self.geometry.elements
+        found = pretraining.pretrain(
+            self.geometry, self.prior, images, tuple(elements), self.config.pretraining_sweeps, noise.seed(self.seed)
+        )
+        for layer, dictionary in zip(self.deconvnet.dictionaries, found, strict=True):
+            layer.dictionary.assign(dictionary)
+
     def learner(self):
         classes = self.num_classes if self.head else 0
         return self.config.learner(
@@ -488,7 +507,7 @@ def _check(config, info):
     for name, value in positive.items():
         if value <= 0:
             raise ValueError(f"`model.{name}` must be positive, got {value}.")
-    for name in ("concentration", "max_noise_precision", "ramp_steps", "test_burn_in"):
+    for name in ("concentration", "max_noise_precision", "ramp_steps", "pretraining_sweeps", "test_burn_in"):
         if getattr(config, name) < 0:
             raise ValueError(f"`model.{name}` must not be negative, got {getattr(config, name)}; 0 for none.")
     for name in ("noise_prior", "code_prior", "kappa_prior", "usage_prior"):
@@ -496,7 +515,13 @@ def _check(config, info):
             raise ValueError(f"`model.{name}` has two positive numbers, got {getattr(config, name)}.")
     if config.ramp_steps and not config.max_noise_precision:
         raise ValueError("`model.ramp_steps` needs a bound to rise to: set `model.max_noise_precision` above 0.")
-    most = max(config.network.elements)
+    first = config.pretraining_elements or config.network.elements
+    if len(first) != len(config.network.elements) or any(np.less(first, config.network.elements)):
+        raise ValueError(
+            f"`model.pretraining_elements` has at least as many of every layer as `network.elements` keeps, got {first} "
+            f"and {config.network.elements}."
+        )
+    most = max(*config.network.elements, *first)
     if info.num_train < most:
         raise ValueError(
             f"{info.num_train} training images cannot tell {most} elements of a layer apart: set `network.elements` to "
