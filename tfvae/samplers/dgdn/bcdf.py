@@ -7,10 +7,11 @@ is all the data and nothing is remembered it is Gibbs sampling.
 Guhaniyogi et al. 2014; Pu 2017, section 3.4.1.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from tfvae.batch import Batch
 from tfvae.probability import noise
 from tfvae.samplers.dgdn import observed, sweep
 from tfvae.samplers.dgdn.chain import Mean, Sampler
@@ -40,11 +41,11 @@ class Bcdf(Sampler):
         *args: as of `Sampler`.
     """
 
-    def __init__(self, *args, forgetting=1.0, local_sweeps=8):
+    def __init__(self, *args: Any, forgetting: float = 1.0, local_sweeps: int = 8) -> None:
         super().__init__(*args)
         self.forgetting, self.local_sweeps = forgetting, local_sweeps
 
-    def init(self, seed):
+    def init(self, seed: tf.Tensor) -> State:
         del seed  # Codes begin anew in every minibatch.
         shared = self.first_shared()
         return State(
@@ -52,7 +53,7 @@ class Bcdf(Sampler):
             tf.zeros([self.geometry.num_pooled]), tf.constant(0.0),
         )  # fmt: skip
 
-    def step(self, state, batch, seed):
+    def step(self, state: State, batch: Batch, seed: tf.Tensor) -> State:
         first_seed, *local_seeds, global_seed = noise.split(seed, self.local_sweeps + 2)
         data = observed.data_of(batch, self.num_classes)
         swept = sweep.Swept(self.first_local(data.image.shape[0], first_seed), None)

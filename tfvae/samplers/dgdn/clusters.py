@@ -71,7 +71,7 @@ class Around(NamedTuple):
     precisions: tf.Tensor
 
 
-def first(dim, num_elements, prior, seed):
+def first(dim: int, num_elements: int, prior: Prior, seed: tf.Tensor) -> Mixture:
     """A first `Mixture`, of codes of `dim` numbers in `num_elements` maps.
 
     Gaussians are nearly alike, so that images are spread over all of them: far from codes of many dimensions, where
@@ -85,70 +85,70 @@ def first(dim, num_elements, prior, seed):
     return Mixture(sticks, Gaussians(1e-3 * noise.normal([prior.num, dim], mean_seed), tf.ones([prior.num])))
 
 
-def log_likelihoods(code, mixture):
+def log_likelihoods(code: tf.Tensor, mixture: Mixture) -> tf.Tensor:
     """log p(s_n | j), or of which of its maps are on, [N, J], up to a constant; of codes [N, H, W, K]."""
     if isinstance(mixture.components, Usages):
         return log_usages(is_on(code), mixture.components)
     return log_gaussians(_flat(code), mixture.components)
 
 
-def responsibilities(code, mixture):
+def responsibilities(code: tf.Tensor, mixture: Mixture) -> tf.Tensor:
     """p(c_n = j | s_n): [N, J], of codes [N, H, W, K]."""
     return tf.nn.softmax(mixture.sticks.log_weights + log_likelihoods(code, mixture), axis=-1)
 
 
-def redraw(mixture, code, cluster, prior, seed):
+def redraw(mixture: Mixture, code: tf.Tensor, cluster: tf.Tensor, prior: Prior, seed: tf.Tensor) -> Mixture:
     """`Mixture` | codes, c."""
     stick_seed, component_seed = noise.split(seed, 2)
     sticks = redraw_sticks(cluster, mixture.sticks, prior, stick_seed)
-    if prior.of_usages:
+    if isinstance(mixture.components, Usages):
         return Mixture(sticks, redraw_usages(is_on(code), cluster, mixture.components, prior, component_seed))
     return Mixture(sticks, redraw_gaussians(_flat(code), cluster, mixture.components, prior, component_seed))
 
 
-def around(mixture, cluster):
+def around(mixture: Mixture, cluster: tf.Tensor) -> Around | None:
     """`Around`, the prior of each image's code; None where the mixture is of usages."""
     if isinstance(mixture.components, Usages):
         return None
     return Around(tf.gather(mixture.components.means, cluster), tf.gather(mixture.components.precisions, cluster))
 
 
-def log_odds_of_usage(mixture, cluster):
+def log_odds_of_usage(mixture: Mixture, cluster: tf.Tensor) -> tf.Tensor | None:
     """log π* − log(1 − π*) of each image's cluster: [N, K]; None where the mixture is of codes."""
     if not isinstance(mixture.components, Usages):
         return None
     return tf.gather(mixture.components.log_on - mixture.components.log_off, cluster)
 
 
-def is_on(code):
+def is_on(code: tf.Tensor) -> tf.Tensor:
     """z: which maps of codes [N, H, W, K] are on, float32 [N, K]."""
     return tf.cast(tf.reduce_any(code != 0.0, axis=[1, 2]), tf.float32)
 
 
-def _flat(code):
+def _flat(code: tf.Tensor) -> tf.Tensor:
     return tf.reshape(code, [-1, math.prod(code.shape[1:])])
 
 
-def assign(sticks, log_likelihoods, seed, rows=None):
+def assign(sticks: Sticks, log_likelihoods: tf.Tensor, seed: tf.Tensor, rows: int | None = None) -> tf.Tensor:
     """c_n | all else, int32 [N]: of log p(what is clustered | j), [N, J]; `rows` of noise."""
     logits = sticks.log_weights + log_likelihoods
     gumbel = conjugate.gumbel(conjugate.noise_shape(tf.shape(logits), rows), seed)
     return tf.argmax(logits + gumbel, axis=-1, output_type=tf.int32)
 
 
-def log_gaussians(code, gaussians):
+def log_gaussians(code: tf.Tensor, gaussians: Gaussians) -> tf.Tensor:
     """log N(s_n; μ_j, I / α_j): [N, J], up to a constant, of codes [N, Z]."""
     squares = tf.reduce_sum(tf.math.squared_difference(code[:, None], gaussians.means), axis=-1)
     dim = float(code.shape[-1])
     return 0.5 * (dim * tf.math.log(gaussians.precisions) - gaussians.precisions * squares)
 
 
-def log_usages(on, usages):
+def log_usages(on: tf.Tensor, usages: Usages) -> tf.Tensor:
     """Σ_k log Bernoulli(z_kn; π*_kj): [N, J], of z [N, K]."""
     return tf.matmul(on, usages.log_on, transpose_b=True) + tf.matmul(1.0 - on, usages.log_off, transpose_b=True)
 
 
-def redraw_sticks(cluster, sticks, prior, seed):
+def redraw_sticks(cluster: tf.Tensor, sticks: Sticks, prior: Prior, seed: tf.Tensor) -> Sticks:
     """`Sticks` | c: v_j ~ Beta(1 + n_j, a + Σ_{i>j} n_i), then a ~ Gamma(e + J − 1, f − Σ_{j<J} log(1 − v_j))."""
     stick_seed, mass_seed = noise.split(seed, 2)
     num = tf.reduce_sum(tf.one_hot(cluster, prior.num), axis=0)
@@ -161,7 +161,9 @@ def redraw_sticks(cluster, sticks, prior, seed):
     return Sticks(log_weights, conjugate.gamma(tf.constant(shape), rate, mass_seed))
 
 
-def redraw_gaussians(code, cluster, gaussians, prior, seed):
+def redraw_gaussians(
+    code: tf.Tensor, cluster: tf.Tensor, gaussians: Gaussians, prior: Prior, seed: tf.Tensor
+) -> Gaussians:
     """`Gaussians` | s, c.
 
     μ_j ~ N(α_j Σ s_n / (1 + n_j α_j), I / (1 + n_j α_j)),   α_j ~ Gamma(a + n_j Z / 2, b + Σ |s_n − μ_j|² / 2)
@@ -178,7 +180,7 @@ def redraw_gaussians(code, cluster, gaussians, prior, seed):
     return Gaussians(means, conjugate.gamma(shape, prior.precision[1] + 0.5 * squares, precision_seed))
 
 
-def redraw_usages(on, cluster, usages, prior, seed):
+def redraw_usages(on: tf.Tensor, cluster: tf.Tensor, usages: Usages, prior: Prior, seed: tf.Tensor) -> Usages:
     """`Usages` | z, c: η with π* summed out, by a slice; π*_kj ~ Beta(η_k + images on, 1 − η_k + images off)."""
     base_seed, usage_seed = noise.split(seed, 2)
     of_cluster = tf.one_hot(cluster, prior.num)
@@ -188,7 +190,7 @@ def redraw_usages(on, cluster, usages, prior, seed):
     return _usages(log_base, there, away, usage_seed)
 
 
-def usages_from_the_prior(num_elements, prior, seed):
+def usages_from_the_prior(num_elements: int, prior: Prior, seed: tf.Tensor) -> Usages:
     """First `Usages`: η = u^K of uniform u, which is Beta(1/K, 1) and near 0 the prior; then π*."""
     base_seed, usage_seed = noise.split(seed, 2)
     share = 1.0 / num_elements
@@ -197,14 +199,14 @@ def usages_from_the_prior(num_elements, prior, seed):
     return _usages(log_base, none, none, usage_seed)
 
 
-def _usages(log_base, there, away, seed):
+def _usages(log_base: tf.Tensor, there: tf.Tensor, away: tf.Tensor, seed: tf.Tensor) -> Usages:
     base = tf.exp(log_base)
     logs = conjugate.log_dirichlet(tf.stack([base + there, 1.0 - base + away], axis=-1), seed)
     logs = tf.maximum(logs, _IMPOSSIBLE)
     return Usages(logs[..., 0], logs[..., 1], log_base)
 
 
-def _redraw_base(log_base, there, away, seed):
+def _redraw_base(log_base: tf.Tensor, there: tf.Tensor, away: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """log η | z, c with π* summed out.
 
     Most of Beta(1/K, 1 − 1/K) is below what float32 can tell from 0. With η = u^K its density in u is (1 − η)^(−1/K),
@@ -212,7 +214,7 @@ def _redraw_base(log_base, there, away, seed):
     """
     count = log_base.shape[0]
 
-    def log_density(u):
+    def log_density(u: tf.Tensor) -> tf.Tensor:
         log_eta = count * tf.math.log(u)
         eta = tf.exp(log_eta)
         rest = tf.maximum(1.0 - eta, _LEAST)
@@ -224,6 +226,6 @@ def _redraw_base(log_base, there, away, seed):
     return count * tf.math.log(u)
 
 
-def _log_rising(x, log_x, num):
+def _log_rising(x: tf.Tensor, log_x: tf.Tensor, num: tf.Tensor) -> tf.Tensor:
     """log Γ(x + n) − log Γ(x), also where x is too small for a float but its logarithm is not."""
     return tf.where(num > 0.0, tf.math.lgamma(x + num) - tf.math.lgamma(x + 1.0) + log_x, 0.0)

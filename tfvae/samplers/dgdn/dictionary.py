@@ -6,12 +6,15 @@ through the map below; with r₋ = r + J d,
     d | all else ~ N(Q⁻¹ γ_e b, Q⁻¹),   Q = I + γ_e Σ_n JᵀJ,   b = Σ_n Jᵀr₋.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
 
 from tfvae.layers.dictionary import full_convolution
 from tfvae.probability import conjugate, noise
+from tfvae.samplers.dgdn.geometry import Geometry
+from tfvae.samplers.dgdn.state import Global
 
 
 class Statistics(NamedTuple):
@@ -25,12 +28,12 @@ class Statistics(NamedTuple):
     along: tf.Tensor
 
     @classmethod
-    def zeros(cls, geometry, layer):
+    def zeros(cls, geometry: Geometry, layer: int) -> "Statistics":
         channels, count, taps = geometry.channels(layer), geometry.elements[layer], geometry.sizes[layer] ** 2
         zeros = tf.zeros([channels, count, taps], tf.float64)
         return cls(tf.zeros([channels, count, taps, taps], tf.float64), zeros)
 
-    def scaled(self, of_elements=None, of_below=None):
+    def scaled(self, of_elements: tf.Tensor | None = None, of_below: tf.Tensor | None = None) -> "Statistics":
         """The same where elements were multiplied by `of_elements`, [K], and those below by `of_below`, [K below].
 
         The activations of an element are divided by its scale, what the map below adds to images is multiplied.
@@ -45,7 +48,17 @@ class Statistics(NamedTuple):
         return Statistics(gram, along)
 
 
-def redraw(geometry, layer, activations, residual, shared, positions, seed, before=None, forgetting=1.0):
+def redraw(
+    geometry: Geometry,
+    layer: int,
+    activations: tf.Tensor,
+    residual: tf.Tensor,
+    shared: Global,
+    positions: Sequence[tf.Tensor],
+    seed: tf.Tensor,
+    before: Statistics | None = None,
+    forgetting: float = 1.0,
+) -> tuple[tf.Tensor, tf.Tensor, Statistics]:
     """All slices of a layer | all else.
 
     Args:
@@ -68,10 +81,19 @@ def redraw(geometry, layer, activations, residual, shared, positions, seed, befo
     precision = tf.cast(shared.noise_precision, tf.float64)
     shifts = tf.reshape(tf.eye(taps), [geometry.sizes[layer], geometry.sizes[layer], taps, 1])
 
-    def of_channel(c, dictionary, residual, gram, along):
+    def of_channel(
+        c: tf.Tensor, dictionary: tf.Tensor, residual: tf.Tensor, gram: tf.Tensor, along: tf.Tensor
+    ) -> tuple[tf.Tensor, ...]:
         view = _View.of(geometry, layer, c, residual, shared, positions)
 
-        def of_element(k, element_slices, error, change, gram_c, along_c):
+        def of_element(
+            k: tf.Tensor,
+            element_slices: tf.Tensor,
+            error: tf.Tensor,
+            change: tf.Tensor,
+            gram_c: tf.Tensor,
+            along_c: tf.Tensor,
+        ) -> tuple[tf.Tensor, ...]:
             shifted = geometry.levels[layer].crop(
                 full_convolution(tf.gather(activations, [k], axis=-1), shifts)
             )  # [N, h, w, n²]
@@ -107,7 +129,17 @@ def redraw(geometry, layer, activations, residual, shared, positions, seed, befo
     return dictionary, residual, Statistics(gram, along)
 
 
-def redraw_compiled(geometry, layer, activations, residual, shared, positions, seed, before=None, forgetting=1.0):
+def redraw_compiled(
+    geometry: Geometry,
+    layer: int,
+    activations: tf.Tensor,
+    residual: tf.Tensor,
+    shared: Global,
+    positions: Sequence[tf.Tensor],
+    seed: tf.Tensor,
+    before: Statistics | None = None,
+    forgetting: float = 1.0,
+) -> tuple[tf.Tensor, tf.Tensor, Statistics]:
     """`redraw` by XLA: many small steps in loops, three times as fast as in graph mode.
 
     The other conditionals stay in graph mode: on a CPU XLA takes Cholesky factors of many matrices column by column,
@@ -117,7 +149,7 @@ def redraw_compiled(geometry, layer, activations, residual, shared, positions, s
         return redraw(geometry, layer, activations, residual, shared, positions, seed, before, forgetting)
 
     @tf.function(jit_compile=True, autograph=False)
-    def compiled(*tensors):
+    def compiled(*tensors: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, Statistics]:
         activations, residual, shared, positions, seed, before = tf.nest.pack_sequence_as(structure, tensors)
         return redraw(geometry, layer, activations, residual, shared, positions, seed, before, forgetting)
 
@@ -126,7 +158,7 @@ def redraw_compiled(geometry, layer, activations, residual, shared, positions, s
     return compiled(*tf.nest.flatten(structure))
 
 
-def _contract(left, right):
+def _contract(left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
     """Σ over images and units: [N, P, a], [N, P, b] -> [a, b]."""
     return tf.matmul(tf.reshape(left, [-1, left.shape[-1]]), tf.reshape(right, [-1, right.shape[-1]]), transpose_a=True)
 
@@ -148,7 +180,15 @@ class _View(NamedTuple):
     error: tf.Tensor
 
     @classmethod
-    def of(cls, geometry, layer, channel, residual, shared, positions):
+    def of(
+        cls,
+        geometry: Geometry,
+        layer: int,
+        channel: tf.Tensor,
+        residual: tf.Tensor,
+        shared: Global,
+        positions: Sequence[tf.Tensor],
+    ) -> "_View":
         if layer == 0:
             error = tf.reshape(residual[..., channel], [-1, geometry.image_shape[0] * geometry.image_shape[1]])
             return cls(residual, channel, None, None, error)
@@ -158,14 +198,14 @@ class _View(NamedTuple):
         return cls(residual, channel, columns, gram, error)
 
     @property
-    def num_units(self):
+    def num_units(self) -> int:
         return self.error.shape[-1]
 
-    def seen(self, shifted):
+    def seen(self, shifted: tf.Tensor) -> tf.Tensor:
         """WᵀW T of T [N, P, a]: [N, P, a]."""
         return shifted if self.gram is None else tf.matmul(self.gram, shifted)
 
-    def residual_after(self, change):
+    def residual_after(self, change: tf.Tensor) -> tf.Tensor:
         """The residual when the units' values changed by `change`, [N, P]."""
         if self.columns is None:
             chosen = tf.range(self.residual.shape[-1]) == self.channel

@@ -4,6 +4,7 @@ Layers are counted from 0, the lowest. With C_l the full convolution with a laye
 image is C_0 U_0 C_1 U_1 ... C_top s and a residual.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -24,14 +25,14 @@ class Geometry(NamedTuple):
     outcomes:    of a block of every pooled layer.
     """
 
-    image_shape: tuple[int, int, int]
+    image_shape: tuple[int, ...]
     levels: tuple[dgdn.Level, ...]
     elements: tuple[int, ...]
     sizes: tuple[int, ...]
     outcomes: tuple[int, ...]
 
     @classmethod
-    def of(cls, image_shape, network):
+    def of(cls, image_shape: tuple[int, ...], network: dgdn.Config) -> "Geometry":
         """From (H, W, C) and a `tfvae.networks.dgdn.Config`.
 
         Raises:
@@ -47,51 +48,51 @@ class Geometry(NamedTuple):
         return cls(tuple(image_shape), levels, tuple(network.elements), tuple(network.sizes), outcomes)
 
     @property
-    def num_layers(self):
+    def num_layers(self) -> int:
         return len(self.levels)
 
     @property
-    def num_pooled(self):
+    def num_pooled(self) -> int:
         """Layers that have maps."""
         return len(self.levels) - 1
 
     @property
-    def code_shape(self):
+    def code_shape(self) -> tuple[int, int, int]:
         return (*self.levels[-1].maps, self.elements[-1])
 
     @property
-    def code_dim(self):
+    def code_dim(self) -> int:
         return int(np.prod(self.code_shape))
 
     @property
-    def num_pixels(self):
+    def num_pixels(self) -> int:
         """Numbers in an image."""
         return int(np.prod(self.image_shape))
 
-    def channels(self, layer):
+    def channels(self, layer: int) -> int:
         """Slices of an element of a layer: elements of the layer below, or channels of the image."""
         return self.elements[layer - 1] if layer else self.image_shape[2]
 
-    def dictionary_shape(self, layer):
+    def dictionary_shape(self, layer: int) -> tuple[int, int, int, int]:
         return (self.sizes[layer], self.sizes[layer], self.channels(layer), self.elements[layer])
 
-    def map_shape(self, layer):
+    def map_shape(self, layer: int) -> tuple[int, int, int]:
         """(h, w, K) of the blocks of a pooled layer."""
         level = self.levels[layer]
         return (level.maps[0] // level.block, level.maps[1] // level.block, self.elements[layer])
 
     # Downwards.
 
-    def masks(self, maps):
+    def masks(self, maps: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         """The mask of every pooled layer, [N, H, W, K], of positions."""
         return [unpooling.mask_of(tf.cast(u, tf.int32), level.block) for u, level in zip(maps, self.levels)]
 
-    def down(self, activations, dictionary, layer):
+    def down(self, activations: tf.Tensor, dictionary: tf.Tensor, layer: int) -> tf.Tensor:
         """C_l: [M, H, W, K] -> [M, h, w, K below]; a dictionary of fewer elements takes as many maps."""
         below = self.levels[layer].crop(full_convolution(activations, dictionary))
         return tf.ensure_shape(below, [None, *self.levels[layer].size, dictionary.shape[2]])
 
-    def pooled(self, code, dictionaries, masks):
+    def pooled(self, code: tf.Tensor, dictionaries: Sequence[tf.Tensor], masks: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         """The values that every pooled layer unpools, [N, h, w, K], from the lowest layer up."""
         values, activations = [], code
         for layer in range(self.num_pooled, 0, -1):
@@ -99,17 +100,26 @@ class Geometry(NamedTuple):
             activations = unpooling.unpool(values[-1], masks[layer - 1], self.levels[layer - 1].block)
         return values[::-1]
 
-    def activations(self, code, dictionaries, masks):
+    def activations(
+        self, code: tf.Tensor, dictionaries: Sequence[tf.Tensor], masks: Sequence[tf.Tensor]
+    ) -> list[tf.Tensor]:
         """S of every layer, [N, H, W, K], from the lowest up."""
         values = self.pooled(code, dictionaries, masks)
         below = [unpooling.unpool(value, mask, level.block) for value, mask, level in zip(values, masks, self.levels)]
         return [*below, code]
 
-    def fit(self, code, dictionaries, masks):
+    def fit(self, code: tf.Tensor, dictionaries: Sequence[tf.Tensor], masks: Sequence[tf.Tensor]) -> tf.Tensor:
         """The mean of p(x | s, u): [N, H, W, C]."""
         return self.down(self.activations(code, dictionaries, masks)[0], dictionaries[0], 0)
 
-    def reached(self, activations, layer, dictionary, dictionaries, masks):
+    def reached(
+        self,
+        activations: tf.Tensor,
+        layer: int,
+        dictionary: tf.Tensor,
+        dictionaries: Sequence[tf.Tensor],
+        masks: Sequence[tf.Tensor],
+    ) -> tf.Tensor:
         """What activations of some maps of a layer add to images, W_l C_l.
 
         Args:
@@ -126,7 +136,15 @@ class Geometry(NamedTuple):
         below = self.down(tf.reshape(activations, [-1, *activations.shape[2:]]), dictionary, layer)
         return self._unpooled(below, num, each, layer, dictionaries, masks)
 
-    def _unpooled(self, below, num, each, layer, dictionaries, masks):
+    def _unpooled(
+        self,
+        below: tf.Tensor,
+        num: int,
+        each: tf.Tensor,
+        layer: int,
+        dictionaries: Sequence[tf.Tensor],
+        masks: Sequence[tf.Tensor],
+    ) -> tf.Tensor:
         """The rest of the way from what lies below a layer, [num · each, ...]."""
         for lower in range(layer - 1, -1, -1):
             block = self.levels[lower].block
@@ -140,7 +158,7 @@ class Geometry(NamedTuple):
 
     # As matrices.
 
-    def table(self, layer, dictionary):
+    def table(self, layer: int, dictionary: tf.Tensor) -> tf.Tensor:
         """C_l: what a unit at each cell of each map adds to what lies below, [cells, K, numbers below]."""
         height, width = self.levels[layer].maps
         cells, (size, _, channels, count) = height * width, dictionary.shape
@@ -148,7 +166,7 @@ class Geometry(NamedTuple):
         found = self.down(impulses, tf.reshape(dictionary, [size, size, channels * count, 1]), layer)
         return tf.transpose(tf.reshape(found, [cells, -1, count]), [0, 2, 1])
 
-    def cells(self, layer):
+    def cells(self, layer: int) -> np.ndarray:
         """The cell of a layer's maps that every outcome of every block is, int32 [blocks, P]; `blank` is one more."""
         level = self.levels[layer]
         (height, width), block = level.maps, level.block
@@ -157,7 +175,13 @@ class Geometry(NamedTuple):
         blank = np.full([len(of_blocks), self.outcomes[layer] - block**2], height * width)
         return np.concatenate([of_blocks, blank], axis=1).astype(np.int32)
 
-    def columns(self, layer, dictionaries, positions, channel=None):
+    def columns(
+        self,
+        layer: int,
+        dictionaries: Sequence[tf.Tensor],
+        positions: Sequence[tf.Tensor],
+        channel: tf.Tensor | None = None,
+    ) -> tf.Tensor:
         """W_l, what each unit of a pooled layer adds to each image.
 
         Args:
@@ -180,7 +204,9 @@ class Geometry(NamedTuple):
         rows = tf.reshape(rows, [-1, len(cells) * count, table.shape[-1]])
         return tf.matmul(rows, self.columns(layer - 1, dictionaries, positions)) if layer else rows
 
-    def effects(self, dictionaries, positions, num):
+    def effects(
+        self, dictionaries: Sequence[tf.Tensor], positions: Sequence[tf.Tensor], num: int | tf.Tensor
+    ) -> tf.Tensor:
         """A: what a unit of each place of the code adds to each image, [N, Z, H·W·C]."""
         top = self.num_layers - 1
         table = tf.reshape(self.table(top, dictionaries[top]), [self.code_dim, -1])
@@ -190,11 +216,11 @@ class Geometry(NamedTuple):
 
     # What of an image a block reaches.
 
-    def reach(self, layer):
+    def reach(self, layer: int) -> tuple[np.ndarray, np.ndarray]:
         """(rows [h, H], columns [w, W]) of 0 and 1, as of `tfvae.networks.dgdn.reach`."""
         return dgdn.reach(self.levels[: layer + 1])
 
-    def colours(self, layer):
+    def colours(self, layer: int) -> tuple[np.ndarray, int]:
         """(colour of every block [h, w], number of colours): blocks of one map and one colour reach no pixel in common.
 
         Given all else they are independent, so they are drawn together.
@@ -211,7 +237,7 @@ class Geometry(NamedTuple):
         return colour.reshape(height, width).astype(np.int32), len(present)
 
 
-def _unpool_all(values, mask, block):
+def _unpool_all(values: tf.Tensor, mask: tf.Tensor, block: int) -> tf.Tensor:
     """Values that all images have, unpooled by the mask of each: [J, h, w, K], [N, H, W, K] -> [J · N, H, W, K]."""
     num, images = values.shape[0], tf.shape(mask)[0]
     return unpooling.unpool(tf.repeat(values, images, axis=0), tf.tile(mask, [num, 1, 1, 1]), block)

@@ -1,9 +1,10 @@
 """Gibbs sampling: a step is a sweep over all training images and all that they share."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from tfvae.batch import Batch
 from tfvae.probability import noise
 from tfvae.samplers.dgdn import observed, sweep
 from tfvae.samplers.dgdn.chain import Mean, Sampler
@@ -38,19 +39,19 @@ class Gibbs(Sampler):
         *args: as of `Sampler`.
     """
 
-    def __init__(self, *args, rescale_top=True):
+    def __init__(self, *args: Any, rescale_top: bool = True) -> None:
         super().__init__(*args)
         sees_scale = self.num_classes or self.prior.spike or self.prior.clusters
         self.rescale_top = rescale_top and not sees_scale
 
-    def init(self, seed):
+    def init(self, seed: tf.Tensor) -> State:
         shared = self.first_shared()
         return State(
             shared, self.first_local(self.num_images, seed), self.first_mean(shared), tf.constant(0),
             tf.zeros([self.geometry.num_pooled]), tf.constant(0.0),
         )  # fmt: skip
 
-    def step(self, state, batch, seed):
+    def step(self, state: State, batch: Batch, seed: tf.Tensor) -> State:
         num_tags = state.shared.phi.shape[0] if self.prior.tags else 0
         data = observed.whole(batch, self.num_classes, self.info, num_tags)
         local_seed, global_seed = noise.split(seed, 2)

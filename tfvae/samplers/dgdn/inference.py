@@ -1,5 +1,6 @@
 """Given what all images share: chains over what is local to new images, and a bound on log p(x) by them."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -7,7 +8,8 @@ import tensorflow as tf
 
 from tfvae.probability import conjugate, noise
 from tfvae.samplers.dgdn import clusters, maps, top
-from tfvae.samplers.dgdn.state import NONE, Data
+from tfvae.samplers.dgdn.geometry import Geometry
+from tfvae.samplers.dgdn.state import NONE, Absent, Data, Global, Local, Prior
 from tfvae.samplers.dgdn.sweep import first_local, local_sweep
 
 # Added to the counts of outcomes, so that q(u) leaves none out.
@@ -43,10 +45,18 @@ class Inferred(NamedTuple):
     counts: tuple[tf.Tensor, ...]
     on: tf.Tensor
     fit: tf.Tensor
-    clusters: tf.Tensor | tuple = NONE
+    clusters: tf.Tensor | Absent = NONE
 
 
-def infer(geometry, prior, shared, image, schedule, seed, rows=None):
+def infer(
+    geometry: Geometry,
+    prior: Prior,
+    shared: Global,
+    image: tf.Tensor,
+    schedule: Schedule,
+    seed: tf.Tensor,
+    rows: int | None = None,
+) -> Inferred:
     """Runs a chain over maps and codes, without labels, and keeps its draws.
 
     Args:
@@ -64,13 +74,21 @@ def infer(geometry, prior, shared, image, schedule, seed, rows=None):
     data = Data(image, tf.zeros([tf.shape(image)[0], 0]))
     local = _begin(geometry, prior, tf.shape(image)[0], noise.fold_in(seed, -1), rows)
 
-    def sweeps(local, first, num):
-        def step(t, local):
+    def sweeps(local: Local, first: tf.Tensor, num: int) -> Local:
+        def step(t: tf.Tensor, local: Local) -> tuple[tf.Tensor, Local]:
             return t + 1, local_sweep(geometry, prior, shared, local, data, noise.fold_in(seed, t), rows).local
 
         return tf.while_loop(lambda t, *_: t < first + num, step, (first, local))[1]
 
-    def keep(s, local, codes, counts, on, fit, of_clusters):
+    def keep(
+        s: tf.Tensor,
+        local: Local,
+        codes: tf.TensorArray,
+        counts: tuple[tf.Tensor, ...],
+        on: tf.Tensor,
+        fit: tf.Tensor,
+        of_clusters: tf.Tensor | Absent,
+    ) -> tuple[tf.Tensor, Local, tf.TensorArray, tuple[tf.Tensor, ...], tf.Tensor, tf.Tensor, tf.Tensor | Absent]:
         local = sweeps(local, schedule.burn_in + s * schedule.thin, schedule.thin)
         outcomes = [tf.one_hot(tf.cast(u, tf.int32), n) for u, n in zip(local.maps, geometry.outcomes)]
         counts = tuple(count + outcome for count, outcome in zip(counts, outcomes))
@@ -92,7 +110,15 @@ def infer(geometry, prior, shared, image, schedule, seed, rows=None):
     return Inferred(codes.stack(), *found)
 
 
-def map_code(geometry, prior, shared, image, schedule, seed, rows=None):
+def map_code(
+    geometry: Geometry,
+    prior: Prior,
+    shared: Global,
+    image: tf.Tensor,
+    schedule: Schedule,
+    seed: tf.Tensor,
+    rows: int | None = None,
+) -> tuple[tf.Tensor, tf.Tensor]:
     """The most probable code of new images with the maps averaged out, by Monte Carlo EM, and log variances around it.
 
         E-step: the maps of `kept` draws of a chain at the present code,
@@ -109,7 +135,9 @@ def map_code(geometry, prior, shared, image, schedule, seed, rows=None):
     local = _begin(geometry, prior, tf.shape(image)[0], noise.fold_in(seed, -1), rows)
     dim = geometry.code_dim
 
-    def step(t, local, precision, shift):
+    def step(
+        t: tf.Tensor, local: Local, precision: tf.Tensor, shift: tf.Tensor
+    ) -> tuple[tf.Tensor, Local, tf.Tensor, tf.Tensor]:
         local = local_sweep(geometry, prior, shared, local, data, noise.fold_in(seed, t), rows).local
         around = clusters.around(shared.mixture, local.cluster) if prior.clusters else None
         of_draw = top.posterior(geometry, shared, data, local.maps, around=around)
@@ -126,7 +154,14 @@ def map_code(geometry, prior, shared, image, schedule, seed, rows=None):
     return tf.linalg.cholesky_solve(lower, shift[..., None])[..., 0], log_variance
 
 
-def log_evidence(geometry, shared, image, positions, on=None, around=None):
+def log_evidence(
+    geometry: Geometry,
+    shared: Global,
+    image: tf.Tensor,
+    positions: Sequence[tf.Tensor],
+    on: tf.Tensor | None = None,
+    around: clusters.Around | None = None,
+) -> tf.Tensor:
     """log p(x | u), the code summed out: [N], nats.
 
     log N(x; 0, I / γ_e + Aᵀ A / γ_s), by its Λ:  ½ (Z log γ_s + D log γ_e − D log 2π − log |Λ| − γ_e xᵀx + hᵀ Λ⁻¹ h),
@@ -146,7 +181,7 @@ def log_evidence(geometry, shared, image, positions, on=None, around=None):
     return 0.5 * (constant - log_det - squares)
 
 
-def log_prior_of_maps(geometry, prior, positions):
+def log_prior_of_maps(geometry: Geometry, prior: Prior, positions: Sequence[tf.Tensor]) -> tf.Tensor | float:
     """log p(u) with θ summed out, a Dirichlet-multinomial of every map: [N], nats."""
     total = 0.0
     for u, level, outcomes in zip(positions, geometry.levels, geometry.outcomes):
@@ -161,7 +196,16 @@ def log_prior_of_maps(geometry, prior, positions):
     return total
 
 
-def log_weights(geometry, prior, shared, image, inferred, num, seed, rows=None):
+def log_weights(
+    geometry: Geometry,
+    prior: Prior,
+    shared: Global,
+    image: tf.Tensor,
+    inferred: Inferred,
+    num: int,
+    seed: tf.Tensor,
+    rows: int | None = None,
+) -> tf.Tensor:
     """log p(x, u) − log q(u) of draws of the maps from q, whose mean is a bound on log p(x): [num, N], nats.
 
     q(u) is independent over blocks, with the smoothed frequencies of a chain's draws; where the code has a spike its
@@ -179,7 +223,7 @@ def log_weights(geometry, prior, shared, image, inferred, num, seed, rows=None):
     kept = tf.cast(tf.shape(inferred.codes)[0], tf.float32)
     q_on = (inferred.on + _SMOOTHING) / (kept + 2.0 * _SMOOTHING)
 
-    def weight(s):
+    def weight(s: tf.Tensor) -> tf.Tensor:
         seeds = noise.split(noise.fold_in(seed, s), geometry.num_pooled + 1)
         positions, total = [], tf.zeros([tf.shape(image)[0]])
         for log_probs, block_seed in zip(log_q, seeds):
@@ -204,7 +248,7 @@ def log_weights(geometry, prior, shared, image, inferred, num, seed, rows=None):
     return tf.map_fn(weight, tf.range(num), fn_output_signature=tf.float32)
 
 
-def _begin(geometry, prior, num, seed, rows):
+def _begin(geometry: Geometry, prior: Prior, num: tf.Tensor, seed: tf.Tensor, rows: int | None) -> Local:
     """First `Local` of new images, the same of all with one row of noise; of their tags nothing is known."""
     local = first_local(geometry, num if rows is None else rows, seed, prior._replace(tags=None))
     if rows is None:
@@ -212,7 +256,7 @@ def _begin(geometry, prior, num, seed, rows):
     return tf.nest.map_structure(lambda t: tf.repeat(t, num // rows, axis=0), local)
 
 
-def _drawn(log_probs, seed, rows):
+def _drawn(log_probs: tf.Tensor, seed: tf.Tensor, rows: int | None) -> tuple[tf.Tensor, tf.Tensor]:
     """(outcome of every block, its log probability)."""
     shape = tf.shape(log_probs)[:-1] if rows is None else tf.concat([[rows], tf.shape(log_probs)[1:-1]], axis=0)
     edges = tf.cumsum(tf.exp(log_probs), axis=-1)[..., :-1]
@@ -221,7 +265,7 @@ def _drawn(log_probs, seed, rows):
     return u, tf.gather(log_probs, u, axis=-1, batch_dims=4)
 
 
-def _drawn_on(q_on, usage, seed, rows):
+def _drawn_on(q_on: tf.Tensor, usage: tf.Tensor, seed: tf.Tensor, rows: int | None) -> tuple[tf.Tensor, tf.Tensor]:
     """(maps of the code that are on, log p − log q of that)."""
     shape = tf.shape(q_on) if rows is None else tf.stack([rows, tf.shape(q_on)[1]])
     on = tf.cast(noise.uniform(shape, seed) < q_on, tf.float32)
@@ -229,7 +273,9 @@ def _drawn_on(q_on, usage, seed, rows):
     return on, tf.reduce_sum(ratio, axis=-1)
 
 
-def _drawn_cluster(probs, sticks, seed, rows):
+def _drawn_cluster(
+    probs: tf.Tensor, sticks: clusters.Sticks, seed: tf.Tensor, rows: int | None
+) -> tuple[tf.Tensor, tf.Tensor]:
     """(cluster [N], log p − log q of it), q near the mean responsibilities [N, J] of a chain."""
     log_q = tf.math.log_softmax(tf.math.log(probs + _LEAST), axis=-1)
     gumbel = conjugate.gumbel(conjugate.noise_shape(tf.shape(log_q), rows), seed)

@@ -1,13 +1,23 @@
 """The maps of a pooled layer and their probabilities, given all else."""
 
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
 import numpy as np
 import tensorflow as tf
 
 from tfvae.layers import unpooling
 from tfvae.probability import conjugate, noise
+from tfvae.samplers.dgdn.geometry import Geometry
+from tfvae.samplers.dgdn.state import Global, Prior
+
+# (position, residual) -> the same after a redraw of all maps of a layer.
+Steps: TypeAlias = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
-def log_theta(position, outcomes, prior, block, seed, rows=None):
+def log_theta(
+    position: tf.Tensor, outcomes: int, prior: Prior, block: int, seed: tf.Tensor, rows: int | None = None
+) -> tf.Tensor:
     """log θ | z, of every image and map: θ ~ Dir(a + counts of the map's blocks).
 
     Args:
@@ -29,12 +39,12 @@ def log_theta(position, outcomes, prior, block, seed, rows=None):
     return conjugate.log_dirichlet(counts + concentration(prior, block), seed, rows)
 
 
-def concentration(prior, block):
+def concentration(prior: Prior, block: int) -> float:
     """a of Dir(a): 1 / block² as the source prints it, also where blank is one of the outcomes."""
     return prior.concentration or 1.0 / block**2
 
 
-def from_the_prior(geometry, prior, num, seed):
+def from_the_prior(geometry: Geometry, prior: Prior, num: int | tf.Tensor, seed: tf.Tensor) -> list[tf.Tensor]:
     """Maps of every pooled layer drawn with their θ: int32 [N, h, w, K]."""
     drawn = []
     for layer, outcomes in enumerate(geometry.outcomes):
@@ -49,7 +59,18 @@ def from_the_prior(geometry, prior, num, seed):
     return drawn
 
 
-def redraw(geometry, layer, values, position, residual, log_theta, shared, masks, seed, rows=None):
+def redraw(
+    geometry: Geometry,
+    layer: int,
+    values: tf.Tensor,
+    position: tf.Tensor,
+    residual: tf.Tensor,
+    log_theta: tf.Tensor,
+    shared: Global,
+    masks: Sequence[tf.Tensor],
+    seed: tf.Tensor,
+    rows: int | None = None,
+) -> tuple[tf.Tensor, tf.Tensor]:
     """All maps of a layer | all else, one map after the other, blocks of a colour and all images at once.
 
         log p(z_b = q | ...) = log θ_q + γ_e (v a_qᵀ r₋ − v² |a_q|² / 2),   r₋ = r + v a_now,
@@ -78,7 +99,16 @@ def redraw(geometry, layer, values, position, residual, log_theta, shared, masks
     return steps(position, residual)
 
 
-def _drawn(v, along, norm, log_theta, blank, shared, seed, rows):
+def _drawn(
+    v: tf.Tensor,
+    along: tf.Tensor,
+    norm: tf.Tensor,
+    log_theta: tf.Tensor,
+    blank: bool,
+    shared: Global,
+    seed: tf.Tensor,
+    rows: int | None,
+) -> tf.Tensor:
     """Outcomes of blocks by Gumbel draws: int32 [N, ...].
 
     Args:
@@ -98,7 +128,9 @@ def _drawn(v, along, norm, log_theta, blank, shared, seed, rows):
     return tf.argmax(logits + gumbel, axis=-1, output_type=tf.int32)
 
 
-def _lowest(geometry, values, log_theta, shared, seed, rows):
+def _lowest(
+    geometry: Geometry, values: tf.Tensor, log_theta: tf.Tensor, shared: Global, seed: tf.Tensor, rows: int | None
+) -> Steps:
     """The steps of the lowest layer, whose a_q are the same for all images: products of matrices.
 
     Returns:
@@ -108,20 +140,20 @@ def _lowest(geometry, values, log_theta, shared, seed, rows):
     (height, width, count), block = geometry.map_shape(0), geometry.levels[0].block
     num_blocks, cells = height * width, geometry.cells(0)[:, : block**2]
     # Blocks of every colour, filled up with one that is not there.
-    members = [np.flatnonzero(colour.ravel() == c) for c in range(num_colours)]
-    most = max(map(len, members))
-    members = np.stack([np.pad(m, (0, most - len(m)), constant_values=num_blocks) for m in members])
+    of_colours = [np.flatnonzero(colour.ravel() == c) for c in range(num_colours)]
+    most = max(map(len, of_colours))
+    members = np.stack([np.pad(m, (0, most - len(m)), constant_values=num_blocks) for m in of_colours])
     cells = np.concatenate([cells, np.full([1, block**2], geometry.levels[0].maps[0] * geometry.levels[0].maps[1])])
     table = tf.pad(geometry.table(0, shared.dictionaries[0]), [(0, 1), (0, 0), (0, 0)])
     values = tf.pad(tf.reshape(values, [-1, num_blocks, count]), [(0, 0), (0, 1), (0, 0)])
 
-    def step(i, position, residual):
+    def step(i: tf.Tensor, position: tf.Tensor, residual: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         k, blocks = i // num_colours, tf.gather(members, i % num_colours)
         a = tf.gather(table[:, k], tf.reshape(tf.gather(cells, blocks), [-1]))  # [blocks · block², pixels]
         v = tf.gather(values[..., k], blocks, axis=1)
         now = tf.transpose(tf.gather(position[k], blocks))
 
-        def effect(outcome):
+        def effect(outcome: tf.Tensor) -> tf.Tensor:
             return tf.matmul(tf.reshape(v[..., None] * tf.one_hot(outcome, block**2), [-1, most * block**2]), a)
 
         without = residual + effect(now)
@@ -133,7 +165,7 @@ def _lowest(geometry, values, log_theta, shared, seed, rows):
         position = tf.tensor_scatter_nd_update(position, places, tf.transpose(drawn))
         return i + 1, position, tf.ensure_shape(without - effect(drawn), residual.shape)
 
-    def steps(position, residual):
+    def steps(position: tf.Tensor, residual: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         shape = tf.shape(position)
         flat = tf.transpose(tf.reshape(tf.cast(position, tf.int32), [-1, num_blocks, count]), [2, 1, 0])
         start = (
@@ -151,19 +183,28 @@ def _lowest(geometry, values, log_theta, shared, seed, rows):
     return steps
 
 
-def _upper(geometry, layer, values, log_theta, shared, masks, seed, rows):
+def _upper(
+    geometry: Geometry,
+    layer: int,
+    values: tf.Tensor,
+    log_theta: tf.Tensor,
+    shared: Global,
+    masks: Sequence[tf.Tensor],
+    seed: tf.Tensor,
+    rows: int | None,
+) -> Steps:
     """The same of another layer."""
     colour, num_colours = geometry.colours(layer)
     level, dictionaries = geometry.levels[layer], shared.dictionaries
 
-    def step(i, position, residual):
+    def step(i: tf.Tensor, position: tf.Tensor, residual: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         k = i // num_colours
         active = tf.constant(colour)[..., None] == i % num_colours
         element = tf.gather(dictionaries[layer], [k], axis=-1)
         v = tf.gather(values, [k], axis=-1)
         now = tf.cast(tf.gather(position, [k], axis=-1), tf.int32)
 
-        def effect(outcome):
+        def effect(outcome: tf.Tensor) -> tf.Tensor:
             """What the active blocks add to the image."""
             units = unpooling.unpool(tf.where(active, v, 0.0), unpooling.mask_of(outcome, level.block), level.block)
             return geometry.reached(units[None], layer, element, dictionaries, masks)[0]
@@ -177,14 +218,22 @@ def _upper(geometry, layer, values, log_theta, shared, masks, seed, rows):
         position = tf.where(chosen, tf.cast(drawn, tf.uint8), position)
         return i + 1, position, tf.ensure_shape(without - effect(drawn), residual.shape)
 
-    def steps(position, residual):
+    def steps(position: tf.Tensor, residual: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         num = geometry.elements[layer] * num_colours
         return tf.while_loop(lambda i, *_: i < num, step, (tf.constant(0), position, residual))[1:]
 
     return steps
 
 
-def _project_upper(geometry, layer, element, residual, active, dictionaries, masks):
+def _project_upper(
+    geometry: Geometry,
+    layer: int,
+    element: tf.Tensor,
+    residual: tf.Tensor,
+    active: tf.Tensor,
+    dictionaries: Sequence[tf.Tensor],
+    masks: Sequence[tf.Tensor],
+) -> tuple[tf.Tensor, tf.Tensor]:
     """a_qᵀ r and |a_q|² of the active blocks' cells: units at one cell of all of them are pushed down together.
 
     They reach no pixel in common, so sums over what a block reaches tell them apart.
@@ -199,13 +248,13 @@ def _project_upper(geometry, layer, element, residual, active, dictionaries, mas
     ]
     a = geometry.reached(tf.stack(cells), layer, element, dictionaries, masks)
 
-    def of_blocks(pixels):
+    def of_blocks(pixels: tf.Tensor) -> tf.Tensor:
         return tf.einsum("qnyxc,hy,wx->nhwq", pixels, rows, columns)[..., None, :]
 
     return of_blocks(a * residual), of_blocks(a**2)
 
 
-def moved(before, after, values):
+def moved(before: tf.Tensor, after: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
     """The share of blocks that moved, weighted by |v|: a block that writes nothing wanders freely and says nothing."""
     weight = tf.abs(values)
     return tf.reduce_sum(tf.where(before != after, weight, 0.0)) / (tf.reduce_sum(weight) + 1e-30)

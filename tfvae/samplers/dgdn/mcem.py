@@ -7,14 +7,16 @@ Equation (3.38) has no N / |I| before the sum over a minibatch; with it the grad
 Pu 2017, eqs. (3.37) and (3.38).
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from tfvae.batch import Batch
 from tfvae.probability import noise
 from tfvae.samplers.dgdn import observed, svm, sweep
 from tfvae.samplers.dgdn.chain import Mean, Sampler
-from tfvae.samplers.dgdn.state import Global, Local
+from tfvae.samplers.dgdn.state import Data, Global, Local
 
 # Added to the root of the mean square by which RMSprop divides.
 _EPSILON = 1e-6
@@ -53,12 +55,20 @@ class Mcem(Sampler):
         *args: as of `Sampler`.
     """
 
-    def __init__(self, *args, num_samples=2, maximisation_steps=5, learning_rate=0.02, decay=0.95, scaled=True):
+    def __init__(
+        self,
+        *args: Any,
+        num_samples: int = 2,
+        maximisation_steps: int = 5,
+        learning_rate: float = 0.02,
+        decay: float = 0.95,
+        scaled: bool = True,
+    ) -> None:
         super().__init__(*args)
         self.num_samples, self.maximisation_steps = num_samples, maximisation_steps
         self.learning_rate, self.decay, self.scaled = learning_rate, decay, scaled
 
-    def init(self, seed):
+    def init(self, seed: tf.Tensor) -> State:
         shared = self.first_shared()
         return State(
             shared, self.first_local(self.info.num_train, seed),
@@ -67,7 +77,7 @@ class Mcem(Sampler):
             tf.constant(0.0),
         )  # fmt: skip
 
-    def step(self, state, batch, seed):
+    def step(self, state: State, batch: Batch, seed: tf.Tensor) -> State:
         data, rows = observed.data_of(batch, self.num_classes), observed.rows_of(batch)
         local = tf.nest.map_structure(lambda of_all: tf.gather(of_all, rows), state.local)
         *local_seeds, pull_seed = noise.split(seed, self.num_samples + 1)
@@ -89,7 +99,7 @@ class Mcem(Sampler):
         error = tf.reduce_mean(residual**2)
         return State(shared, kept, mean_squares, code_square, mean, steps, moved, error, objective)
 
-    def precisions_after(self, state, draws, data):
+    def precisions_after(self, state: State, draws: Local, data: Data) -> tuple[Global, tf.Tensor]:
         """(`Global` with the most probable precisions, running mean of s²).
 
         γ_e by the residual of the draws, γ_s by a running mean, because a minibatch has few codes.
@@ -100,7 +110,9 @@ class Mcem(Sampler):
         shared = state.shared._replace(noise_precision=noise_precision, code_precision=1.0 / (code_square + _LEAST))
         return shared, code_square
 
-    def maximise(self, shared, mean_squares, draws, data, pulls):
+    def maximise(
+        self, shared: Global, mean_squares: tuple[tf.Tensor, ...], draws: Local, data: Data, pulls: svm.Pulls
+    ) -> tuple[Global, tuple[tf.Tensor, ...], tf.Tensor]:
         """RMSprop's steps up Q at draws: (`Global`, mean squares, Q / N before the first of them)."""
         objectives = []
         for _ in range(self.maximisation_steps):
@@ -119,7 +131,7 @@ class Mcem(Sampler):
             shared = _with_parameters(shared, moved)
         return shared, mean_squares, objectives[0]
 
-    def objective(self, shared, draws, data, pulls):
+    def objective(self, shared: Global, draws: Local, data: Data, pulls: svm.Pulls) -> tf.Tensor:
         """Q(Ψ) up to a constant, of draws of one minibatch: a scalar, nats."""
         residual = sweep.residual_of(self.geometry, shared, draws, data)
         pixels = float(self.geometry.num_pixels)
@@ -131,7 +143,7 @@ class Mcem(Sampler):
         of_data = tf.reduce_mean(log_p) if self.scaled else tf.reduce_sum(log_p) / self.num_samples
         return (self.num_images if self.scaled else 1.0) * of_data + self.log_prior(shared)
 
-    def log_prior(self, shared):
+    def log_prior(self, shared: Global) -> tf.Tensor:
         """ln p(D) + ln p(β, κ) up to a constant, ω summed out: β has a Laplace prior of rate √(2κ)."""
         log_p = -0.5 * tf.add_n([tf.reduce_sum(d**2) for d in shared.dictionaries])
         if self.num_classes:
@@ -140,15 +152,15 @@ class Mcem(Sampler):
             log_p += (a - 1.0) * tf.math.log(shared.kappa) - b * shared.kappa
         return log_p
 
-    def report(self, state):
+    def report(self, state: State) -> dict[str, tf.Tensor]:
         return {**super().report(state), "objective": state.objective}
 
 
-def _parameters(shared):
+def _parameters(shared: Global) -> list[tf.Tensor]:
     """Ψ as a list of tensors: the dictionaries, β and log κ."""
     return [*shared.dictionaries, shared.beta, tf.math.log(shared.kappa)]
 
 
-def _with_parameters(shared, parameters):
+def _with_parameters(shared: Global, parameters: Sequence[tf.Tensor]) -> Global:
     *dictionaries, beta, log_kappa = parameters
     return shared._replace(dictionaries=tuple(dictionaries), beta=beta, kappa=tf.exp(log_kappa))

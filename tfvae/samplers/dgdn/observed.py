@@ -2,11 +2,11 @@
 
 import tensorflow as tf
 
-from tfvae.batch import IMAGE, LABEL, LABELLED, ROW, TAGGED, TAGS, UNLABELLED
+from tfvae.batch import IMAGE, LABEL, LABELLED, ROW, TAGGED, TAGS, UNLABELLED, Batch, DataInfo, Stream
 from tfvae.samplers.dgdn.state import NONE, Data
 
 
-def data_of(batch, num_classes, num_tags=0):
+def data_of(batch: Batch, num_classes: int, num_tags: int = 0) -> Data:
     """`Data` of the images of all streams, one after the other."""
     streams = batch.values()
     images = tf.concat([stream[IMAGE] for stream in streams], axis=0)
@@ -15,7 +15,7 @@ def data_of(batch, num_classes, num_tags=0):
     return Data(images, signs, tags)
 
 
-def rows_of(batch):
+def rows_of(batch: Batch) -> tf.Tensor:
     """Numbers of these among the training rows: int32 [N].
 
     Raises:
@@ -30,12 +30,12 @@ def rows_of(batch):
     return tf.concat([tf.cast(stream[ROW], tf.int32) for stream in batch.values()], axis=0)
 
 
-def num_images(batch, info):
+def num_images(batch: Batch, info: DataInfo) -> int:
     """How many different images the streams of a batch have: all training rows, or without bare ones the labelled."""
     return info.num_labelled if set(batch) == {LABELLED} else info.num_train
 
 
-def whole(batch, num_classes, info, num_tags=0):
+def whole(batch: Batch, num_classes: int, info: DataInfo, num_tags: int = 0) -> Data:
     """`Data` of all images that there are to learn from, in the order of their rows.
 
     A row of several streams has what any of them tells.
@@ -55,7 +55,7 @@ def whole(batch, num_classes, info, num_tags=0):
     return Data(image, _signs_of_all(data.sign, place, info.num_train), tags)
 
 
-def _signs_of_all(sign, place, num_train):
+def _signs_of_all(sign: tf.Tensor, place: tf.Tensor, num_train: int) -> tf.Tensor:
     """[N, K] of all rows; 0 for those without a label in any stream."""
     if not sign.shape[1]:
         return tf.zeros([num_train, 0])
@@ -64,7 +64,7 @@ def _signs_of_all(sign, place, num_train):
     return tf.where(found < -1.0, 0.0, found)
 
 
-def _check_whole(batch, info):
+def _check_whole(batch: Batch, info: DataInfo) -> None:
     """Raises ValueError for batches that do not have every row of their streams."""
     whole = {LABELLED: info.num_labelled, TAGGED: info.num_tagged, UNLABELLED: info.num_train}
     sizes = {name: int(stream[IMAGE].shape[0]) for name, stream in batch.items()}
@@ -81,13 +81,13 @@ def _check_whole(batch, info):
     )
 
 
-def _sign(stream, num_classes):
+def _sign(stream: Stream, num_classes: int) -> tf.Tensor:
     """[N, K], 1 at the class and −1 elsewhere; 0 without labels."""
     if LABEL not in stream:
         return tf.zeros([stream[IMAGE].shape[0], num_classes])
     return 2.0 * tf.one_hot(stream[LABEL], num_classes) - 1.0
 
 
-def _tags(stream, num_tags):
+def _tags(stream: Stream, num_tags: int) -> tf.Tensor:
     """[N, V]; −1 without tags."""
     return stream[TAGS] if TAGS in stream else tf.fill([stream[IMAGE].shape[0], num_tags], -1.0)

@@ -1,11 +1,13 @@
 """The two precisions, and moves along the scales that the images do not see."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from tfvae.probability import conjugate, noise
+from tfvae.samplers.dgdn.state import Prior
 
 
 class Squares(NamedTuple):
@@ -19,22 +21,24 @@ class Squares(NamedTuple):
     numbers: tf.Tensor
 
     @classmethod
-    def zeros(cls):
+    def zeros(cls) -> "Squares":
         return cls(tf.constant(0.0, tf.float64), tf.constant(0.0, tf.float64))
 
     @classmethod
-    def of(cls, values):
+    def of(cls, values: tf.Tensor) -> "Squares":
         """Of all entries of a tensor."""
         return cls(tf.reduce_sum(tf.cast(values, tf.float64) ** 2), tf.cast(tf.size(values), tf.float64))
 
     @classmethod
-    def of_code(cls, code):
+    def of_code(cls, code: tf.Tensor) -> "Squares":
         """Of a code [N, H, W, K]; numbers of maps that are off, exactly 0, do not count."""
         on = tf.reduce_sum(tf.cast(tf.reduce_any(code != 0.0, axis=[1, 2]), tf.float64))
         return cls(tf.reduce_sum(tf.cast(code, tf.float64) ** 2), on * float(code.shape[1] * code.shape[2]))
 
 
-def noise_precision(squares, prior, seed, most=None):
+def noise_precision(
+    squares: Squares, prior: Prior, seed: tf.Tensor, most: tf.Tensor | float | None = None
+) -> tf.Tensor:
     """γ_e | all else ~ Gamma(a + numbers / 2, b + Σ r² / 2), below its largest value.
 
     Args:
@@ -50,13 +54,13 @@ def noise_precision(squares, prior, seed, most=None):
     return tf.cast(conjugate.truncated_gamma(shape, rate, tf.cast(most, tf.float64), seed), tf.float32)
 
 
-def code_precision(squares, prior, seed):
+def code_precision(squares: Squares, prior: Prior, seed: tf.Tensor) -> tf.Tensor:
     """γ_s | all else ~ Gamma(a + numbers / 2, b + Σ s² / 2), of `Squares` of the code."""
     shape, rate = prior.code[0] + 0.5 * squares.numbers, prior.code[1] + 0.5 * squares.total
     return tf.cast(conjugate.gamma(shape, rate, seed), tf.float32)
 
 
-def rescale(dictionaries, seed):
+def rescale(dictionaries: Sequence[tf.Tensor], seed: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], list[tf.Tensor]]:
     """D⁽ᵏ⁾ of a layer times c and slice k of all elements above divided by c, for every k of all layers but the top.
 
     The images do not see c; under the dictionaries' prior c² ~ GIG((dim_up − dim_down) / 2, |D⁽ᵏ⁾|², |slice k|²).
@@ -72,7 +76,9 @@ def rescale(dictionaries, seed):
     return tuple(found), scales
 
 
-def rescale_top(dictionaries, code, code_precision, seed):
+def rescale_top(
+    dictionaries: Sequence[tf.Tensor], code: tf.Tensor, code_precision: tf.Tensor, seed: tf.Tensor
+) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
     """(dictionaries, code): the same for the top layer's elements and their maps in all images.
 
     Only without classifiers, which see the scale of the code, and without the spike.
@@ -84,18 +90,20 @@ def rescale_top(dictionaries, code, code_precision, seed):
     return (*dictionaries[:-1], top * c), code / c
 
 
-def _scale(up, down, dictionaries, layer, seed):
+def _scale(up: tf.Tensor, down: tf.Tensor, dictionaries: Sequence[tf.Tensor], layer: int, seed: tf.Tensor) -> tf.Tensor:
     of_up, of_down = dictionaries[layer].shape, dictionaries[layer + 1].shape
     numbers = np.prod(of_up[:3]), of_down[0] * of_down[1] * of_down[3]
     return _of_gig(*numbers, up, down, noise.fold_in(seed, layer))
 
 
-def _of_gig(num_up, num_down, up, down, seed):
+def _of_gig(
+    num_up: int | tf.Tensor, num_down: int | tf.Tensor, up: tf.Tensor, down: tf.Tensor, seed: tf.Tensor
+) -> tf.Tensor:
     """c of every element, float32 [K]."""
     order = 0.5 * (tf.cast(num_up, tf.float64) - tf.cast(num_down, tf.float64))
     squared = conjugate.generalised_inverse_gaussian(tf.fill(up.shape, order), up, down, seed)
     return tf.cast(tf.sqrt(squared), tf.float32)
 
 
-def _squares(values, axis):
+def _squares(values: tf.Tensor, axis: Sequence[int]) -> tf.Tensor:
     return tf.reduce_sum(tf.cast(values, tf.float64) ** 2, axis=axis) + 1e-300

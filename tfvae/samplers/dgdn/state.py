@@ -1,14 +1,15 @@
 """What a chain draws, and what it is told."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import tensorflow as tf
 
 from tfvae.samplers.dgdn import clusters as mixtures
 from tfvae.samplers.dgdn import tags as focused
 
-# In the place of a field that a model does not have; it has no tensor.
-NONE = ()
+# In the place of a field that a model does not have; it has no tensor. Which fields it has mypy cannot know.
+Absent: TypeAlias = Any
+NONE: Absent = ()
 
 
 class Local(NamedTuple):
@@ -22,8 +23,8 @@ class Local(NamedTuple):
 
     maps: tuple[tf.Tensor, ...]
     code: tf.Tensor
-    cluster: tf.Tensor | tuple = NONE
-    strength: tf.Tensor | tuple = NONE
+    cluster: tf.Tensor | Absent = NONE
+    strength: tf.Tensor | Absent = NONE
 
 
 class Global(NamedTuple):
@@ -45,8 +46,8 @@ class Global(NamedTuple):
     usage: tf.Tensor
     beta: tf.Tensor
     kappa: tf.Tensor
-    mixture: mixtures.Mixture | tuple = NONE
-    phi: tf.Tensor | tuple = NONE
+    mixture: mixtures.Mixture | Absent = NONE
+    phi: tf.Tensor | Absent = NONE
 
 
 class Data(NamedTuple):
@@ -59,7 +60,7 @@ class Data(NamedTuple):
 
     image: tf.Tensor
     sign: tf.Tensor
-    tags: tf.Tensor | tuple = NONE
+    tags: tf.Tensor | Absent = NONE
 
 
 class Prior(NamedTuple):

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tfvae.probability import conjugate, noise
+from tfvae.samplers.dgdn.state import Data, Global, Prior
 
 # λ is taken as at least that: it is divided by.
 _LEAST = 1e-6
@@ -28,25 +29,25 @@ class Pulls(NamedTuple):
     target: tf.Tensor
 
 
-def with_constant(code):
+def with_constant(code: tf.Tensor) -> tf.Tensor:
     """Codes [N, ...] as vectors with a constant 1 behind: [N, Z + 1]."""
     flat = tf.reshape(code, [tf.shape(code)[0], -1])
     return tf.concat([flat, tf.ones_like(flat[:, :1])], axis=1)
 
 
-def decision(code, beta):
+def decision(code: tf.Tensor, beta: tf.Tensor) -> tf.Tensor:
     """f of every classifier: [N, C]."""
     return tf.matmul(with_constant(code), beta)
 
 
-def pulls(code, data, shared, prior, seed):
+def pulls(code: tf.Tensor, data: Data, shared: Global, prior: Prior, seed: tf.Tensor) -> Pulls:
     """λ | all else ~ GIG(1/2, γ, γ m²), as what it does to β and s: `Pulls`."""
     margin = 1.0 - data.sign * decision(code, shared.beta)
     slack = tf.maximum(conjugate.augmented(tf.abs(margin), prior.gamma, seed), _LEAST)
     return Pulls(data.sign**2 * prior.gamma / slack, data.sign * (1.0 + slack))
 
 
-def log_pseudo_likelihood(code, data, shared, prior):
+def log_pseudo_likelihood(code: tf.Tensor, data: Data, shared: Global, prior: Prior) -> tf.Tensor:
     """Σ_c −2γ max(m, 0): [N], nats."""
     margin = 1.0 - data.sign * decision(code, shared.beta)
     return -2.0 * prior.gamma * tf.reduce_sum(data.sign**2 * tf.nn.relu(margin), axis=-1)
@@ -59,19 +60,19 @@ class Statistics(NamedTuple):
     shift: tf.Tensor
 
     @classmethod
-    def zeros(cls, dim, num_classes):
+    def zeros(cls, dim: int, num_classes: int) -> "Statistics":
         shift = tf.zeros([num_classes, dim], tf.float64)
         return cls(tf.zeros([num_classes, dim, dim], tf.float64), shift)
 
     @classmethod
-    def of(cls, code, pulls):
+    def of(cls, code: tf.Tensor, pulls: Pulls) -> "Statistics":
         features = tf.cast(with_constant(code), tf.float64)
         weight, target = tf.cast(pulls.weight, tf.float64), tf.cast(pulls.target, tf.float64)
         precision = tf.matmul(tf.transpose(weight)[:, None] * tf.transpose(features), features)
         return cls(precision, tf.transpose(tf.matmul(features, weight * target, transpose_a=True)))
 
 
-def beta(shared, prior, statistics, seed):
+def beta(shared: Global, prior: Prior, statistics: Statistics, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """(β, κ) | all else, ω drawn first: 1/ω is inverse Gaussian, β Gaussian, κ ~ Gamma(a + numbers, b + Σ ω).
 
     Args:

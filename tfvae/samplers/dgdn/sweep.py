@@ -1,13 +1,18 @@
 """Sweeps over what is local to images and over what they share, made of the full conditionals."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, TypeVar
 
 import tensorflow as tf
 
 from tfvae.layers import unpooling
 from tfvae.probability import noise
 from tfvae.samplers.dgdn import clusters, dictionary, maps, precisions, svm, tags, top
-from tfvae.samplers.dgdn.state import NONE, Global, Local, Prior
+from tfvae.samplers.dgdn.geometry import Geometry
+from tfvae.samplers.dgdn.state import NONE, Data, Global, Local, Prior
+
+# A tensor, or a NamedTuple of such.
+Nest = TypeVar("Nest")
 
 # A prior without clusters and tags.
 _PLAIN = Prior()
@@ -26,7 +31,7 @@ class Swept(NamedTuple):
     moved: tf.Tensor
 
 
-def first_local(geometry, num, seed, prior=_PLAIN):
+def first_local(geometry: Geometry, num: int | tf.Tensor, seed: tf.Tensor, prior: Prior = _PLAIN) -> Local:
     """`Local` of images that have had no turn: maps uniform, codes 0 (of which the first maps are the prior's)."""
     seeds = noise.split(seed, max(geometry.num_pooled, 1))
     drawn = [
@@ -41,7 +46,7 @@ def first_local(geometry, num, seed, prior=_PLAIN):
     return local
 
 
-def first_global(geometry, num_classes, most, seed):
+def first_global(geometry: Geometry, num_classes: int, most: float, seed: tf.Tensor) -> Global:
     """`Global` from the dictionaries' prior, with precisions of 1 or less; no classifier knows anything."""
     seeds = noise.split(seed, geometry.num_layers)
     dictionaries = [
@@ -57,12 +62,14 @@ def first_global(geometry, num_classes, most, seed):
     )
 
 
-def residual_of(geometry, shared, local, data):
+def residual_of(geometry: Geometry, shared: Global, local: Local, data: Data) -> tf.Tensor:
     """x − fit, [N, H, W, C]."""
     return data.image - geometry.fit(local.code, shared.dictionaries, geometry.masks(local.maps))
 
 
-def local_sweep(geometry, prior, shared, local, data, seed, rows=None):
+def local_sweep(
+    geometry: Geometry, prior: Prior, shared: Global, local: Local, data: Data, seed: tf.Tensor, rows: int | None = None
+) -> Swept:
     """θ, the maps of every layer from the lowest up, λ and the code: a `Swept`.
 
     Args:
@@ -108,29 +115,32 @@ def local_sweep(geometry, prior, shared, local, data, seed, rows=None):
     return Swept(local._replace(maps=tuple(positions), code=code, cluster=cluster), shares)
 
 
-def _log_odds(prior, shared, local, data, cluster):
+def _log_odds(prior: Prior, shared: Global, local: Local, data: Data, cluster: tf.Tensor) -> top.LogOdds:
     """Of `top.spike_and_slab`: by the usage of a map, of all images or of an image's cluster, and by its tags."""
     of_usage = tf.math.log(shared.usage) - tf.math.log1p(-shared.usage)
     if prior.clusters:
         of_usage = tf.transpose(clusters.log_odds_of_usage(shared.mixture, cluster))
 
-    def log_odds(k, on):
+    def log_odds(k: tf.Tensor, on: tf.Tensor) -> tf.Tensor:
         found = of_usage[k]
         if data.tags is not NONE:
+            assert prior.tags is not None
             found += tags.log_odds(k, on, tags.Topics(shared.phi, local.strength), data.tags, prior.tags.binary)
         return found
 
     return log_odds
 
 
-def local_sweep_in_chunks(geometry, prior, shared, local, data, seed):
+def local_sweep_in_chunks(
+    geometry: Geometry, prior: Prior, shared: Global, local: Local, data: Data, seed: tf.Tensor
+) -> Swept:
     """`local_sweep` of as many images at a time as fit into memory; their number must be known."""
     num = data.image.shape[0]
     size = chunk_size(geometry, num)
     if size == num:
         return local_sweep(geometry, prior, shared, local, data, seed)
 
-    def sweep(chunk):
+    def sweep(chunk: tuple[tf.Tensor, Local, Data]) -> Swept:
         number, of_local, of_data = chunk
         return local_sweep(geometry, prior, shared, of_local, of_data, noise.fold_in(seed, number))
 
@@ -142,7 +152,7 @@ def local_sweep_in_chunks(geometry, prior, shared, local, data, seed):
     return Swept(whole, tf.reduce_mean(swept.moved, axis=0))
 
 
-def chunk_size(geometry, num):
+def chunk_size(geometry: Geometry, num: int) -> int:
     """The largest divisor of `num` whose images' code effects fit into memory."""
     widest = max(geometry.num_pixels, *(level.maps[0] * level.maps[1] * k for level, k in zip(
         geometry.levels[:-1], geometry.elements)), 1)  # fmt: skip
@@ -150,7 +160,15 @@ def chunk_size(geometry, num):
     return next(size for size in range(min(num, most), 0, -1) if num % size == 0)
 
 
-def redraw_dictionaries(geometry, shared, local, data, seed, before=None, forgetting=1.0):
+def redraw_dictionaries(
+    geometry: Geometry,
+    shared: Global,
+    local: Local,
+    data: Data,
+    seed: tf.Tensor,
+    before: Sequence[dictionary.Statistics] | None = None,
+    forgetting: float = 1.0,
+) -> tuple[Global, tf.Tensor, tuple[dictionary.Statistics, ...]]:
     """All dictionaries | all else, from the top layer down.
 
     Args:
@@ -162,18 +180,20 @@ def redraw_dictionaries(geometry, shared, local, data, seed, before=None, forget
     Returns:
         (`Global`, residual, `Statistics` of every layer).
     """
-    masks, statistics = geometry.masks(local.maps), [None] * geometry.num_layers
+    masks = geometry.masks(local.maps)
+    statistics: list[dictionary.Statistics] = []
     residual = residual_of(geometry, shared, local, data)
     for layer in range(geometry.num_layers - 1, -1, -1):
         activations = geometry.activations(local.code, shared.dictionaries, masks)[layer]
-        drawn, residual, statistics[layer] = dictionary.redraw_compiled(
+        drawn, residual, of_layer = dictionary.redraw_compiled(
             geometry, layer, activations, residual, shared, local.maps, noise.fold_in(seed, layer),
             before[layer] if before else None, forgetting,
         )  # fmt: skip
+        statistics.append(of_layer)
         changed = list(shared.dictionaries)
         changed[layer] = drawn
         shared = shared._replace(dictionaries=tuple(changed))
-    return shared, residual, tuple(statistics)
+    return shared, residual, tuple(statistics[::-1])
 
 
 class Statistics(NamedTuple):
@@ -193,7 +213,7 @@ class Statistics(NamedTuple):
     classifiers: svm.Statistics
 
     @classmethod
-    def zeros(cls, geometry, num_classes):
+    def zeros(cls, geometry: Geometry, num_classes: int) -> "Statistics":
         return cls(
             tuple(dictionary.Statistics.zeros(geometry, layer) for layer in range(geometry.num_layers)),
             precisions.Squares.zeros(),
@@ -218,7 +238,18 @@ class Shared(NamedTuple):
     squared_error: tf.Tensor
 
 
-def global_sweep(geometry, prior, shared, local, data, seed, most=None, rescale_top=False, before=None, forgetting=1.0):
+def global_sweep(
+    geometry: Geometry,
+    prior: Prior,
+    shared: Global,
+    local: Local,
+    data: Data,
+    seed: tf.Tensor,
+    most: tf.Tensor | float | None = None,
+    rescale_top: bool = False,
+    before: Statistics | None = None,
+    forgetting: float = 1.0,
+) -> Shared:
     """Classifiers, dictionaries, precisions and scales: a `Shared`.
 
     Args:
@@ -232,7 +263,7 @@ def global_sweep(geometry, prior, shared, local, data, seed, most=None, rescale_
     svm_seed, usage_seed, dictionary_seed, noise_seed, code_seed, scale_seed = noise.split(seed, 6)
     before = before or Statistics.zeros(geometry, data.sign.shape[1])
 
-    def added(now, of_before):
+    def added(now: Nest, of_before: Nest) -> Nest:
         return tf.nest.map_structure(lambda new, old: new + tf.cast(forgetting, old.dtype) * old, now, of_before)
 
     classifiers = before.classifiers
@@ -275,7 +306,7 @@ def global_sweep(geometry, prior, shared, local, data, seed, most=None, rescale_
     return Shared(shared, local, statistics, tf.reduce_mean(residual**2))
 
 
-def _code_precision(of_code, prior, seed):
+def _code_precision(of_code: precisions.Squares, prior: Prior, seed: tf.Tensor) -> tf.Tensor:
     """γ_s; 1 where codes are drawn from clusters, which have precisions of their own."""
     if prior.clusters and not prior.clusters.of_usages:
         return tf.constant(1.0)

@@ -37,7 +37,7 @@ class Topics(NamedTuple):
     strength: tf.Tensor
 
 
-def log_likelihood(rate, tags, binary):
+def log_likelihood(rate: tf.Tensor, tags: tf.Tensor, binary: bool) -> tf.Tensor:
     """log p(c | λ) or log p(b | λ) of every tag, up to what λ does not change; 0 for an image whose tags are missing.
 
     Args:
@@ -55,7 +55,7 @@ def log_likelihood(rate, tags, binary):
     return tf.where(tags < 0.0, 0.0, found)
 
 
-def log_odds(k, on, topics, tags, binary):
+def log_odds(k: tf.Tensor, on: tf.Tensor, topics: Topics, tags: tf.Tensor, binary: bool) -> tf.Tensor:
     """log p(tags | z_k = 1) − log p(tags | z_k = 0) of every image: [N].
 
     Args:
@@ -73,7 +73,7 @@ def log_odds(k, on, topics, tags, binary):
     return tf.reduce_sum(gain, axis=1)
 
 
-def redraw(topics, on, tags, prior, seed):
+def redraw(topics: Topics, on: tf.Tensor, tags: tf.Tensor, prior: Prior, seed: tf.Tensor) -> Topics:
     """`Topics` | z, tags: counts of elements, then φ and g, of which those of elements that are off have their prior.
 
     Args:
@@ -96,7 +96,7 @@ def redraw(topics, on, tags, prior, seed):
     return Topics(tf.transpose(phi), strength)
 
 
-def from_the_prior(num, num_tags, num_elements, prior, seed):
+def from_the_prior(num: int | tf.Tensor, num_tags: int, num_elements: int, prior: Prior, seed: tf.Tensor) -> Topics:
     """First `Topics` of N images, V tags and K elements."""
     topic_seed, strength_seed = noise.split(seed, 2)
     phi = tf.exp(conjugate.log_dirichlet(tf.fill([num_elements, num_tags], prior.concentration), topic_seed))
@@ -104,7 +104,7 @@ def from_the_prior(num, num_tags, num_elements, prior, seed):
     return Topics(tf.transpose(phi), strength)
 
 
-def expected_probabilities(phi, on, prior):
+def expected_probabilities(phi: tf.Tensor, on: tf.Tensor, prior: Prior) -> tf.Tensor:
     """p(b = 1 | z) of every tag, g drawn from its prior and summed out: [N, V], for z of images [N, K].
 
     1 − Π_k E exp(−φ_vk g_k z_k) = 1 − Π_k (1 + φ_vk z_k / b)^(−a).
@@ -112,7 +112,7 @@ def expected_probabilities(phi, on, prior):
     return -tf.math.expm1(-prior.shape * tf.matmul(on, tf.math.log1p(phi / prior.rate), transpose_b=True))
 
 
-def truncated_poisson(rate, seed):
+def truncated_poisson(rate: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Draws from Pois(λ) given that they are not 0: float32 [...], by adding up probabilities.
 
     The first event of a Poisson process on [0, λ], given that there is one, then the others in what is left of it.
@@ -124,12 +124,14 @@ def truncated_poisson(rate, seed):
     return 1.0 + poisson(tf.maximum(rate - place, 0.0), rest_seed)
 
 
-def poisson(rate, seed):
+def poisson(rate: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Draws from Pois(λ), float32 [...], by one uniform number each and the sum of probabilities that it exceeds."""
     u = noise.uniform(tf.shape(rate), seed)
     most = tf.cast(tf.reduce_max(rate + 8.0 * tf.sqrt(rate + 1.0)), tf.int32) + 8
 
-    def step(k, drawn, log_mass, total):
+    def step(
+        k: tf.Tensor, drawn: tf.Tensor, log_mass: tf.Tensor, total: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
         total += tf.exp(log_mass)
         drawn += tf.cast(u >= total, tf.float32)
         return k + 1, drawn, log_mass + tf.math.log(rate) - tf.math.log(tf.cast(k + 1, tf.float32)), total
@@ -138,7 +140,7 @@ def poisson(rate, seed):
     return tf.while_loop(lambda k, *_: k < most, step, start)[1]
 
 
-def multinomial(counts, probs, seed):
+def multinomial(counts: tf.Tensor, probs: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """How many of the counts each of K outcomes gets: [..., K], of probabilities that sum to 1 where a count is not 0.
 
     The conditional binomials one after the other, each by counting the trials that come out so.
@@ -146,7 +148,7 @@ def multinomial(counts, probs, seed):
     most = tf.cast(tf.reduce_max(counts), tf.int32)
     edges = tf.cumsum(probs, axis=-1)[..., :-1]
 
-    def step(trial, told):
+    def step(trial: tf.Tensor, told: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         u = noise.uniform(tf.shape(counts), noise.fold_in(seed, trial))
         outcome = tf.reduce_sum(tf.cast(u[..., None] >= edges, tf.int32), axis=-1)
         one = tf.one_hot(outcome, probs.shape[-1])

@@ -1,15 +1,31 @@
 """The code at the top, given all else: jointly, or map by map with a spike at 0."""
 
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
 import tensorflow as tf
 
 from tfvae.probability import conjugate, noise
-from tfvae.samplers.dgdn import svm
+from tfvae.samplers.dgdn import clusters, svm
+from tfvae.samplers.dgdn.geometry import Geometry
+from tfvae.samplers.dgdn.state import Data, Global, Prior
+
+# (k, z [N, K]) -> [] or [N], as of `spike_and_slab`.
+LogOdds: TypeAlias = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 # The least and the largest probability that a map of the code is on, whose logarithms are finite.
 USAGES = (1e-6, 1.0 - 1e-6)
 
 
-def posterior(geometry, shared, data, positions, pulls=None, on=None, around=None):
+def posterior(
+    geometry: Geometry,
+    shared: Global,
+    data: Data,
+    positions: Sequence[tf.Tensor],
+    pulls: svm.Pulls | None = None,
+    on: tf.Tensor | None = None,
+    around: clusters.Around | None = None,
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Λ [N, Z, Z] and h [N, Z] of s | all else ~ N(Λ⁻¹ h, Λ⁻¹).
 
         Λ = γ_s I + γ_e AᵀA + Σ_c w_c β_c β_cᵀ,   h = γ_e Aᵀx + Σ_c w_c t_c β_c
@@ -42,7 +58,16 @@ def posterior(geometry, shared, data, positions, pulls=None, on=None, around=Non
     return precision, shift
 
 
-def code(geometry, shared, data, positions, seed, pulls=None, rows=None, around=None):
+def code(
+    geometry: Geometry,
+    shared: Global,
+    data: Data,
+    positions: Sequence[tf.Tensor],
+    seed: tf.Tensor,
+    pulls: svm.Pulls | None = None,
+    rows: int | None = None,
+    around: clusters.Around | None = None,
+) -> tf.Tensor:
     """s | all else, of all places at once: [N, H, W, K]; arguments as of `posterior`."""
     precision, shift = posterior(geometry, shared, data, positions, pulls, around=around)
     normal = noise.normal(conjugate.noise_shape(tf.shape(shift), rows), seed)
@@ -50,7 +75,17 @@ def code(geometry, shared, data, positions, seed, pulls=None, rows=None, around=
     return tf.reshape(drawn, [-1, *geometry.code_shape])
 
 
-def spike_and_slab(geometry, shared, local_code, residual, masks, seed, pulls=None, rows=None, log_odds=None):
+def spike_and_slab(
+    geometry: Geometry,
+    shared: Global,
+    local_code: tf.Tensor,
+    residual: tf.Tensor,
+    masks: Sequence[tf.Tensor],
+    seed: tf.Tensor,
+    pulls: svm.Pulls | None = None,
+    rows: int | None = None,
+    log_odds: LogOdds | None = None,
+) -> tuple[tf.Tensor, tf.Tensor]:
     """s | all else, map by map, each of which may be off as a whole.
 
         log odds(z_k = 1) = logit π_k + (m/2) log γ_s − ½ log|Λ_k| + ½ h_kᵀ Λ_k⁻¹ h_k,
@@ -75,7 +110,9 @@ def spike_and_slab(geometry, shared, local_code, residual, masks, seed, pulls=No
     units = tf.reshape(tf.eye(cells), [cells, 1, height, width, 1])
     of_places = tf.reshape(shared.beta[:-1], [cells, count, -1])
 
-    def step(k, maps, residual, decision):
+    def step(
+        k: tf.Tensor, maps: tf.Tensor, residual: tf.Tensor, decision: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
         element = tf.gather(shared.dictionaries[layer], [k], axis=-1)
         found = geometry.reached(units, layer, element, shared.dictionaries, masks)
         a = tf.reshape(found, [cells, -1, geometry.num_pixels])
@@ -110,16 +147,23 @@ def spike_and_slab(geometry, shared, local_code, residual, masks, seed, pulls=No
     return tf.reshape(maps, tf.shape(local_code)), residual
 
 
-def _logit(probs):
+def _logit(probs: tf.Tensor) -> tf.Tensor:
     return tf.math.log(probs) - tf.math.log1p(-probs)
 
 
-def _any(maps):
+def _any(maps: tf.Tensor) -> tf.Tensor:
     """z of maps [N, cells, K]: [N, K]."""
     return tf.cast(tf.reduce_any(maps != 0.0, axis=1), tf.float32)
 
 
-def _is_on(log_odds, code_precision, precision, shift, seed, rows):
+def _is_on(
+    log_odds: tf.Tensor,
+    code_precision: tf.Tensor,
+    precision: tf.Tensor,
+    shift: tf.Tensor,
+    seed: tf.Tensor,
+    rows: int | None,
+) -> tf.Tensor:
     """z_k of every image, bool [N]."""
     lower = tf.linalg.cholesky(precision)
     half = tf.linalg.triangular_solve(lower, shift[..., None])[..., 0]
@@ -129,13 +173,13 @@ def _is_on(log_odds, code_precision, precision, shift, seed, rows):
     return _logit(u) < log_odds
 
 
-def switched(code):
+def switched(code: tf.Tensor) -> tf.Tensor:
     """(images that have a map on, images that have it off), of every map: float32 [2, K]."""
     on = tf.reduce_sum(tf.cast(tf.reduce_any(code != 0.0, axis=[1, 2]), tf.float32), axis=0)
     return tf.stack([on, tf.cast(tf.shape(code)[0], tf.float32) - on])
 
 
-def usage(switched, prior, seed):
+def usage(switched: tf.Tensor, prior: Prior, seed: tf.Tensor) -> tf.Tensor:
     """π | z ~ Beta(a + images that have the map on, b + the others): [K]."""
     log_pi = conjugate.log_dirichlet(tf.transpose(switched) + tf.constant(prior.usage), seed)[:, 0]
     return tf.clip_by_value(tf.exp(log_pi), *USAGES)
