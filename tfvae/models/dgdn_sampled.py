@@ -518,8 +518,8 @@ def _check(config, info):
     first = config.pretraining_elements or config.network.elements
     if len(first) != len(config.network.elements) or any(np.less(first, config.network.elements)):
         raise ValueError(
-            f"`model.pretraining_elements` has at least as many of every layer as `network.elements` keeps, got {first} "
-            f"and {config.network.elements}."
+            "`model.pretraining_elements` has at least as many of every layer as `network.elements` keeps, got "
+            f"{first} and {config.network.elements}."
         )
     most = max(*config.network.elements, *first)
     if info.num_train < most:

@@ -1,7 +1,7 @@
 """Layer-wise pretraining: every layer alone, from the lowest up, with a residual of its own; then elements are pruned.
 
-A layer alone has free values: where it is pooled, blocks unpool numbers of N(0, I / γ_s), with a spike a map; at the top
-they are the code itself. What the next layer explains are the mean values of the last half of the sweeps.
+A layer alone has free values: where it is pooled, blocks unpool numbers of N(0, I / γ_s), with a spike a map; at the
+top they are the code itself. What the next layer explains are the mean values of the last half of the sweeps.
 
 Pu 2017, sections 3.5 and 3.5.1.
 """
@@ -17,6 +17,10 @@ from tfvae.probability import noise
 from tfvae.samplers.dgdn import clusters, dictionary, precisions, sweep, top
 from tfvae.samplers.dgdn.geometry import Geometry
 from tfvae.samplers.dgdn.state import Data, Global, Local, Prior
+
+# The usage of every map in the first quarter of the sweeps, when γ_s is 1 too: where elements explain little yet, all
+# maps would go off, and with them all that γ_s is known by and every reason to come back.
+_OPEN = 0.95
 
 
 class Learned(NamedTuple):
@@ -74,6 +78,7 @@ def _alone(geometry: Geometry, layer: int, shape: tuple[int, ...], count: int) -
 def _learn(geometry: Geometry, prior: Prior, below: np.ndarray, sweeps: int, seed: tf.Tensor) -> Learned:
     first, data = noise.split(seed, 2), Data(tf.constant(below), tf.zeros([len(below), 0]))
     shared = sweep.first_global(geometry, 0, min(1.0, prior.max_noise_precision), first[0])
+    shared = shared._replace(usage=tf.fill([geometry.elements[-1]], _OPEN))
     if geometry.num_pooled:
         identity = tf.eye(geometry.elements[-1])[None, None]
         shared = shared._replace(dictionaries=(shared.dictionaries[0], identity))
@@ -81,7 +86,10 @@ def _learn(geometry: Geometry, prior: Prior, below: np.ndarray, sweeps: int, see
 
     @tf.function(autograph=False)
     def step(shared: Global, local: Local, number: tf.Tensor) -> tuple[Global, Local]:
-        return _sweep(geometry, prior, shared, local, data, noise.fold_in(seed, number))
+        shared, local = _sweep(geometry, prior, shared, local, data, noise.fold_in(seed, number))
+        opening = number < sweeps // 4
+        usage, precision = tf.where(opening, _OPEN, shared.usage), tf.where(opening, 1.0, shared.code_precision)
+        return shared._replace(usage=usage, code_precision=precision), local
 
     means: list[np.ndarray] = []
     kept = range(sweeps // 2, sweeps)
@@ -89,7 +97,8 @@ def _learn(geometry: Geometry, prior: Prior, below: np.ndarray, sweeps: int, see
         shared, local = step(shared, local, tf.constant(number))
         if number in kept:
             now = [shared.dictionaries[0].numpy(), _usage(geometry, local), local.code.numpy()]
-            means = [total + part / len(kept) for total, part in zip(means or [0.0] * len(now), now, strict=True)]
+            parts = [part / len(kept) for part in now]
+            means = [total + part for total, part in zip(means, parts, strict=True)] if means else parts
     return Learned(*means)
 
 
