@@ -59,10 +59,10 @@ class Config:
         max_noise_precision: the residual's precision stays below; 0 for no bound. Without one, maps carry the image and
             codes become interchangeable (docs/explanation/dgdn_gibbs.md): choose it on validation rows.
         ramp_steps: over which that bound rises from 1.
-        pretraining_sweeps: of each layer alone, from the lowest up, before the model is learned as a whole, on the first
-            2,000 training images; 0 for none.
-        pretraining_elements: of every layer then, of which the `network.elements` that are used most are kept (the source
-            begins with 50 and 200 and keeps 39 and 117); empty for as many as are kept.
+        pretraining_sweeps: of each layer alone, from the lowest up, before the model is learned as a whole, on the
+            first 2,000 training images; 0 for none.
+        pretraining_elements: of every layer then, of which the `network.elements` that are used most are kept (the
+            source begins with 50 and 200 and keeps 39 and 117); empty for as many as are kept.
         burn_in: steps before the mean is taken and draws are kept.
         thinning: steps from one kept draw to the next.
         kept: draws that are kept as files, the newest.
