@@ -70,9 +70,9 @@ def add(tmp_path, monkeypatch):
 
 def test_the_questions_of_tfvae():
     assert set(FOUND) == {
-        "captioning", "cells", "chains", "classification", "collapse", "critics", "cross_modal", "decoding",
-        "discrepancy", "grounding", "likelihood", "log_ratios", "modes", "novelty", "posterior", "reconstruction",
-        "representation", "sample_scores", "temperature", "translation", "words",
+        "captioning", "cells", "chains", "classification", "clustering", "collapse", "critics", "cross_modal",
+        "decoding", "discrepancy", "grounding", "likelihood", "log_ratios", "modes", "novelty", "posterior",
+        "reconstruction", "representation", "sample_scores", "tagging", "temperature", "translation", "words",
     }  # fmt: skip
 
 

@@ -149,8 +149,8 @@ def test_tags_are_what_elements_that_are_on_say(image):
     model = dataclasses.replace(CONFIG, label_weight=0.0, tag_weight=1.0).build(TAGGED)
     model.usage.assign([1 - 1e-6] * 4)
     phi = np.random.default_rng(0).dirichlet([0.3] * 3, 4).T
-    model.topics.phi.assign(phi)
-    on = (model.inferred_codes(image, 1, None).numpy().reshape(4, 3, -1, 4) != 0).any(axis=2)
+    model.tag_words.phi.assign(phi)
+    on = (model.inferred_codes(image, 1, None).numpy().reshape(4, 3, -1, 4) != 0).any(axis=2).astype(float)
     expected = np.mean(1.0 - np.exp(-on @ np.log1p(phi).T), axis=0)
     np.testing.assert_allclose(model.tag(image), expected, rtol=1e-5)
     np.testing.assert_allclose(model.tag_usage(image), on.mean(axis=0), rtol=1e-5)

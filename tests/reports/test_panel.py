@@ -36,7 +36,7 @@ def add(tmp_path, monkeypatch):
 
 def test_the_panels_of_tfvae_have_a_place_of_their_own():
     places = [(each.section, each.rank) for each in listing.by_file(panels, "PANELS").values()]
-    assert len(places) == len(set(places)) == 11
+    assert len(places) == len(set(places)) == 13
 
 
 def test_a_panel_is_found_by_its_file(add, small_vae, plain_data, rng):

@@ -63,7 +63,9 @@ def test_a_run_that_patience_could_not_end_is_known_as_interrupted(preset):
     """Whatever the players' stages, what is said of a run later is what ended its training, or did not."""
     model, _ = model_and_batch(preset)
     waits = begins(model, 5)
-    assert waits == -(-max(player.begins for player in model.players().values()) // 5)
+    learner = model.learner()
+    first = [player.begins for player in model.players().values()] + [learner.burn_in if learner else 0]
+    assert waits == -(-max(first) // 5)
     training = {"epochs": 200, "monitor": "bound", "patience": 2}
     records = [{"epoch": epoch, "val_bound": -float(epoch)} for epoch in range(1, waits + 4)]
     for num in range(1, len(records) + 1):

@@ -272,23 +272,24 @@ class SampledDGDN(LatentVariableModel):
         self.precision.trainable = False
         self.usage = None
         if self.prior.spike:
-            self.usage = keras.Variable(
-                tf.fill([self.geometry.elements[-1]], 0.5), trainable=False, dtype="float32", name="usage"
+            half = keras.initializers.Constant(0.5)
+            self.usage = self.add_weight(
+                shape=[self.geometry.elements[-1]], initializer=half, trainable=False, name="usage"
             )
         self.head = None
         if config.label_weight:
             sizes = self.latent_dim, info.num_classes
             self.head = sampled_parts.Classifiers(*sizes, gamma=config.gamma, name="label_svm")
             self.add_part(self.head)
-        self.p_s, self.topics = None, None
+        self.p_s, self.tag_words = None, None
         if self.prior.clusters:
             sizes = self.geometry.code_shape, self.latent_dim
             self.p_s = sampled_parts.Clusters(*sizes, self.prior.clusters, name="p_s")
             self.add_part(self.p_s)
         if self.prior.tags:
             num_tags = len(info.names[TAGS])
-            self.topics = sampled_parts.Topics(self.geometry.code_shape, num_tags, self.prior.tags, name="tag_words")
-            self.add_part(self.topics)
+            self.tag_words = sampled_parts.Topics(self.geometry.code_shape, num_tags, self.prior.tags, name="tag_words")
+            self.add_part(self.tag_words)
         self._functions, self._num_images = _Functions(), info.num_train
 
     # Learning.
@@ -324,7 +325,7 @@ class SampledDGDN(LatentVariableModel):
         return Global(
             tuple(tf.convert_to_tensor(layer.dictionary) for layer in self.deconvnet.dictionaries),
             tf.exp(self.precision.log()), tf.constant(1.0), usage, beta, kappa,
-            self.p_s.read() if self.p_s else NONE, tf.convert_to_tensor(self.topics.phi) if self.topics else NONE,
+            self.p_s.read() if self.p_s else NONE, tf.convert_to_tensor(self.tag_words.phi) if self.tag_words else NONE,
         )  # fmt: skip
 
     def of_draw(self, draw):
@@ -348,8 +349,8 @@ class SampledDGDN(LatentVariableModel):
             self.head.log_kappa.assign(tf.math.log(shared.kappa))
         if self.p_s:
             self.p_s.write(shared.mixture)
-        if self.topics:
-            self.topics.phi.assign(shared.phi)
+        if self.tag_words:
+            self.tag_words.phi.assign(shared.phi)
 
     def objective(self, batch, seed, training=False):
         """−mean of the bound on log p(x); nothing follows its gradient."""
