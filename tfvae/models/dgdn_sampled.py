@@ -9,7 +9,6 @@ dictionaries of `tfvae.models.dgdn`, so each opens in the other by `training.sta
 import dataclasses
 from typing import ClassVar
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -272,10 +271,7 @@ class SampledDGDN(LatentVariableModel):
         self.precision.trainable = False
         self.usage = None
         if self.prior.spike:
-            half = keras.initializers.Constant(0.5)
-            self.usage = self.add_weight(
-                shape=[self.geometry.elements[-1]], initializer=half, trainable=False, name="usage"
-            )
+            self.usage = sampled_parts.usage(self.geometry.elements[-1])
         self.head = None
         if config.label_weight:
             sizes = self.latent_dim, info.num_classes

@@ -25,6 +25,13 @@ class Classifiers(BayesianSvm):
         return tf.linalg.matmul(z, beta[:-1]) + beta[-1]
 
 
+def usage(num_elements):
+    """π, how probably each map of a code is on: a variable [K], named by a layer of its own."""
+    owner = keras.layers.Layer(name="usage", dtype="float32")
+    half = keras.initializers.Constant(0.5)
+    return owner.add_weight(shape=[num_elements], initializer=half, trainable=False, name="probabilities")
+
+
 class Topics(keras.layers.Layer):
     """Φ of the focused topic model on which maps of a code are on, and the tags of new images.
 
