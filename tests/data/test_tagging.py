@@ -1,4 +1,4 @@
-"""Tags of columns and of captions, and what is no tag."""
+"""Tags of columns and of captions, and empty ones."""
 
 import collections
 import types

@@ -10,7 +10,7 @@ from tfvae.probability import conjugate, noise
 NUM = 20_000
 
 
-def agrees(draws, distribution):
+def assert_drawn_from(draws, distribution):
     assert np.isfinite(draws).all()
     assert scipy.stats.kstest(np.asarray(draws, np.float64), distribution.cdf).pvalue > 1e-3
 
@@ -22,20 +22,20 @@ def compiled(function, *args):
 @pytest.mark.parametrize("alpha", [0.11, 1.0, 7.5, 3e4])
 def test_log_gamma(alpha):
     drawn = compiled(conjugate.log_gamma, tf.fill([NUM], tf.constant(alpha, tf.float64)), noise.seed(1))
-    agrees(np.exp(drawn), scipy.stats.gamma(alpha))
+    assert_drawn_from(np.exp(drawn), scipy.stats.gamma(alpha))
 
 
 def test_small_parameters_do_not_underflow():
     """Float32 draws of Gamma(1/100) are 0 in 40 of 100 cases; their logarithms are finite here."""
     drawn = compiled(conjugate.log_gamma, tf.fill([NUM], 0.01), noise.seed(2)).astype(np.float64)
     assert (drawn < -104).mean() > 0.3  # Whose float32 is 0.
-    agrees(np.exp(np.maximum(drawn, -700.0)), scipy.stats.gamma(0.01))
+    assert_drawn_from(np.exp(np.maximum(drawn, -700.0)), scipy.stats.gamma(0.01))
 
 
 def test_a_dirichlet_has_beta_margins():
     alpha = tf.tile(tf.constant([[0.25, 3.25, 1.25]]), [NUM, 1])
     drawn = np.exp(compiled(conjugate.log_dirichlet, alpha, noise.seed(3)))
-    agrees(drawn[:, 1], scipy.stats.beta(3.25, 1.5))
+    assert_drawn_from(drawn[:, 1], scipy.stats.beta(3.25, 1.5))
 
 
 def test_with_one_row_of_noise_rows_do_not_depend_on_their_batch():
@@ -49,12 +49,12 @@ def test_with_one_row_of_noise_rows_do_not_depend_on_their_batch():
 @pytest.mark.parametrize("dtype", [tf.float32, tf.float64])
 def test_augmented_is_a_gig_of_order_one_half(size, rate, dtype):
     drawn = compiled(conjugate.augmented, tf.fill([NUM], tf.constant(size, dtype)), rate, noise.seed(5))
-    agrees(1.0 / drawn.astype(np.float64), scipy.stats.invgauss(mu=1.0 / (size * rate), scale=rate))
+    assert_drawn_from(1.0 / drawn.astype(np.float64), scipy.stats.invgauss(mu=1.0 / (size * rate), scale=rate))
 
 
 def test_on_the_margin_augmented_is_a_gamma():
     drawn = compiled(conjugate.augmented, tf.zeros([NUM]), 2.0, noise.seed(6))
-    agrees(drawn, scipy.stats.gamma(0.5, scale=1.0))
+    assert_drawn_from(drawn, scipy.stats.gamma(0.5, scale=1.0))
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_on_the_margin_augmented_is_a_gamma():
 def test_generalised_inverse_gaussian(order, a, b):
     full = [tf.fill([NUM], tf.constant(value, tf.float64)) for value in (order, a, b)]
     drawn = compiled(conjugate.generalised_inverse_gaussian, *full, noise.seed(7))
-    agrees(drawn, scipy.stats.geninvgauss(order, np.sqrt(a * b), scale=np.sqrt(b / a)))
+    assert_drawn_from(drawn, scipy.stats.geninvgauss(order, np.sqrt(a * b), scale=np.sqrt(b / a)))
 
 
 @pytest.mark.parametrize("most", [0.05, 0.8, 1.0, 1.3, 5.0])

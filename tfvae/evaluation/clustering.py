@@ -27,7 +27,7 @@ def responsibilities(model, data, rows):
 
 
 def scores(found, label):
-    """What clusters are worth as classes.
+    """How well clusters agree with classes.
 
     Args:
         found: [N], the cluster of every row.

@@ -97,7 +97,7 @@ def calibration_errors(has, probs, num_bins=NUM_BINS):
 
 
 class _Training(NamedTuple):
-    """What rivals learn from: codes [N, Z] and tags [N, L] of tagged training and validation rows."""
+    """Training data of the rivals: codes [N, Z] and tags [N, L] of tagged training and validation rows."""
 
     codes: np.ndarray
     has: np.ndarray

@@ -96,14 +96,6 @@ def redraw(topics: Topics, on: tf.Tensor, tags: tf.Tensor, prior: Prior, seed: t
     return Topics(tf.transpose(phi), strength)
 
 
-def from_the_prior(num: int | tf.Tensor, num_tags: int, num_elements: int, prior: Prior, seed: tf.Tensor) -> Topics:
-    """First `Topics` of N images, V tags and K elements."""
-    topic_seed, strength_seed = noise.split(seed, 2)
-    phi = tf.exp(conjugate.log_dirichlet(tf.fill([num_elements, num_tags], prior.concentration), topic_seed))
-    strength = conjugate.gamma(tf.fill([num, num_elements], prior.shape), prior.rate, strength_seed)
-    return Topics(tf.transpose(phi), strength)
-
-
 def expected_probabilities(phi: tf.Tensor, on: tf.Tensor, prior: Prior) -> tf.Tensor:
     """p(b = 1 | z) of every tag, g drawn from its prior and summed out: [N, V], for z of images [N, K].
 
@@ -113,7 +105,7 @@ def expected_probabilities(phi: tf.Tensor, on: tf.Tensor, prior: Prior) -> tf.Te
 
 
 def truncated_poisson(rate: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Draws from Pois(λ) given that they are not 0: float32 [...], by adding up probabilities.
+    """Draws from Pois(λ) given that they are not 0: float32 [...].
 
     The first event of a Poisson process on [0, λ], given that there is one, then the others in what is left of it.
     """
@@ -143,7 +135,7 @@ def poisson(rate: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 def multinomial(counts: tf.Tensor, probs: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """How many of the counts each of K outcomes gets: [..., K], of probabilities that sum to 1 where a count is not 0.
 
-    The conditional binomials one after the other, each by counting the trials that come out so.
+    One trial after the other, of all counts at once.
     """
     most = tf.cast(tf.reduce_max(counts), tf.int32)
     edges = tf.cumsum(probs, axis=-1)[..., :-1]
