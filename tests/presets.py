@@ -6,6 +6,7 @@ import importlib
 import pathlib
 
 import numpy as np
+import tensorflow as tf
 
 from tfvae.batch import DataInfo, is_image
 from tfvae.batch import streams as streams_of
@@ -74,6 +75,15 @@ def model_and_batch(preset):
         for stream in streams.values():
             stream["row"] = rng.integers(0, info.num_train, len(stream["image"]))
     return experiment.model.build(info, seed=0).prepare(streams), streams
+
+
+@functools.cache
+def traced_endpoints(preset):
+    """name -> the endpoint of the preset's tiny model as a traced function."""
+    return {
+        name: tf.function(endpoint.function, input_signature=endpoint.signature)
+        for name, endpoint in model_and_batch(preset)[0].endpoints().items()
+    }
 
 
 def embedded(preset):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.presets import PRESETS, model_and_batch, one_of_each_graph, tiny
+from tests.presets import PRESETS, model_and_batch, one_of_each_graph, tiny, traced_endpoints
 from tfvae import experiment as experiments
 from tfvae.capabilities import Capability
 from tfvae.models.base import all_images
@@ -109,8 +109,7 @@ def test_endpoints_trace_and_answer_a_batch(preset):
     served = questions(batch)
     for name, endpoint in model.endpoints().items():
         assert all(spec.shape[0] is None for spec in endpoint.signature), name
-        function = tf.function(endpoint.function, input_signature=endpoint.signature)
-        answers = function(*_asked(endpoint, served))
+        answers = traced_endpoints(preset)[name](*_asked(endpoint, served))
         for output, value in answers.items():
             assert value.shape[0] == 3, (name, output)
             assert np.isfinite(value).all(), (name, output)
@@ -121,8 +120,9 @@ def test_an_answer_does_not_depend_on_its_batch_mates(preset):
     model, batch = model_and_batch(preset)
     served = questions(batch)
     for name, endpoint in model.endpoints().items():
-        together = endpoint.function(*_asked(endpoint, served))
-        alone = endpoint.function(*(served[spec.name][1:2] for spec in endpoint.signature))
+        answered = traced_endpoints(preset)[name]
+        together = answered(*_asked(endpoint, served))
+        alone = answered(*(served[spec.name][1:2] for spec in endpoint.signature))
         for output in together:
             np.testing.assert_allclose(
                 together[output][1:2], alone[output], rtol=1e-4, atol=1e-5, err_msg=f"{name}/{output}"

@@ -99,3 +99,10 @@ def test_tensorflow_starts_without_a_line(tmp_path):
         capture_output=True, text=True, check=False, env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(BIN.parents[1])},
     )  # fmt: skip
     assert done.returncode == 1 and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+
+
+def test_a_reader_that_has_seen_enough_ends_a_command_without_a_traceback():
+    command = [sys.executable, "-m", "tfvae.bin.train", "--help"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as asked:
+        asked.stdout.close()
+        assert asked.stderr.read() == ""

@@ -31,7 +31,11 @@ def of(main, takes_files=False):
     """
 
     def run():
-        app.run(functools.partial(_started, main, takes_files), flags_parser=functools.partial(_parsed, main))
+        try:
+            app.run(functools.partial(_started, main, takes_files), flags_parser=functools.partial(_parsed, main))
+        except BrokenPipeError:  # Who read what was written, such as `head`, has seen enough.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
 
     return run
 
@@ -50,7 +54,7 @@ def _started(main, takes_files, argv):
 def _parsed(main, argv):
     module = sys.modules[main.__module__]
     if set(argv[1:]) & set(_HELP):
-        print(help_text(module, argv))
+        print(help_text(module, argv), flush=True)
         sys.exit(0)
     if set(argv[1:]) & set(_VERSION):
         print(versions())

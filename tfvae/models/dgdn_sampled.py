@@ -48,6 +48,8 @@ class Config:
     Args:
         network: sizes of the layers, as of the recognition model; what is of the encoder alone is not used.
         label_weight: 1 with classifiers on the code, 0 without: labels have no other weight in a posterior.
+        feedback: labels and tags take part in what codes are drawn from, as they do in a posterior. Without, classifiers
+            and topics learn of codes that images alone explain, as codes of new images are (a cut: Plummer 2015).
         gamma: γ of the support vector machines; fixed, because its posterior goes to 0 under a diffuse prior.
         map_prior: `dirichlet`, θ of every image and map ~ Dir(concentration); or `uniform`.
         concentration: of the Dirichlet; 0 for 1 / block², as the source prints it.
@@ -76,6 +78,7 @@ class Config:
 
     network: dgdn.Config = dataclasses.field(default_factory=dgdn.Config)
     label_weight: float = 1.0
+    feedback: bool = True
     gamma: float = 1.0
     map_prior: str = "dirichlet"
     concentration: float = 0.0
@@ -111,6 +114,7 @@ class Config:
             max_noise_precision=self.max_noise_precision or float("inf"),
             spike=self.spike,
             usage=tuple(self.usage_prior),
+            feedback=self.feedback,
             gamma=self.gamma,
             kappa=tuple(self.kappa_prior),
         )
@@ -136,6 +140,8 @@ class GibbsConfig(Config):
         clusters: J, the most clusters that images fall into by their codes (Pu 2017, section 3.3.4); 0 for none.
         cluster_by: `code`, a mixture of Gaussians (eq. 3.33); or `usage`, of which maps of the code are on (eqs. 3.34
             and 3.35), which brings the spike.
+        begin_clusters: sweeps in which all clusters are alike, after which they begin from a k-means of the codes:
+            codes of the first sweeps have none, and begun with them a few clusters take all images.
         mass_prior: (shape, rate) of the Gamma of a, where sticks are Beta(1, a).
         cluster_precision_prior: the same of the precisions α_j of clusters.
         tag_weight: 1 with tags, by which elements of the top layer say words (section 3.3.3), which brings the spike; 0
@@ -147,6 +153,7 @@ class GibbsConfig(Config):
     rescale_top: bool = True
     clusters: int = 0
     cluster_by: str = "code"
+    begin_clusters: int = 30
     mass_prior: tuple[float, float] = (1.0, 1.0)
     cluster_precision_prior: tuple[float, float] = (1.0, 1.0)
     tag_weight: float = 0.0
@@ -166,7 +173,7 @@ class GibbsConfig(Config):
         return found
 
     def learner(self, *parts):
-        return Gibbs(*parts, rescale_top=self.rescale_top)
+        return Gibbs(*parts, rescale_top=self.rescale_top, begin_clusters=self.begin_clusters)
 
     def validate(self):
         """Checks what is of this way to learn alone.
@@ -178,6 +185,8 @@ class GibbsConfig(Config):
             raise ValueError(f"`model.cluster_by` must be one of {CLUSTERED}, got {self.cluster_by!r}.")
         if self.clusters == 1 or self.clusters < 0:
             raise ValueError(f"`model.clusters` is at least 2, or 0 for none, got {self.clusters}.")
+        if self.begin_clusters < 1:
+            raise ValueError(f"`model.begin_clusters` is at least 1, got {self.begin_clusters}.")
         if self.clusters and self.cluster_by == "code" and (self.spike or self.tag_weight):
             raise ValueError(
                 "A mixture of Gaussians has no point at 0: with `model.spike` or `model.tag_weight` set "

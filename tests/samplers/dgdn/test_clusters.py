@@ -4,11 +4,14 @@ import numpy as np
 import tensorflow as tf
 
 from tests.samplers.dgdn import joint
+from tests.samplers.dgdn.test_learners import Weights
+from tfvae.batch import DataInfo
 from tfvae.networks import dgdn as networks
 from tfvae.probability import noise
-from tfvae.samplers.dgdn import clusters, sweep
+from tfvae.samplers.dgdn import chain, clusters, inference, sweep, top
 from tfvae.samplers.dgdn import state as states
 from tfvae.samplers.dgdn.geometry import Geometry
+from tfvae.samplers.dgdn.gibbs import Gibbs
 
 NUM, DIM = 6, 3
 PRIOR = clusters.Prior(4, mass=(3.0, 3.0), precision=(5.0, 5.0))
@@ -171,3 +174,50 @@ def test_planted_clusters_are_found(rng):
     most = [np.bincount(cluster.numpy()[label == k], minlength=10) for k in range(3)]
     assert len({np.argmax(counts) for counts in most}) == 3
     assert min(counts.max() for counts in most) >= 48
+
+
+def test_the_evidence_of_a_cluster_is_that_of_the_image_with_its_code_summed_out(rng):
+    geometry = Geometry.of((4, 4, 1), networks.Config((2, 3), (2, 1), (3,)))
+    shared = sweep.first_global(geometry, 0, np.inf, noise.seed(1))._replace(noise_precision=tf.constant(1.3))
+    image = tf.constant(rng.normal(size=[NUM, 4, 4, 1]), tf.float32)
+    positions = sweep.first_local(geometry, NUM, noise.seed(2)).maps
+    gaussians = clusters.Gaussians(
+        tf.constant(rng.normal(size=[4, geometry.code_dim]), tf.float32), tf.constant([0.5, 1.0, 2.0, 9.0])
+    )
+    mixture = clusters.Mixture(clusters.Sticks(tf.zeros([4]), tf.constant(1.0)), gaussians)
+    seen = top.likelihood(geometry, shared, states.Data(image, tf.zeros([NUM, 0])), positions)
+    found = clusters.log_evidence(*seen, gaussians)
+    expected = tf.stack(
+        [
+            inference.log_evidence(
+                geometry, shared, image, positions, around=clusters.around(mixture, tf.fill([NUM], j))
+            )
+            for j in range(4)
+        ],
+        axis=1,
+    )
+    np.testing.assert_allclose(found - found[:, :1], expected - expected[:, :1], rtol=1e-3, atol=1e-3)
+
+
+def test_a_chain_finds_groups_of_images(rng):
+    """Where noise leaves codes nearly their prior, draws of them know no group; images with codes summed out do."""
+    geometry = Geometry.of((6, 6, 1), networks.Config((4,), (6,), ()))
+    label = np.arange(90) % 3
+    patterns = np.kron(np.eye(3), np.ones([1, 12])).reshape(3, 6, 6, 1)
+    image = tf.constant(0.8 * patterns[label] + 0.5 * rng.normal(size=[90, 6, 6, 1]), tf.float32)
+    weights = Weights(geometry, 0)
+    dim, prior = geometry.code_dim, clusters.Prior(6)
+    weights.shared = weights.shared._replace(mixture=clusters.first(dim, 4, prior, noise.seed(0)))
+    one = Gibbs(
+        geometry, states.Prior(max_noise_precision=4.0, clusters=prior), chain.Course(), DataInfo((6, 6, 1), 0, 90, 0),
+        0, 90, weights, begin_clusters=10,
+    )  # fmt: skip
+    step = tf.function(one.step, autograph=False)
+    state, batch = one.init(noise.seed(2)), {"unlabelled": {"image": image, "row": tf.range(90)}}
+    for t in range(80):
+        state = step(state, batch, noise.seed(4, t))
+        if t == 8:
+            assert np.ptp(state.shared.mixture.components.means) == 0.0, "they begin with the tenth sweep"
+    most = [np.bincount(state.local.cluster.numpy()[label == k], minlength=6) for k in range(3)]
+    assert len({np.argmax(counts) for counts in most}) == 3
+    assert min(counts.max() for counts in most) >= 27

@@ -126,11 +126,21 @@ def test_logits_of_a_block_are_those_of_every_outcome_tried(name, monkeypatch):
             np.testing.assert_array_equal(drawn[n], tried[layer])
 
 
+def test_without_feedback_labels_do_not_move_codes():
+    geometry, shared, local, data = state_of("three_layers")
+    unlabelled = data._replace(sign=data.sign[:, :0])
+    cut = sweep.local_sweep(geometry, Prior(feedback=False), shared, local, data, noise.seed(3)).local
+    bare = sweep.local_sweep(geometry, Prior(), shared, local, unlabelled, noise.seed(3)).local
+    labelled = sweep.local_sweep(geometry, Prior(), shared, local, data, noise.seed(3)).local
+    np.testing.assert_array_equal(cut.code, bare.code)
+    assert np.abs(labelled.code - bare.code).max() > 1e-3
+
+
 @every_network
 def test_the_code_has_the_posterior_of_a_linear_gaussian_model(name):
     geometry, shared, local, data = state_of(name)
     pulls = svm.pulls(local.code, data, shared, Prior(), noise.seed(4))
-    precision, shift = top.posterior(geometry, shared, data, local.maps, pulls)
+    precision, shift = top.posterior(top.likelihood(geometry, shared, data, local.maps, pulls), shared.code_precision)
     beta = shared.beta.numpy().astype(np.float64)
     for n in range(NUM):
         a = reference.effects(geometry, [d.numpy() for d in shared.dictionaries], maps_of(local, n))

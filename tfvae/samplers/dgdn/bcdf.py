@@ -56,13 +56,14 @@ class Bcdf(Sampler):
     def step(self, state: State, batch: Batch, seed: tf.Tensor) -> State:
         first_seed, *local_seeds, global_seed = noise.split(seed, self.local_sweeps + 2)
         data = observed.data_of(batch, self.num_classes)
-        swept = sweep.Swept(self.first_local(data.image.shape[0], first_seed), None)
+        local = self.first_local(data.image.shape[0], first_seed)
         for local_seed in local_seeds:
-            swept = sweep.local_sweep_in_chunks(self.geometry, self.prior, state.shared, swept.local, data, local_seed)
+            swept = sweep.local_sweep_in_chunks(self.geometry, self.prior, state.shared, local, data, local_seed)
+            local = swept.local
         found = sweep.global_sweep(
-            self.geometry, self.prior, state.shared, swept.local, data, global_seed, self.most(state.steps),
+            self.geometry, self.prior, state.shared, local, data, global_seed, self.most(state.steps),
             before=state.statistics, forgetting=self.forgetting,
         )  # fmt: skip
         steps = state.steps + 1
-        mean = self.mean_after(state.mean, steps, found.shared, swept.local.maps)
+        mean = self.mean_after(state.mean, steps, found.shared, local.maps)
         return State(found.shared, found.statistics, mean, steps, swept.moved, found.squared_error)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfvae.probability import conjugate, noise
+from tfvae.probability import conjugate, noise, stick_breaking
 
 # The logarithm of 0, which times 0 is 0.
 _IMPOSSIBLE = -1e30
@@ -74,8 +74,8 @@ class Around(NamedTuple):
 def first(dim: int, num_elements: int, prior: Prior, seed: tf.Tensor) -> Mixture:
     """A first `Mixture`, of codes of `dim` numbers in `num_elements` maps.
 
-    Gaussians are nearly alike, so that images are spread over all of them: far from codes of many dimensions, where
-    draws of the prior lie, a cluster would never be given an image.
+    Gaussians are all N(0, I), nearly. Chains do not begin here (`begun`): of clusters that are alike a few take all
+    images in a few sweeps, and where draws of the prior lie no code of many dimensions ever comes.
     """
     stick_seed, mean_seed = noise.split(seed, 2)
     even = tf.fill([prior.num], -tf.math.log(float(prior.num)))
@@ -83,6 +83,36 @@ def first(dim: int, num_elements: int, prior: Prior, seed: tf.Tensor) -> Mixture
     if prior.of_usages:
         return Mixture(sticks, usages_from_the_prior(num_elements, prior, mean_seed))
     return Mixture(sticks, Gaussians(1e-3 * noise.normal([prior.num, dim], mean_seed), tf.ones([prior.num])))
+
+
+def begun(mixture: Mixture, code: tf.Tensor, mean_code: tf.Tensor, prior: Prior, seed: tf.Tensor) -> Mixture:
+    """`Mixture` | codes and c, where c are the groups of a k-means of mean codes.
+
+    Args:
+        mixture: `Mixture`, of which what is not drawn anew stays.
+        code: [N, H, W, K].
+        mean_code: the same, the mean of several sweeps.
+        prior: `Prior`.
+        seed: int32 [2].
+    """
+    group_seed, redraw_seed = noise.split(seed, 2)
+    points = _flat(mean_code)
+    centres = stick_breaking.k_means(points, prior.num, group_seed)
+    group = tf.argmin(stick_breaking.squared_distances(points, centres), axis=-1, output_type=tf.int32)
+    if not prior.of_usages:
+        spread = tf.reduce_mean(tf.math.squared_difference(_flat(code), tf.gather(centres, group)))
+        mixture = mixture._replace(components=Gaussians(centres, tf.fill([prior.num], 1.0 / spread)))
+    return redraw(mixture, code, group, prior, redraw_seed)
+
+
+def waiting(mixture: Mixture, usage: tf.Tensor) -> Mixture:
+    """`Mixture` before clusters begin, all of them alike: N(0, I), or the usages [K] that all images share."""
+    if not isinstance(mixture.components, Usages):
+        means, precisions = mixture.components
+        return mixture._replace(components=Gaussians(tf.zeros_like(means), tf.ones_like(precisions)))
+    shape = tf.shape(mixture.components.log_on)
+    log_on, log_off = (tf.broadcast_to(tf.math.log(p), shape) for p in (usage, 1.0 - usage))
+    return mixture._replace(components=mixture.components._replace(log_on=log_on, log_off=log_off))
 
 
 def log_likelihoods(code: tf.Tensor, mixture: Mixture) -> tf.Tensor:
@@ -141,6 +171,30 @@ def log_gaussians(code: tf.Tensor, gaussians: Gaussians) -> tf.Tensor:
     squares = tf.reduce_sum(tf.math.squared_difference(code[:, None], gaussians.means), axis=-1)
     dim = float(code.shape[-1])
     return 0.5 * (dim * tf.math.log(gaussians.precisions) - gaussians.precisions * squares)
+
+
+def log_evidence(precision: tf.Tensor, shift: tf.Tensor, gaussians: Gaussians) -> tf.Tensor:
+    """log p(what is seen | j) with the code summed out: [N, J], up to a constant.
+
+        ½ (Z log α_j − log |Λ + α_j I| + (h + α_j μ_j)ᵀ (Λ + α_j I)⁻¹ (h + α_j μ_j) − α_j |μ_j|²)
+
+    A draw of a code is mostly its prior where images say little of it, so a cluster that is drawn given the draw hardly
+    ever changes.
+
+    Args:
+        precision, shift: Λ [N, Z, Z] and h [N, Z], exp(−½ sᵀ Λ s + hᵀ s) is the likelihood of s.
+        gaussians: `Gaussians`.
+    """
+
+    def of_cluster(gaussian: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+        mean, alpha = gaussian
+        lower = tf.linalg.cholesky(precision + alpha * tf.eye(shift.shape[-1]))
+        half = tf.linalg.triangular_solve(lower, (shift + alpha * mean)[..., None])[..., 0]
+        log_det = 2.0 * tf.reduce_sum(tf.math.log(tf.linalg.diag_part(lower)), axis=-1)
+        of_prior = float(shift.shape[-1]) * tf.math.log(alpha) - alpha * tf.reduce_sum(mean**2)
+        return 0.5 * (of_prior - log_det + tf.reduce_sum(half**2, axis=-1))
+
+    return tf.transpose(tf.map_fn(of_cluster, tuple(gaussians), fn_output_signature=tf.float32))
 
 
 def log_usages(on: tf.Tensor, usages: Usages) -> tf.Tensor:

@@ -6,9 +6,9 @@ import tensorflow as tf
 
 from tfvae.batch import Batch
 from tfvae.probability import noise
-from tfvae.samplers.dgdn import observed, sweep
+from tfvae.samplers.dgdn import clusters, observed, sweep
 from tfvae.samplers.dgdn.chain import Mean, Sampler
-from tfvae.samplers.dgdn.state import Global, Local
+from tfvae.samplers.dgdn.state import NONE, Absent, Global, Local
 
 
 class State(NamedTuple):
@@ -20,6 +20,8 @@ class State(NamedTuple):
     steps:         [], sweeps done.
     moved:         [pooled layers], share of blocks that moved in the last sweep, weighted by |v|.
     squared_error: [], mean square of the residual.
+    mean_code:     [N, h, w, K], what codes were drawn around, the mean over the second half of the sweeps before
+        clusters begin; of a model with clusters.
     """
 
     shared: Global
@@ -28,6 +30,7 @@ class State(NamedTuple):
     steps: tf.Tensor
     moved: tf.Tensor
     squared_error: tf.Tensor
+    mean_code: tf.Tensor | Absent = NONE
 
 
 class Gibbs(Sampler):
@@ -36,31 +39,60 @@ class Gibbs(Sampler):
     Args:
         rescale_top: whether the scales of the top layer's elements move too, where neither a classifier nor a cluster
             sees the code.
+        begin_clusters: sweeps in which all clusters are alike, after which they begin from a k-means of codes.
         *args: as of `Sampler`.
     """
 
-    def __init__(self, *args: Any, rescale_top: bool = True) -> None:
+    def __init__(self, *args: Any, rescale_top: bool = True, begin_clusters: int = 1) -> None:
         super().__init__(*args)
+        self.begin_clusters = begin_clusters
         sees_scale = self.num_classes or self.prior.spike or self.prior.clusters
         self.rescale_top = rescale_top and not sees_scale
 
     def init(self, seed: tf.Tensor) -> State:
-        shared = self.first_shared()
+        shared, local = self.first_shared(), self.first_local(self.num_images, seed)
+        mean_code = tf.zeros_like(local.code) if self.prior.clusters else NONE
         return State(
-            shared, self.first_local(self.num_images, seed), self.first_mean(shared), tf.constant(0),
-            tf.zeros([self.geometry.num_pooled]), tf.constant(0.0),
+            shared, local, self.first_mean(shared), tf.constant(0), tf.zeros([self.geometry.num_pooled]),
+            tf.constant(0.0), mean_code,
         )  # fmt: skip
 
     def step(self, state: State, batch: Batch, seed: tf.Tensor) -> State:
         num_tags = state.shared.phi.shape[0] if self.prior.tags else 0
         data = observed.whole(batch, self.num_classes, self.info, num_tags)
         local_seed, global_seed = noise.split(seed, 2)
-        local, moved = sweep.local_sweep_in_chunks(
+        local, moved, mean_code = sweep.local_sweep_in_chunks(
             self.geometry, self.prior, state.shared, state.local, data, local_seed
         )
         swept = sweep.global_sweep(
             self.geometry, self.prior, state.shared, local, data, global_seed, self.most(state.steps), self.rescale_top
         )
-        steps = state.steps + 1
-        mean = self.mean_after(state.mean, steps, swept.shared, swept.local.maps)
-        return State(swept.shared, swept.local, mean, steps, moved, swept.squared_error)
+        steps, shared = state.steps + 1, swept.shared
+        if self.prior.clusters:
+            mean_code = self._mean_code(state.mean_code, mean_code, steps)
+            shared = self._with_clusters(shared, local, mean_code, steps, noise.fold_in(global_seed, -1))
+        mean = self.mean_after(state.mean, steps, shared, local.maps)
+        return State(
+            shared, swept.local, mean, steps, moved, swept.squared_error, mean_code if self.prior.clusters else NONE
+        )
+
+    def _mean_code(self, before: tf.Tensor, now: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
+        """Its mean with that of a sweep, in the second half of those before clusters begin."""
+        since = steps - self.begin_clusters // 2
+        averaged = before + (now - before) / tf.cast(tf.maximum(since, 1), tf.float32)
+        return tf.where((since > 0) & (steps <= self.begin_clusters), averaged, before)
+
+    def _with_clusters(
+        self, shared: Global, local: Local, mean_code: tf.Tensor, steps: tf.Tensor, seed: tf.Tensor
+    ) -> Global:
+        """`Global` with the mixture as it was drawn, once clusters have begun."""
+        drawn = shared.mixture
+        at_first = clusters.waiting(drawn, shared.usage)
+        mixture = tf.cond(
+            steps == self.begin_clusters,
+            lambda: clusters.begun(at_first, local.code, mean_code, self.prior.clusters, seed),
+            lambda: tf.nest.map_structure(
+                lambda new, old: tf.where(steps > self.begin_clusters, new, old), drawn, at_first
+            ),
+        )
+        return shared._replace(mixture=mixture)

@@ -30,6 +30,15 @@ class Schedule(NamedTuple):
     kept: int = 20
     thin: int = 1
 
+    @property
+    def num_sweeps(self) -> int:
+        return self.burn_in + self.kept * self.thin
+
+    def draw(self, sweep: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """(number of the draw that a sweep, counted from 0, leads to; whether it is that draw)."""
+        since = sweep - self.burn_in
+        return tf.maximum(since, 0) // self.thin, (since >= 0) & ((since + 1) % self.thin == 0)
+
 
 class Inferred(NamedTuple):
     """What a chain found for N images.
@@ -72,16 +81,10 @@ def infer(
         `Inferred`.
     """
     data = Data(image, tf.zeros([tf.shape(image)[0], 0]))
-    local = _begin(geometry, prior, tf.shape(image)[0], noise.fold_in(seed, -1), rows)
+    num = tf.shape(image)[0]
 
-    def sweeps(local: Local, first: tf.Tensor, num: int) -> Local:
-        def step(t: tf.Tensor, local: Local) -> tuple[tf.Tensor, Local]:
-            return t + 1, local_sweep(geometry, prior, shared, local, data, noise.fold_in(seed, t), rows).local
-
-        return tf.while_loop(lambda t, *_: t < first + num, step, (first, local))[1]
-
-    def keep(
-        s: tf.Tensor,
+    def sweep(
+        t: tf.Tensor,
         local: Local,
         codes: tf.TensorArray,
         counts: tuple[tf.Tensor, ...],
@@ -89,24 +92,27 @@ def infer(
         fit: tf.Tensor,
         of_clusters: tf.Tensor | Absent,
     ) -> tuple[tf.Tensor, Local, tf.TensorArray, tuple[tf.Tensor, ...], tf.Tensor, tf.Tensor, tf.Tensor | Absent]:
-        local = sweeps(local, schedule.burn_in + s * schedule.thin, schedule.thin)
-        outcomes = [tf.one_hot(tf.cast(u, tf.int32), n) for u, n in zip(local.maps, geometry.outcomes)]
+        local = local_sweep(geometry, prior, shared, local, data, noise.fold_in(seed, t), rows).local
+        draw, is_kept = schedule.draw(t)
+        kept = tf.cast(is_kept, tf.float32)
+        outcomes = [tf.one_hot(tf.cast(u, tf.int32), n, on_value=kept) for u, n in zip(local.maps, geometry.outcomes)]
         counts = tuple(count + outcome for count, outcome in zip(counts, outcomes))
-        now_on = clusters.is_on(local.code)
-        code = tf.reshape(local.code, [-1, geometry.code_dim])
+        # A sweep that is not kept is written where the next one that is will be.
+        codes = codes.write(draw, tf.reshape(local.code, [-1, geometry.code_dim]))
         now = geometry.fit(local.code, shared.dictionaries, geometry.masks(local.maps))
         if prior.clusters:
-            of_clusters += clusters.responsibilities(local.code, shared.mixture) / schedule.kept
-        return s + 1, local, codes.write(s, code), counts, on + now_on, fit + now / schedule.kept, of_clusters
+            of_clusters += kept / schedule.kept * clusters.responsibilities(local.code, shared.mixture)
+        on, fit = on + kept * clusters.is_on(local.code), fit + kept / schedule.kept * now
+        return t + 1, local, codes, counts, on, fit, of_clusters
 
-    local = sweeps(local, tf.constant(0), schedule.burn_in)
+    local = _begin(geometry, prior, num, noise.fold_in(seed, -1), rows)
     start = (
         tf.constant(0), local, tf.TensorArray(tf.float32, schedule.kept, element_shape=[None, geometry.code_dim]),
         tuple(tf.zeros([*tf.unstack(tf.shape(u)), n]) for u, n in zip(local.maps, geometry.outcomes)),
-        tf.zeros([tf.shape(image)[0], geometry.elements[-1]]), tf.zeros_like(image),
-        tf.zeros([tf.shape(image)[0], prior.clusters.num]) if prior.clusters else NONE,
+        tf.zeros([num, geometry.elements[-1]]), tf.zeros_like(image),
+        tf.zeros([num, prior.clusters.num]) if prior.clusters else NONE,
     )  # fmt: skip
-    _, _, codes, *found = tf.while_loop(lambda s, *_: s < schedule.kept, keep, start)
+    _, _, codes, *found = tf.while_loop(lambda t, *_: t < schedule.num_sweeps, sweep, start)
     return Inferred(codes.stack(), *found)
 
 
@@ -140,14 +146,13 @@ def map_code(
     ) -> tuple[tf.Tensor, Local, tf.Tensor, tf.Tensor]:
         local = local_sweep(geometry, prior, shared, local, data, noise.fold_in(seed, t), rows).local
         around = clusters.around(shared.mixture, local.cluster) if prior.clusters else None
-        of_draw = top.posterior(geometry, shared, data, local.maps, around=around)
-        kept = tf.cast(t >= schedule.burn_in, tf.float32) / schedule.kept
+        of_draw = top.posterior(top.likelihood(geometry, shared, data, local.maps), shared.code_precision, around)
+        kept = tf.cast(schedule.draw(t)[1], tf.float32) / schedule.kept
         return t + 1, local, precision + kept * of_draw[0], shift + kept * of_draw[1]
 
     num = tf.shape(image)[0]
     start = (tf.constant(0), local, tf.zeros([num, dim, dim]), tf.zeros([num, dim]))
-    total = schedule.burn_in + schedule.kept
-    _, _, precision, shift = tf.while_loop(lambda t, *_: t < total, step, start)
+    _, _, precision, shift = tf.while_loop(lambda t, *_: t < schedule.num_sweeps, step, start)
     lower = tf.linalg.cholesky(precision)
     inverse = tf.linalg.triangular_solve(lower, tf.eye(dim, batch_shape=[num]))
     log_variance = tf.math.log(tf.reduce_sum(inverse**2, axis=-2))
@@ -168,7 +173,9 @@ def log_evidence(
     of a code around μ_j with α_j for γ_s, less ½ α_j |μ_j|².
     """
     data = Data(image, tf.zeros([tf.shape(image)[0], 0]))
-    precision, shift = top.posterior(geometry, shared, data, positions, on=on, around=around)
+    precision, shift = top.posterior(
+        top.likelihood(geometry, shared, data, positions, on=on), shared.code_precision, around
+    )
     lower = tf.linalg.cholesky(precision)
     half = tf.linalg.triangular_solve(lower, shift[..., None])[..., 0]
     log_det = 2.0 * tf.reduce_sum(tf.math.log(tf.linalg.diag_part(lower)), axis=-1)

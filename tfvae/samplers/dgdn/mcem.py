@@ -83,7 +83,9 @@ class Mcem(Sampler):
         *local_seeds, pull_seed = noise.split(seed, self.num_samples + 1)
         draws = []
         for local_seed in local_seeds:
-            local, moved = sweep.local_sweep_in_chunks(self.geometry, self.prior, state.shared, local, data, local_seed)
+            local, moved, _ = sweep.local_sweep_in_chunks(
+                self.geometry, self.prior, state.shared, local, data, local_seed
+            )
             draws.append(local)
         draws = tf.nest.map_structure(lambda *each: tf.concat(each, axis=0), *draws)
         data = tf.nest.map_structure(lambda of: tf.tile(of, [self.num_samples, *[1] * (of.shape.rank - 1)]), data)

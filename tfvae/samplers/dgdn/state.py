@@ -72,6 +72,7 @@ class Prior(NamedTuple):
     max_noise_precision: γ_e stays below; its Gamma is truncated there.
     spike:               whether a map of the top layer may be off as a whole (eqs. 3.28 and 3.29).
     usage:               (a, b) of the Beta of π.
+    feedback:            whether labels and tags take part in what codes are drawn from; else only images do.
     gamma:               γ of the support vector machines.
     kappa:               (shape, rate) of the Gamma of κ.
     clusters:            `clusters.Prior` of a mixture that codes, or their usages, are drawn from; None for none.
@@ -85,6 +86,7 @@ class Prior(NamedTuple):
     max_noise_precision: float = float("inf")
     spike: bool = False
     usage: tuple[float, float] = (1.0, 1.0)
+    feedback: bool = True
     gamma: float = 1.0
     kappa: tuple[float, float] = (1.0, 1.0)
     clusters: mixtures.Prior | None = None

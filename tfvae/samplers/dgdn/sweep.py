@@ -25,10 +25,12 @@ class Swept(NamedTuple):
 
     local: `Local`.
     moved: [pooled layers], the share of blocks that moved, weighted by |v| (`maps.moved`).
+    mean:  [N, h, w, K], what the code was drawn around; the code itself where it has a spike.
     """
 
     local: Local
     moved: tf.Tensor
+    mean: tf.Tensor
 
 
 def first_local(geometry: Geometry, num: int | tf.Tensor, seed: tf.Tensor, prior: Prior = _PLAIN) -> Local:
@@ -95,24 +97,29 @@ def local_sweep(
         )
         moved.append(maps.moved(before, positions[layer], values[layer]))
         masks = geometry.masks(positions)
-    cluster, around = local.cluster, None
-    if prior.clusters:
-        # A seed of its own: the others draw as they do without clusters.
-        log_likelihoods = clusters.log_likelihoods(local.code, shared.mixture)
-        cluster_seed = noise.fold_in(layer_seeds[-1], -1)
-        cluster = clusters.assign(shared.mixture.sticks, log_likelihoods, cluster_seed, rows)
-        around = clusters.around(shared.mixture, cluster)
     pulls = None
-    if data.sign.shape[1]:
+    if data.sign.shape[1] and prior.feedback:
         pulls = svm.pulls(local.code, data, shared, prior, layer_seeds[-2])
+    cluster_seed = noise.fold_in(layer_seeds[-1], -1)  # A seed of its own: the others draw as they do without clusters.
+    cluster = local.cluster
     if prior.spike:
+        if prior.clusters:
+            log_likelihoods = clusters.log_likelihoods(local.code, shared.mixture)
+            cluster = clusters.assign(shared.mixture.sticks, log_likelihoods, cluster_seed, rows)
         odds = _log_odds(prior, shared, local, data, cluster)
         code, _ = top.spike_and_slab(geometry, shared, local.code, residual, masks, layer_seeds[-1], pulls, rows, odds)
+        mean = code
     else:
-        code = top.code(geometry, shared, data, positions, layer_seeds[-1], pulls, rows, around)
+        seen, around = top.likelihood(geometry, shared, data, positions, pulls), None
+        if prior.clusters:
+            log_evidence = clusters.log_evidence(*seen, shared.mixture.components)
+            cluster = clusters.assign(shared.mixture.sticks, log_evidence, cluster_seed, rows)
+            around = clusters.around(shared.mixture, cluster)
+        of_code = top.posterior(seen, shared.code_precision, around)
+        code, mean = top.code(geometry, of_code, layer_seeds[-1], rows)
     shares = tf.stack(moved) if moved else tf.zeros([0])
-    code = tf.ensure_shape(code, local.code.shape)
-    return Swept(local._replace(maps=tuple(positions), code=code, cluster=cluster), shares)
+    code, mean = (tf.ensure_shape(s, local.code.shape) for s in (code, mean))
+    return Swept(local._replace(maps=tuple(positions), code=code, cluster=cluster), shares, mean)
 
 
 def _log_odds(prior: Prior, shared: Global, local: Local, data: Data, cluster: tf.Tensor) -> top.LogOdds:
@@ -123,7 +130,7 @@ def _log_odds(prior: Prior, shared: Global, local: Local, data: Data, cluster: t
 
     def log_odds(k: tf.Tensor, on: tf.Tensor) -> tf.Tensor:
         found = of_usage[k]
-        if data.tags is not NONE:
+        if data.tags is not NONE and prior.feedback:
             assert prior.tags is not None
             found += tags.log_odds(k, on, tags.Topics(shared.phi, local.strength), data.tags, prior.tags.binary)
         return found
@@ -146,10 +153,10 @@ def local_sweep_in_chunks(
 
     parts = tf.nest.map_structure(lambda t: tf.reshape(t, [num // size, size, *t.shape[1:]]), (local, data))
     spec = tf.nest.map_structure(lambda t: tf.TensorSpec([size, *t.shape[1:]], t.dtype), local)
-    signature = Swept(spec, tf.TensorSpec([geometry.num_pooled]))
+    signature = Swept(spec, tf.TensorSpec([geometry.num_pooled]), spec.code)
     swept = tf.map_fn(sweep, (tf.range(num // size), *parts), fn_output_signature=signature)
-    whole = tf.nest.map_structure(lambda t: tf.reshape(t, [num, *t.shape[2:]]), swept.local)
-    return Swept(whole, tf.reduce_mean(swept.moved, axis=0))
+    whole = tf.nest.map_structure(lambda t: tf.reshape(t, [num, *t.shape[2:]]), (swept.local, swept.mean))
+    return Swept(whole[0], tf.reduce_mean(swept.moved, axis=0), whole[1])
 
 
 def chunk_size(geometry: Geometry, num: int) -> int:

@@ -17,18 +17,17 @@ LogOdds: TypeAlias = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 USAGES = (1e-6, 1.0 - 1e-6)
 
 
-def posterior(
+def likelihood(
     geometry: Geometry,
     shared: Global,
     data: Data,
     positions: Sequence[tf.Tensor],
     pulls: svm.Pulls | None = None,
     on: tf.Tensor | None = None,
-    around: clusters.Around | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Λ [N, Z, Z] and h [N, Z] of s | all else ~ N(Λ⁻¹ h, Λ⁻¹).
+    """Λ [N, Z, Z] and h [N, Z] of what image and label say of s, exp(−½ sᵀ Λ s + hᵀ s).
 
-        Λ = γ_s I + γ_e AᵀA + Σ_c w_c β_c β_cᵀ,   h = γ_e Aᵀx + Σ_c w_c t_c β_c
+        Λ = γ_e AᵀA + Σ_c w_c β_c β_cᵀ,   h = γ_e Aᵀx + Σ_c w_c t_c β_c
 
     Args:
         geometry: `Geometry`.
@@ -36,8 +35,7 @@ def posterior(
         data: `Data`.
         positions: maps of all pooled layers, [N, h, w, K].
         pulls: `svm.Pulls` of the labels; None without.
-        on: [N, K], 0 for maps of the code that are off, whose numbers then have their prior; None for none.
-        around: `clusters.Around`, N(μ, I / α) in the place of N(0, I / γ_s) for each image; None for none.
+        on: [N, K], 0 for maps of the code that are off, of whose numbers nothing is said then; None for none.
     """
     num = tf.shape(data.image)[0]
     a = geometry.effects(shared.dictionaries, positions, num)
@@ -46,11 +44,6 @@ def posterior(
     x = tf.reshape(data.image, [-1, geometry.num_pixels, 1])
     precision = shared.noise_precision * tf.matmul(a, a, transpose_b=True)
     shift = shared.noise_precision * tf.matmul(a, x)[..., 0]
-    if around is None:
-        precision += shared.code_precision * tf.eye(geometry.code_dim)
-    else:
-        precision += around.precisions[:, None, None] * tf.eye(geometry.code_dim)
-        shift += around.precisions[:, None] * around.means
     if pulls is not None:
         weights = shared.beta[:-1]
         precision += tf.einsum("nc,ic,jc->nij", pulls.weight, weights, weights)
@@ -58,21 +51,35 @@ def posterior(
     return precision, shift
 
 
+def posterior(
+    seen: tuple[tf.Tensor, tf.Tensor], code_precision: tf.Tensor, around: clusters.Around | None = None
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Λ [N, Z, Z] and h [N, Z] of s | all else ~ N(Λ⁻¹ h, Λ⁻¹).
+
+    Args:
+        seen: of `likelihood`.
+        code_precision: γ_s of the prior N(0, I / γ_s).
+        around: `clusters.Around`, N(μ, I / α) in its place for each image; None for none.
+    """
+    precision, shift = seen
+    unit = tf.eye(shift.shape[-1])
+    if around is None:
+        return precision + code_precision * unit, shift
+    return precision + around.precisions[:, None, None] * unit, shift + around.precisions[:, None] * around.means
+
+
 def code(
-    geometry: Geometry,
-    shared: Global,
-    data: Data,
-    positions: Sequence[tf.Tensor],
-    seed: tf.Tensor,
-    pulls: svm.Pulls | None = None,
-    rows: int | None = None,
-    around: clusters.Around | None = None,
-) -> tf.Tensor:
-    """s | all else, of all places at once: [N, H, W, K]; arguments as of `posterior`."""
-    precision, shift = posterior(geometry, shared, data, positions, pulls, around=around)
+    geometry: Geometry, of_code: tuple[tf.Tensor, tf.Tensor], seed: tf.Tensor, rows: int | None = None
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """(s | all else, of all places at once, its mean): [N, H, W, K] twice, of `posterior`; `rows` of noise."""
+    precision, shift = of_code
     normal = noise.normal(conjugate.noise_shape(tf.shape(shift), rows), seed)
-    drawn = conjugate.gaussian(precision, shift, tf.broadcast_to(normal, tf.shape(shift)))
-    return tf.reshape(drawn, [-1, *geometry.code_shape])
+    normals = tf.stack([tf.broadcast_to(normal, tf.shape(shift)), tf.zeros_like(shift)], axis=-1)
+    lower = tf.linalg.cholesky(precision)
+    both = tf.linalg.triangular_solve(lower, shift[..., None]) + normals
+    both = tf.linalg.triangular_solve(lower, both, adjoint=True)
+    drawn, mean = (tf.reshape(s, [-1, *geometry.code_shape]) for s in tf.unstack(both, axis=-1))
+    return drawn, mean
 
 
 def spike_and_slab(
