@@ -9,7 +9,6 @@ from tests.test_contract import SERVED_BY
 from tfvae.data import transforms
 from tfvae.serving import signatures
 
-
 # Presets that have all endpoints: what is around one in a server is the same whichever model has it.
 PRESETS = (
     "asvae_digits", "dgdn_clusters_digits", "dgdn_flickr8k_images", "dgdn_gibbs_digits", "dgdn_tags_digits",

@@ -9,5 +9,7 @@ def get_config(size="full"):
     model, data = experiment.model, experiment.data
     model.label_weight, model.clusters = 0.0, 20
     data.labels_per_class, data.labelled_batch, data.unlabelled_batch = 0, 0, dgdn_gibbs_digits.NUM_ROWS
+    if size == "tiny":
+        model.begin_clusters = 2
     experiment.training.monitor = "bound"
     return experiment

@@ -48,8 +48,9 @@ class Config:
     Args:
         network: sizes of the layers, as of the recognition model; what is of the encoder alone is not used.
         label_weight: 1 with classifiers on the code, 0 without: labels have no other weight in a posterior.
-        feedback: labels and tags take part in what codes are drawn from, as they do in a posterior. Without, classifiers
-            and topics learn of codes that images alone explain, as codes of new images are (a cut: Plummer 2015).
+        feedback: labels and tags take part in what codes are drawn from, as they do in a posterior. Without,
+            classifiers and topics learn of codes that images alone explain, as codes of new images are (a cut:
+            Plummer 2015).
         gamma: γ of the support vector machines; fixed, because its posterior goes to 0 under a diffuse prior.
         map_prior: `dirichlet`, θ of every image and map ~ Dir(concentration); or `uniform`.
         concentration: of the Dirichlet; 0 for 1 / block², as the source prints it.
