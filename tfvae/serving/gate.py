@@ -9,13 +9,14 @@
 """
 
 import concurrent.futures
+import contextlib
 import json
 import os
 import pathlib
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -256,8 +257,8 @@ def _first(array: np.ndarray) -> str:
 
 
 def in_memory(served: Mapping[str, Endpoint], questions: Sequence[Request]) -> list[Answer]:
-    """The answers of the model itself, on the CPU: {name: array} for each question."""
-    with tf.device("CPU:0"):
+    """The answers of the model itself, on the CPU, by its graphs as they were traced: {name: array} each."""
+    with tf.device("CPU:0"), _not_rewritten():
         answers = [
             served[question.signature].function(
                 *(tf.constant(question.inputs[spec.name]) for spec in served[question.signature].signature)
@@ -265,6 +266,18 @@ def in_memory(served: Mapping[str, Endpoint], questions: Sequence[Request]) -> l
             for question in questions
         ]
     return [{name: value.numpy() for name, value in answer.items()} for answer in answers]
+
+
+@contextlib.contextmanager
+def _not_rewritten() -> Iterator[None]:
+    """TensorFlow's graph rewriting off: a graph that is asked once is rewritten for longer than it is run."""
+    name = "disable_meta_optimizer"
+    before = tf.config.optimizer.get_experimental_options().get(name, False)
+    tf.config.optimizer.set_experimental_options({name: True})
+    try:
+        yield
+    finally:
+        tf.config.optimizer.set_experimental_options({name: before})
 
 
 def _by_tensor(graph: MetaGraph, request: Request) -> dict[str, Any]:
