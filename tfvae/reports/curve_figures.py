@@ -5,6 +5,7 @@ from typing import NamedTuple
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from tfvae.evaluation import intervals
 from tfvae.reports import figures
@@ -86,6 +87,9 @@ def against_time(panels):
                 axes.plot([seconds], [value], _MARKERS[ways.index(way) % len(_MARKERS)], color=ink, label=way)
             axes.set(xlabel=time, ylabel=error, xscale="log")
             axes.set_ylim(bottom=0.0)
+            first, last = axes.get_xlim()
+            axes.xaxis.set_major_formatter("{x:g}")
+            axes.xaxis.set_minor_formatter("{x:g}" if last < 10.0 * first else NullFormatter())
         handles, names = every[0].get_legend_handles_labels()
         figure.legend(handles, names, loc="outside lower center", ncols=2, fontsize=8)
         return figures.png(figure)
