@@ -48,9 +48,6 @@ class Config:
     Args:
         network: sizes of the layers, as of the recognition model; what is of the encoder alone is not used.
         label_weight: 1 with classifiers on the code, 0 without: labels have no other weight in a posterior.
-        feedback: labels and tags take part in what codes are drawn from, as they do in a posterior. Without,
-            classifiers and topics learn of codes that images alone explain, as codes of new images are (a cut:
-            Plummer 2015).
         gamma: γ of the support vector machines; fixed, because its posterior goes to 0 under a diffuse prior.
         map_prior: `dirichlet`, θ of every image and map ~ Dir(concentration); or `uniform`.
         concentration: of the Dirichlet; 0 for 1 / block², as the source prints it.
@@ -79,7 +76,6 @@ class Config:
 
     network: dgdn.Config = dataclasses.field(default_factory=dgdn.Config)
     label_weight: float = 1.0
-    feedback: bool = True
     gamma: float = 1.0
     map_prior: str = "dirichlet"
     concentration: float = 0.0
@@ -115,7 +111,6 @@ class Config:
             max_noise_precision=self.max_noise_precision or float("inf"),
             spike=self.spike,
             usage=tuple(self.usage_prior),
-            feedback=self.feedback,
             gamma=self.gamma,
             kappa=tuple(self.kappa_prior),
         )
@@ -137,6 +132,9 @@ class GibbsConfig(Config):
     """Learned by Gibbs sampling: a step is a sweep over all training images, so a batch holds all of them.
 
     Args:
+        feedback: labels and tags take part in what codes are drawn from, as they do in a posterior. Without, they learn
+            of codes that images alone explain, as codes of new images are (a cut: Plummer 2015), and classifiers of
+            what codes were drawn around in the last sweeps instead of draws, which are mostly noise.
         rescale_top: the top layer's scale moves too, where neither a classifier nor a cluster sees the code.
         clusters: J, the most clusters that images fall into by their codes (Pu 2017, section 3.3.4); 0 for none.
         cluster_by: `code`, a mixture of Gaussians (eq. 3.33); or `usage`, of which maps of the code are on (eqs. 3.34
@@ -151,6 +149,7 @@ class GibbsConfig(Config):
         strength_prior: (shape, rate) of the Gamma of g, how many words an element says.
     """
 
+    feedback: bool = True
     rescale_top: bool = True
     clusters: int = 0
     cluster_by: str = "code"
@@ -162,7 +161,7 @@ class GibbsConfig(Config):
     strength_prior: tuple[float, float] = (1.0, 1.0)
 
     def prior(self):
-        found = super().prior()
+        found = super().prior()._replace(feedback=self.feedback)
         if self.clusters:
             of_usages = self.cluster_by == "usage"
             priors = tuple(self.mass_prior), tuple(self.cluster_precision_prior)

@@ -10,6 +10,9 @@ from tfvae.samplers.dgdn import clusters, observed, sweep
 from tfvae.samplers.dgdn.chain import Mean, Sampler
 from tfvae.samplers.dgdn.state import NONE, Absent, Global, Local
 
+# Weight of the newest sweep in a mean over sweeps.
+_NEWEST = 0.1
+
 
 class State(NamedTuple):
     """Where the chain is.
@@ -20,8 +23,8 @@ class State(NamedTuple):
     steps:         [], sweeps done.
     moved:         [pooled layers], share of blocks that moved in the last sweep, weighted by |v|.
     squared_error: [], mean square of the residual.
-    mean_code:     [N, h, w, K], what codes were drawn around, the mean over the second half of the sweeps before
-        clusters begin; of a model with clusters.
+    mean_code:     [N, h, w, K], what codes were drawn around, averaged over the last sweeps; where clusters begin with
+        it or classifiers learn of it.
     """
 
     shared: Global
@@ -48,44 +51,39 @@ class Gibbs(Sampler):
         self.begin_clusters = begin_clusters
         sees_scale = self.num_classes or self.prior.spike or self.prior.clusters
         self.rescale_top = rescale_top and not sees_scale
+        self.averages_codes = bool(self.prior.clusters or (not self.prior.feedback and self.num_classes))
 
     def init(self, seed: tf.Tensor) -> State:
         shared, local = self.first_shared(), self.first_local(self.num_images, seed)
-        mean_code = tf.zeros_like(local.code) if self.prior.clusters else NONE
         return State(
             shared, local, self.first_mean(shared), tf.constant(0), tf.zeros([self.geometry.num_pooled]),
-            tf.constant(0.0), mean_code,
+            tf.constant(0.0), tf.zeros_like(local.code) if self.averages_codes else NONE,
         )  # fmt: skip
 
     def step(self, state: State, batch: Batch, seed: tf.Tensor) -> State:
         num_tags = state.shared.phi.shape[0] if self.prior.tags else 0
         data = observed.whole(batch, self.num_classes, self.info, num_tags)
         local_seed, global_seed = noise.split(seed, 2)
-        local, moved, mean_code = sweep.local_sweep_in_chunks(
+        local, moved, around = sweep.local_sweep_in_chunks(
             self.geometry, self.prior, state.shared, state.local, data, local_seed
         )
+        steps, mean_code = state.steps + 1, state.mean_code
+        if self.averages_codes:
+            mean_code += (around - mean_code) * tf.maximum(1.0 / tf.cast(steps, tf.float32), _NEWEST)
         swept = sweep.global_sweep(
-            self.geometry, self.prior, state.shared, local, data, global_seed, self.most(state.steps), self.rescale_top
-        )
-        steps, shared = state.steps + 1, swept.shared
-        if self.prior.clusters:
-            mean_code = self._mean_code(state.mean_code, mean_code, steps)
-            shared = self._with_clusters(shared, local, mean_code, steps, noise.fold_in(global_seed, -1))
+            self.geometry, self.prior, state.shared, local, data, global_seed, self.most(state.steps), self.rescale_top,
+            classified=None if self.prior.feedback or not self.num_classes else mean_code,
+        )  # fmt: skip
+        shared = self._with_clusters(swept.shared, local, mean_code, steps, noise.fold_in(global_seed, -1))
         mean = self.mean_after(state.mean, steps, shared, local.maps)
-        return State(
-            shared, swept.local, mean, steps, moved, swept.squared_error, mean_code if self.prior.clusters else NONE
-        )
-
-    def _mean_code(self, before: tf.Tensor, now: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
-        """Its mean with that of a sweep, in the second half of those before clusters begin."""
-        since = steps - self.begin_clusters // 2
-        averaged = before + (now - before) / tf.cast(tf.maximum(since, 1), tf.float32)
-        return tf.where((since > 0) & (steps <= self.begin_clusters), averaged, before)
+        return State(shared, swept.local, mean, steps, moved, swept.squared_error, mean_code)
 
     def _with_clusters(
         self, shared: Global, local: Local, mean_code: tf.Tensor, steps: tf.Tensor, seed: tf.Tensor
     ) -> Global:
         """`Global` with the mixture as it was drawn, once clusters have begun."""
+        if not self.prior.clusters:
+            return shared
         drawn = shared.mixture
         at_first = clusters.waiting(drawn, shared.usage)
         mixture = tf.cond(

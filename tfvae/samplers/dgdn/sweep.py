@@ -256,6 +256,7 @@ def global_sweep(
     rescale_top: bool = False,
     before: Statistics | None = None,
     forgetting: float = 1.0,
+    classified: tf.Tensor | None = None,
 ) -> Shared:
     """Classifiers, dictionaries, precisions and scales: a `Shared`.
 
@@ -266,6 +267,7 @@ def global_sweep(
         rescale_top: whether the top layer's scale moves too; not with labels, the spike or statistics of before.
         before: `Statistics` of earlier minibatches; None without any.
         forgetting: their weight.
+        classified: [N, h, w, K], the codes that classifiers learn of; None for those of `local`.
     """
     svm_seed, usage_seed, dictionary_seed, noise_seed, code_seed, scale_seed = noise.split(seed, 6)
     before = before or Statistics.zeros(geometry, data.sign.shape[1])
@@ -276,8 +278,9 @@ def global_sweep(
     classifiers = before.classifiers
     if data.sign.shape[1]:
         pull_seed, beta_seed = noise.split(svm_seed, 2)
-        pulls = svm.pulls(local.code, data, shared, prior, pull_seed)
-        classifiers = added(svm.Statistics.of(local.code, pulls), before.classifiers)
+        seen = local.code if classified is None else classified
+        pulls = svm.pulls(seen, data, shared, prior, pull_seed)
+        classifiers = added(svm.Statistics.of(seen, pulls), before.classifiers)
         beta, kappa = svm.beta(shared, prior, classifiers, beta_seed)
         shared = shared._replace(beta=beta, kappa=kappa)
     if prior.clusters:
