@@ -87,7 +87,7 @@ def test_a_player_that_the_model_lacks_is_refused(parsed, tmp_path):
 def test_an_unknown_field_is_one_line(parsed, tmp_path, capsys):
     with pytest.raises(SystemExit) as exit_info:
         parsed(f"--config={PRESET}:tiny", f"--workdir={tmp_path}", "--config.model.latent_dm=3")
-    assert exit_info.value.code == 1
+    assert exit_info.value.code == 2
     told = capsys.readouterr().err
     assert told == "error: The preset has no field model.latent_dm. Did you mean --config.model.latent_dim?\n"
 
@@ -136,14 +136,15 @@ def test_faults_of_the_program_keep_their_traceback():
 
 
 def test_stray_arguments_are_refused(capsys):
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit) as exit_info:
         errors.friendly(lambda argv: None)(["train", "extra"])
+    assert exit_info.value.code == 2
     assert "error: Unexpected arguments: extra." in capsys.readouterr().err
 
 
 def test_an_unknown_preset_is_told_by_the_program(tmp_path):
     command = [sys.executable, "-m", "tfvae.bin.train", "--config=no_such.py", f"--workdir={tmp_path}"]
     ran = subprocess.run(command, capture_output=True, text=True, cwd=Path(tfvae.__file__).parents[1], check=False)
-    assert ran.returncode == 1
+    assert ran.returncode == 2
     assert ran.stderr.splitlines()[-1].startswith("error: ") and "no_such.py" in ran.stderr.splitlines()[-1]
     assert "Traceback" not in ran.stderr

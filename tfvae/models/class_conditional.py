@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfvae import inference
+from tfvae import inference, ranges
 from tfvae.batch import IMAGE, LABEL, LABELLED, UNLABELLED
 from tfvae.capabilities import Capability
 from tfvae.inference.bound import LogWeights, bound
@@ -44,6 +44,7 @@ class ClassConditionalModel(LatentVariableModel, abc.ABC):
     """
 
     def __init__(self, config, info, seed=0, **kwargs):
+        ranges.check(config, "model")
         if info.num_classes < 2:
             raise ValueError(
                 f"{type(self).__name__} needs labels of at least two classes, the data has {info.num_classes}. "
