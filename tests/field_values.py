@@ -19,7 +19,7 @@ from tests import presets
 from tfvae import ranges
 from tfvae.data import load
 from tfvae.probability import noise
-from tfvae.training import trainer
+from tfvae.training import devices, trainer
 
 VALUES = (
     float("nan"), float("inf"), float("-inf"), -1, 0, 0.5, 10**12, "", "x", None, [], [0], True, {"x": 1},
@@ -141,6 +141,8 @@ def take_step(field, value):
     experiment = changed(experiment, field.path, value)
     try:
         ranges.check(experiment)
+        ranges.check_places(experiment)
+        devices.strategy(experiment.training.num_replicas)
         if field.path.startswith("data."):
             data = load.load(experiment.data)
         model = trainer.compiled(experiment, data, experiment.training.steps_of_epoch(data.steps_per_epoch))

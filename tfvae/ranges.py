@@ -11,6 +11,7 @@ fields must be to each other is said by the method `validate` of their config, w
 
 import dataclasses
 import math
+import pathlib
 import reprlib
 import types
 import typing
@@ -61,9 +62,11 @@ class Text(NamedTuple):
     """What stands for something outside of a config: a name, a path.
 
     meaning: with its article, e.g. "a path".
+    exists:  whether a run cannot begin before there is such a file or folder.
     """
 
     meaning: str
+    exists: bool = False
 
     def admits(self, value: str) -> bool:
         return "\0" not in value  # Which no file system takes.
@@ -115,6 +118,8 @@ ACTIVATIONS = Choices((
     "relu", "leaky_relu", "relu6", "elu", "selu", "celu", "gelu", "silu", "swish", "mish", "softplus", "softsign",
     "squareplus", "tanh", "sigmoid", "hard_sigmoid", "hard_tanh", "linear",
 ))  # fmt: skip
+PATH = Text("a path, or empty")
+EXISTING_PATH = PATH._replace(exists=True)
 # What a model of x and one code z asks of a network (`tfvae.networks`).
 NETWORK = Part("a config of `tfvae.networks`", ("check", "prior", "decoder", "encoder"))
 
@@ -189,6 +194,20 @@ def check(config: Any, path: str = "") -> None:
             check(part, f"{own}{name}")
     if hasattr(config, "validate"):
         config.validate()
+
+
+def check_places(config: Any, path: str = "") -> None:
+    """Checks that the files exist which a new run is to read; those of one that began may have moved.
+
+    Raises:
+        ValueError: for the first that does not.
+    """
+    for of in dataclasses.fields(config):
+        own, value, allowed = _dotted(path, of.name), getattr(config, of.name), declared(of)
+        if isinstance(allowed, Text) and allowed.exists and value and not pathlib.Path(value).expanduser().exists():
+            raise ValueError(f"`{own}` names {value!r}, which does not exist.")
+        for name, part in _parts(value):
+            check_places(part, f"{own}{name}")
 
 
 def refusal(path: str, of: dataclasses.Field, value: Any) -> str:

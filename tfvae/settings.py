@@ -100,7 +100,7 @@ class Config:
     players: dict[str, Player] = dataclasses.field(default_factory=Players)
     patience: int = ranges.field(0, ranges.COUNTS)
     monitor: str = ranges.field("error", ranges.Choices(MONITORS))
-    start_from: str = ranges.field("", ranges.Text("a path, or empty"))
+    start_from: str = ranges.field("", ranges.EXISTING_PATH)
     seed: int = ranges.field(0, ranges.SEEDS)
     checkpoint_epochs: int = ranges.field(1, ranges.POSITIVE_COUNTS)
     keep_checkpoints: int = ranges.field(3, ranges.COUNTS._replace(least=3))

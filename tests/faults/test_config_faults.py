@@ -62,6 +62,8 @@ def test_numbers_take_no_nonsense():
         (vae_digits, "data.unlabelled_batch", 10**12, "`data.unlabelled_batch` must be an integer in [0, 10000000]"),
         (vae_digits, "model.network.hidden", (10**12,), "`model.network.hidden` must be a tuple of integers"),
         (vae_digits, "model.network", None, "`model.network` must be a config of `tfvae.networks`"),
+        (vae_digits, "training.start_from", "x", "`training.start_from` names 'x', which does not exist"),
+        (vae_digits, "data.more_images", "x", "`data.more_images` names 'x', which does not exist"),
         (vae_digits, "data.entries", ("x",), "There is no entry 'x'"),
         (sdgm_digits, "model.hiden", 3, "There is no field `model.hiden`"),
     ],

@@ -38,7 +38,7 @@ class Config:
     min_count: int = ranges.field(5, ranges.POSITIVE_COUNTS)
     num_pieces: int = ranges.field(4000, ranges.WIDTHS)
     max_words: int = ranges.field(20, ranges.Interval(1, 10_000))
-    vocabulary: str = ranges.field("", ranges.Text("a path, or empty"))
+    vocabulary: str = ranges.field("", ranges.EXISTING_PATH)
 
 
 class Vocabulary(NamedTuple):

@@ -80,8 +80,8 @@ class Config:
 
     source: str = ranges.field("digits", ranges.Choices(source_names))
     name: str = ranges.field("", ranges.Text("a name, or empty"))
-    data_dir: str = ranges.field("", ranges.Text("a path, or empty"))
-    path: str = ranges.field("", ranges.Text("a path, or empty"))
+    data_dir: str = ranges.field("", ranges.PATH)
+    path: str = ranges.field("", ranges.PATH)
     max_words: int = ranges.field(0, ranges.COUNTS)
     extra_split: bool = True
     points_noise: float = ranges.field(0.2, ranges.WEIGHTS)
@@ -99,10 +99,10 @@ class Config:
     batches: dict[str, int] = ranges.field(factory=dict, allowed=ranges.BATCHES)
     entries: tuple[str, ...] = ranges.field((), ranges.Text("the name of an entry"))
     labelled_stay_unlabelled: bool = True
-    more_images: str = ranges.field("", ranges.Text("a path, or empty"))
+    more_images: str = ranges.field("", ranges.EXISTING_PATH)
     image_size: int = ranges.field(0, ranges.IMAGE_SIDES)
     color_mode: str = ranges.field("auto", ranges.Choices(images.COLOR_MODES))
-    max_memory_bytes: int = ranges.field(2 << 30, ranges.Interval(1, 2**63 - 1))
+    max_memory_bytes: int = ranges.field(2 << 30, ranges.Interval(0, 2**63 - 1))
     max_pixels: int = ranges.field(images.MAX_PIXELS, ranges.PIXELS)
     on_bad_record: str = ranges.field("stop", ranges.Choices(manifest.POLICIES))
     transform: transforms.Config = dataclasses.field(default_factory=transforms.Config)
@@ -120,8 +120,8 @@ class Config:
             entries.named(name)
         if not any(self.batch_sizes().values()):
             raise ValueError(
-                "`data.labelled_batch`, `.captioned_batch`, `.unlabelled_batch` and `data.batches` are all 0: nothing to "
-                "train on."
+                "`data.labelled_batch`, `.captioned_batch`, `.unlabelled_batch` and `data.batches` are all 0: nothing "
+                "to train on."
             )
 
     def batch_sizes(self):

@@ -53,8 +53,8 @@ class Config:
         """Raises ValueError for what no transform can do."""
         if (self.contrast != "none" or self.whiten) and (self.noise, self.scale) != ("none", "unit"):
             raise ValueError(
-                "`transform.contrast` and `transform.whiten` set the scale themselves, and are no place for noise: they need "
-                f"`transform.noise=none` and `transform.scale=unit`, got {self.noise!r} and {self.scale!r}."
+                "`transform.contrast` and `transform.whiten` set the scale themselves, and are no place for noise: "
+                f"they need `transform.noise=none` and `transform.scale=unit`, got {self.noise!r} and {self.scale!r}."
             )
         if self.noise == "binarise" and self.scale != "unit":
             raise ValueError(f"Binarised images have scale 'unit', got `transform.scale={self.scale}`.")

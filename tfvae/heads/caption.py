@@ -38,7 +38,7 @@ class Config:
     cell: str = ranges.field("gru", ranges.Choices(recurrent.CELLS))
     hidden: int = ranges.field(512, ranges.WIDTHS)
     embedding: int = ranges.field(300, ranges.WIDTHS)
-    word_vectors: str = ranges.field("", ranges.Text("a path, or empty"))
+    word_vectors: str = ranges.field("", ranges.EXISTING_PATH)
     decoding: decodings.Config = dataclasses.field(default_factory=decodings.Config)
     blind: bool = False
 

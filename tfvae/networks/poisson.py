@@ -40,7 +40,7 @@ class Config(mlp.Config):
     layers: tuple[int, ...] = ranges.field((200, 200), ranges.WIDTHS)
     gamma_shape: float = ranges.field(1.0, ranges.POSITIVE)
     gamma_rate: float = ranges.field(1.0, ranges.POSITIVE)
-    loadings: str = ranges.field("", ranges.Text("a path, or empty"))
+    loadings: str = ranges.field("", ranges.EXISTING_PATH)
 
     def prior(self, latent_dim):
         if self.layers:

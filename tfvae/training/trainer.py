@@ -50,6 +50,8 @@ def train(experiment, workdir, test_elsewhere=False, callbacks=()):
     ranges.check(experiment)
     _check_callbacks(callbacks)
     directory = RunDirectory(workdir)
+    if not directory.config.exists():
+        ranges.check_places(experiment)
     with Interruption() as interruption, directory.lock():
         data = directory.load_data(experiment)
         strategy = devices.strategy(settings.num_replicas)
