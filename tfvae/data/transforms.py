@@ -45,7 +45,7 @@ class Config:
     contrast: str = ranges.field("none", ranges.Choices(CONTRASTS))
     whiten: bool = False
     whiten_epsilon: float = ranges.field(0.1, ranges.POSITIVE)
-    translate: int = ranges.field(0, ranges.IMAGE_SIDES)
+    translate: int = ranges.field(0, ranges.SIDES._replace(least=0))
     flip: bool = False
     flatten: bool = True
 
@@ -75,6 +75,11 @@ class Transform:
         self.whitening = whitening
         self.config = config
         self.raw_shape = tuple(int(n) for n in state["raw_shape"])
+        if config.translate >= max(self.raw_shape[:2], default=0) > 0:
+            raise ValueError(
+                f"`data.transform.translate`={config.translate} would move images of the shape {self.raw_shape} out of "
+                "sight: set it below their sides."
+            )
         self.kept = np.asarray(state["kept"], np.int32)
         self.offset = np.asarray(state["offset"], np.float32)
         self.divisor = np.asarray(state["divisor"], np.float32)

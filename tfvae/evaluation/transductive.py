@@ -41,7 +41,7 @@ class Config:
     """
 
     kernel: str = ranges.field("rbf", ranges.Choices(("linear", "rbf")))
-    cost: float = ranges.field(100.0, ranges.POSITIVE)
+    cost: float = ranges.field(100.0, ranges.Interval(1e-12, 1e12))
     unlabelled_cost: float = ranges.field(1.0, ranges.WEIGHTS)
     anneal_steps: int = ranges.field(10, ranges.Interval(1, 1000))
     gamma: float = ranges.field(1.0, ranges.POSITIVE)
