@@ -86,7 +86,7 @@ class ADGM(ClassConditionalModel):
         z, a = config.latent_dim, config.auxiliary_dim
         net = config.network
         self.p_z = families.standard_normal(z)
-        likelihood = families.likelihood(config.likelihood)
+        likelihood = families.LIKELIHOODS[config.likelihood]
         x_parents = {"a": a, "y": y, "z": z} if config.skip else {"y": y, "z": z}
         self.p_x_given_yz = mlp.conditional("p_x", x_parents, likelihood, x, net)
         if self.stochastic:

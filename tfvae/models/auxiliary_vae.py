@@ -58,6 +58,8 @@ class Config:
                 f"`target_warmup_steps` is for potentials, got {self.target_warmup_steps} with prior='normal'. For "
                 "images set `kl_warmup_steps`."
             )
+        if self.latent_dim != 2 and self.prior != "normal":
+            raise ValueError(f"A potential lies in a plane: `model.latent_dim` is 2, got {self.latent_dim}.")
 
     def build(self, info, seed=0):
         return (AuxiliaryVAE if self.prior == "normal" else AuxiliaryPotential)(self, info, seed)
@@ -100,7 +102,7 @@ class AuxiliaryVAE(AuxiliaryPosterior, LatentVariableModel):
         super().__init__(config, info, seed, **kwargs)
         self.likelihood = config.likelihood
         self.p_z = families.standard_normal(config.latent_dim)
-        x, likelihood = int(np.prod(info.image_shape)), families.likelihood(config.likelihood)
+        x, likelihood = int(np.prod(info.image_shape)), families.LIKELIHOODS[config.likelihood]
         self.p_x_given_z = mlp.conditional("p_x", {"z": config.latent_dim}, likelihood, x, config.network)
         self.build_posterior(config, info)
 
@@ -140,10 +142,10 @@ class AuxiliaryPotential(AuxiliaryPosterior):
     """q(z) = ∫ q(z | a) q(a) da fitted to exp(−U(z)), an unnormalised density in the plane: eq. (20)."""
 
     def __init__(self, config, info, seed=0, **kwargs):
-        if config.latent_dim != 2 or np.prod(info.image_shape):
+        if np.prod(info.image_shape):
             raise ValueError(
-                f"A potential has latent_dim 2 and observes nothing (`data.source=nothing`), got latent_dim="
-                f"{config.latent_dim} and images of {int(np.prod(info.image_shape))} dimensions."
+                f"A potential observes nothing (`data.source=nothing`), got images of {int(np.prod(info.image_shape))} "
+                "dimensions."
             )
         super().__init__(config, info, seed, **kwargs)
         self.p_z = Potential(config.prior)

@@ -54,7 +54,7 @@ class ClassConditionalModel(LatentVariableModel, abc.ABC):
             info, seed=seed, kl_warmup_steps=config.kl_warmup_steps, compile_step=config.compile_step, **kwargs
         )
         self.config, self.likelihood = config, config.likelihood
-        self.bound_of = inference.bound_named(config.bound)
+        self.bound_of = inference.BOUNDS[config.bound]
         self.bound_over_classes = inference.bound_over_classes(config.bound)
         self.alpha = config.beta * info.num_train / max(info.num_labelled, 1)
         self.log_p_y = -float(np.log(info.num_classes))

@@ -63,7 +63,7 @@ class M2(ClassConditionalModel):
         super().__init__(config, info, seed, **kwargs)
         x, y, z = int(np.prod(info.image_shape)), info.num_classes, config.latent_dim
         net = config.network
-        likelihood = families.likelihood(config.likelihood)
+        likelihood = families.LIKELIHOODS[config.likelihood]
         self.p_z = families.standard_normal(z)
         self.p_x_given_yz = mlp.conditional(f"{prefix}p_x", {"y": y, "z": z}, likelihood, x, net)
         self.q_y_given_x = mlp.conditional(f"{prefix}q_y", {"x": x}, families.CATEGORICAL, y, net)

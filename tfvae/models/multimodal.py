@@ -467,6 +467,6 @@ def _mean(values):
 
 def _widest(shape, config, name):
     """Numbers in the largest activation of an image."""
-    family, net = pixels.pixels(config.likelihood_of(name)), config.network
+    family, net = pixels.PIXELS[config.likelihood_of(name)], config.network
     channels = max(family.num_params * shape[-1], net.filters, net.masked_filters)
     return int(np.prod(shape[:2])) * channels

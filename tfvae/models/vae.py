@@ -59,7 +59,7 @@ class UnlabelledModel(GenerativeModel, abc.ABC):
             info, seed=seed, kl_warmup_steps=config.kl_warmup_steps, compile_step=config.compile_step, **kwargs
         )
         self.config = config
-        self.bound_of = inference.bound_named(config.bound)
+        self.bound_of = inference.BOUNDS[config.bound]
 
     @abc.abstractmethod
     def log_weights(self, x, seed, num_samples, training=False) -> LogWeights:

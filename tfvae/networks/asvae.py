@@ -68,7 +68,7 @@ class Config:
         return conv.linear_encoder(name, image_shape, lambda image: self._features(name, image), latent_dim, family)
 
     def decoder(self, name, latent_dim, image_shape, likelihood):
-        family = families.of_images(families.likelihood(likelihood), image_shape)
+        family = families.of_images(families.LIKELIHOODS[likelihood], image_shape)
         sides = [tuple(image_shape[:2])]
         for _ in self.filters:
             sides.insert(0, tuple(-(-side // 2) for side in sides[0]))

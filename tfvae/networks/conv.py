@@ -64,7 +64,7 @@ class Config:
         return implicit.ImplicitConvolutional(latent_dim, align, of_image, of_noise, trunk, widest, name=name)
 
     def decoder(self, name, latent_dim, image_shape, likelihood):
-        family = families.of_images(families.likelihood(likelihood), image_shape)
+        family = families.of_images(families.LIKELIHOODS[likelihood], image_shape)
         sides = [image_shape[:2]]
         for _ in self.filters:
             sides.insert(0, tuple(-(-side // self.stride) for side in sides[0]))

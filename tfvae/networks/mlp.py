@@ -54,7 +54,7 @@ class Config:
         return families.standard_normal(latent_dim)
 
     def decoder(self, name, latent_dim, image_shape, likelihood):
-        return conditional(name, {"z": latent_dim}, families.likelihood(likelihood), int(np.prod(image_shape)), self)
+        return conditional(name, {"z": latent_dim}, families.LIKELIHOODS[likelihood], int(np.prod(image_shape)), self)
 
     def encoder(self, name, image_shape, latent_dim, family=families.GAUSSIAN):
         return conditional(name, {"x": int(np.prod(image_shape))}, family, latent_dim, self)

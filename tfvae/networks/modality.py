@@ -71,7 +71,7 @@ class Config:
 
     def decoder(self, name, latent_dim, image_shape, likelihood):
         """A layer from z to p(x | z)  (tables 5.4 and 5.5, figure 5.3)."""
-        family = pixels.pixels(likelihood)
+        family = pixels.PIXELS[likelihood]
         code = keras.Input([latent_dim], name=f"{name}_code")
         if self.kind == "autoregressive":
             trunk = keras.Model(code, self._maps(code, image_shape, name), name=f"{name}_trunk")

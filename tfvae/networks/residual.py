@@ -103,7 +103,7 @@ class Config:
 
     def decoder(self, name, latent_dim, image_shape, likelihood):
         side = self._check_code(image_shape, latent_dim)
-        family = families.of_images(families.likelihood(likelihood), image_shape)
+        family = families.of_images(families.LIKELIHOODS[likelihood], image_shape)
         inputs = keras.Input([latent_dim], name=f"{name}_code")
         h = keras.layers.Reshape([*side, self.code_channels], name=f"{name}_cells")(inputs)
         h = self._normalised(keras.layers.Conv2D(self.widths[-1], 1, name=f"{name}_widen")(h), f"{name}_widen")
