@@ -47,10 +47,16 @@ class Field(NamedTuple):
         """The preset's tiny size with this value of the field."""
         return changed(presets.tiny(self.preset), self.path, value)
 
-    def is_own(self, value):
-        """Whether this is the value that the preset has."""
+    def own(self):
+        """The value that the preset has."""
         holder, name = _holder(presets.tiny(self.preset), self.path)
-        return type(getattr(holder, name)) is type(value) and getattr(holder, name) == value
+        return getattr(holder, name)
+
+    def values(self):
+        """`VALUES`, the lists in it as tuples too where the field holds one, as from JSON; not the preset's own."""
+        own = self.own()
+        tuples = [tuple(value) for value in VALUES if isinstance(value, list)] if isinstance(own, tuple) else []
+        return [value for value in (*VALUES, *tuples) if type(value) is not type(own) or value != own]
 
 
 def changed(experiment, path, value):
@@ -168,8 +174,8 @@ def _stepped(model, batch) -> list[Any]:
 def accepted():
     """(field, value) of all that `tfvae.ranges.check` lets pass and that is not the preset's own value."""
     for field in fields():
-        for value in VALUES:
-            if not field.is_own(value) and refusal(field.experiment(value)) is None:
+        for value in field.values():
+            if refusal(field.experiment(value)) is None:
                 yield field, value
 
 

@@ -68,7 +68,7 @@ def test_the_version_names_the_stack():
         ("sample", ["--output=y.png"], "`--workdir` is missing"),
         ("predict", ["--model=m", "--input=i", "--output=o", "--format=csw"], "format"),
         ("train", ["--config=sdgm_digits", "--workdir=x", "--config.training.epochs=0"], "`training.epochs` must"),
-        ("train", ["--config", "sdgm_digits", "--workdir=x", "--config.training.clip_norm", "nan"], "got nan."),
+        ("train", ["--config", "sdgm_digits", "--workdir=x", "--config.training.clip_norm=nan"], "got nan."),
         ("train", ["--config=sdgm_digits", "--workdir=x", "--config.training.players.m1.decay=no"], "players.m1.decay"),
         (
             "train",

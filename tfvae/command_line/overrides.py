@@ -42,7 +42,8 @@ def check_training(argv):
         ValueError: for the first that is out of its range.
         absl.flags.Error: for the first that is of another type.
     """
-    asked, values = _of_training(argv), flags.FlagValues()
+    values = flags.FlagValues()
+    asked = [argument for argument in argv if re.match(r"--?config\.training\.", argument)]
     try:
         held = config_flags.DEFINE_config_dataclass("config", _Training(), flag_values=values, sys_argv=asked)
         values(["", *asked])
@@ -61,15 +62,6 @@ def refused(argv, name, value):
         return ""
     field = next(field for field in dataclasses.fields(config) if field.name == last)
     return ranges.refusal(name, field, value)
-
-
-def _of_training(argv):
-    """The flags of a command line that set fields of the training, each with its value."""
-    found = []
-    for i, argument in enumerate(argv):
-        if re.match(r"--?config\.training\.", argument):
-            found += argv[i : i + (1 if "=" in argument else 2)]
-    return found
 
 
 def unknown(argv):
