@@ -84,6 +84,26 @@ def test_a_player_that_the_model_lacks_is_refused(parsed, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("model.latent_dim=0", "`model.latent_dim` must be an integer in [1, 1000000], got 0."),
+        ("model.flow_length=x", "`model.flow_length` must be an integer in [1, 10000], got 'x'."),
+        ("model.network.hidden=0,5", "`model.network.hidden` must be a tuple of integers in [1, 1000000], 1 at least"),
+        ("model.likelihood=cauchy", "`model.likelihood` must be one of 'bernoulli', "),
+        ("data.transform.min_pixel_std=nan", "`data.transform.min_pixel_std` must be a number in [0, 0.5], got nan."),
+        ("data.unlabelled_batch=1000000000000", "`data.unlabelled_batch` must be an integer in [0, 10000000]"),
+        ("data.unlabelled_batch=0", "are all 0: nothing to train on."),
+    ],
+)
+def test_a_value_without_meaning_is_one_line(parsed, tmp_path, capsys, override, told):
+    with pytest.raises(SystemExit) as exit_info:
+        parsed(f"--config={PRESET}:tiny", f"--workdir={tmp_path / 'run'}", f"--config.{override}")
+    assert exit_info.value.code == 2 and not list(tmp_path.iterdir())
+    said = capsys.readouterr().err
+    assert said.startswith("error: ") and said.count("\n") == 1 and told in said
+
+
 def test_an_unknown_field_is_one_line(parsed, tmp_path, capsys):
     with pytest.raises(SystemExit) as exit_info:
         parsed(f"--config={PRESET}:tiny", f"--workdir={tmp_path}", "--config.model.latent_dm=3")
