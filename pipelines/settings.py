@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipelines import schema as schemas
 from tfvae import experiment as experiments
+from tfvae import ranges
 from tfvae.batch import LABELLED
 from tfvae.data import manifest
 from tfvae.experiment import Experiment
@@ -129,6 +130,7 @@ class Settings:
         Raises:
             ValueError: if no pipeline can be made of them.
         """
+        ranges.check(self.experiment)
         export.check_output(self.output)
         described = self.described()
         if self.classifies(described):
@@ -138,7 +140,6 @@ class Settings:
                         f"{self.span} has no labelled row of the split `{split}`, so that no error could be measured. "
                         f"Ingest with a `--{split}_fraction` above 0, or give labelled images that split."
                     )
-        self.experiment.training.validate()
         for field, (low, high) in self.tuned.items():
             value = json.loads(experiments.digest(self.experiment))
             for part in field.split("."):

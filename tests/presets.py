@@ -96,6 +96,7 @@ def embedded(preset):
     if experiment.data.source in ("tfds", "folder", "shards", "bag_of_words", "arrays"):
         experiment.data.source, experiment.data.name, experiment.data.image_size = "digits", "", 0
         experiment.data.labels_per_class, experiment.data.num_validation, experiment.data.entries = 10, 100, ()
+        experiment.data.transform.translate = min(experiment.data.transform.translate, 2)  # Of eight pixels.
         experiment.data.labelled_batch = min(experiment.data.labelled_batch, 100)
         experiment.data.unlabelled_batch = min(experiment.data.unlabelled_batch, 100)
         if experiment.data.batches.get("tagged"):

@@ -9,7 +9,7 @@ ROOT = pathlib.Path(__file__).parent.parent / "tfvae"
 
 # From the ground up; packages on one line are one floor and do not see each other.
 FLOORS = [
-    ["batch", "capabilities", "metrics", "progress", "storage"],
+    ["batch", "capabilities", "metrics", "progress", "ranges", "storage"],
     ["probability"],
     ["layers"],
     ["networks"],

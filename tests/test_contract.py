@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.field_values import walk
 from tests.presets import PRESETS, model_and_batch, one_of_each_graph, tiny, traced_endpoints
 from tfvae import experiment as experiments
+from tfvae import ranges
 from tfvae.capabilities import Capability
 from tfvae.models.base import all_images
 from tfvae.probability import noise
@@ -189,6 +191,18 @@ def test_probabilities_are_probabilities(preset):
 def test_config_survives_json(preset):
     fields = experiments.to_dict(tiny(preset))
     assert experiments.to_dict(experiments.from_dict(fields)) == fields
+
+
+@every_preset
+def test_every_field_says_what_it_may_be(preset):
+    """In its declaration, or by its type; and what the preset says is that."""
+    experiment, silent = tiny(preset), []
+    ranges.check(experiment)
+    for kind, name, path in walk(experiment):
+        field = next(field for field in dataclasses.fields(kind) if field.name == name)
+        if not (ranges.declared(field) or ranges.says_all(field.type)):
+            silent.append(path)
+    assert not silent, f"declare with `tfvae.ranges.field` what these may be: {silent}"
 
 
 @every_preset

@@ -3,11 +3,12 @@
 import dataclasses
 import importlib
 import json
+import typing
 from typing import Any
 
+from tfvae import ranges
 from tfvae.data.load import Config as DataConfig
 from tfvae.settings import Config as TrainingConfig
-from tfvae.settings import Player, Players
 
 # What older runs call types and fields that have other names now: config.json of 0.1 is read as it was written.
 _FORMER_TYPES = {
@@ -30,12 +31,31 @@ _FORMER_FIELDS = {
 class Experiment:
     """Model, data and training: what a preset returns and `config.json` holds.
 
-    model: the `Config` of one of `tfvae.models`; its `build(info, seed)` makes the model.
+    `tfvae.ranges.check` holds it to what every field may be.
+
+    Args:
+        model: the `Config` of one of `tfvae.models`; its `build(info, seed)` makes the model.
+        data: which data, and how they are batched.
+        training: how the model is trained.
     """
 
-    model: Any
+    model: Any = ranges.field(allowed=ranges.Part("a config of `tfvae.models`", ("build",)))
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
     training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
+
+    def validate(self):
+        """Checks that batches have what the model learns from.
+
+        Raises:
+            ValueError: if they lack a stream.
+        """
+        sizes = self.data.batch_sizes()
+        for stream, instead in getattr(self.model, "streams", dict)().items():
+            if not sizes.get(stream):
+                setting = f"data.{stream}_batch" if f"{stream}_batch" in vars(self.data) else f"data.batches.{stream}"
+                raise ValueError(
+                    f"`{setting}` must be above 0, got 0: this model learns of {stream} images. Without any, {instead}."
+                )
 
 
 def check_size(size, *known):
@@ -57,14 +77,21 @@ def from_dict(fields):
     """The inverse of `to_dict`.
 
     Raises:
-        ValueError: if the model's type is not a config of `tfvae.models`, or the config lacks a field.
+        ValueError: if the model's type is not a config of `tfvae.models`, the config has a field that there is not, or
+            `tfvae.ranges.check` refuses a value.
     """
-    kind, model = _kind(fields["model"], "tfvae.models.")
-    return Experiment(
-        model=_fill(kind, model),
-        data=_fill(DataConfig, fields["data"]),
-        training=_fill(TrainingConfig, fields["training"]),
+    fields = _object(fields, "the experiment")
+    lacking = [name for name in ("model", "data", "training") if name not in fields]
+    if lacking:
+        raise ValueError(f"The experiment lacks `{lacking[0]}`.")
+    kind, model = _kind(fields["model"], "tfvae.models.", "model")
+    experiment = Experiment(
+        model=_fill(kind, model, "model"),
+        data=_fill(DataConfig, fields["data"], "data"),
+        training=_fill(TrainingConfig, fields["training"], "training"),
     )
+    ranges.check(experiment)
+    return experiment
 
 
 def _typed(config):
@@ -78,41 +105,53 @@ def _typed(config):
     return {"type": f"{kind.__module__}.{kind.__qualname__}", **values}
 
 
-def _kind(values, package):
+def _kind(values, package, path):
     """The type that a dict names, which must be of that package, and the rest of the dict."""
-    module, _, name = _FORMER_TYPES.get(values["type"], values["type"]).rpartition(".")
+    named = str(_object(values, path).get("type"))
+    module, _, name = _FORMER_TYPES.get(named, named).rpartition(".")
     if not module.startswith(package):
-        raise ValueError(f"The type must be a config of `{package.rstrip('.')}`, got {module}.{name}.")
+        raise ValueError(f"The type of `{path}` must be a config of `{package.rstrip('.')}`, got {named}.")
     try:
         kind = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise ValueError(f"There is no config {module}.{name}: {error}") from error
-    if not dataclasses.is_dataclass(kind):
+    if not isinstance(kind, type) or not dataclasses.is_dataclass(kind):
         raise ValueError(f"{module}.{name} is not a config.")
     return kind, {k: v for k, v in values.items() if k != "type"}
 
 
-def _fill(kind, values):
+def _fill(kind, values, path):
+    """A config of these plain values, those of its parts filled too; `tfvae.ranges.check` looks at the others."""
     names = {field.name: field for field in dataclasses.fields(kind)}
     former = _FORMER_FIELDS.get(f"{kind.__module__}.{kind.__qualname__}", {})
-    values = {former.get(name, name): value for name, value in values.items()}
+    values = {former.get(name, name): value for name, value in _object(values, path).items()}
     values = {**_FORMER_DEFAULTS.get(f"{kind.__module__}.{kind.__qualname__}", {}), **values}
     unknown = sorted(set(values) - set(names))
     if unknown:
         raise ValueError(f"{kind.__module__}.{kind.__name__} has no field {unknown}; it has {sorted(names)}.")
     defaults = kind()
-    filled = {}
-    for name, value in values.items():
-        default = getattr(defaults, name)
-        if dataclasses.is_dataclass(default):
-            its_kind, value = _kind(value, "tfvae.networks.") if "type" in value else (type(default), value)
-            value = _fill(its_kind, value)
-        elif isinstance(default, tuple):
-            value = tuple(value)
-        elif isinstance(default, Players):
-            value = Players({player: _fill(Player, of_player) for player, of_player in value.items()})
-        filled[name] = value
-    return kind(**filled)
+    return kind(**{
+        name: _filled(names[name].type, getattr(defaults, name), value, f"{path}.{name}")
+        for name, value in values.items()
+    })  # fmt: skip
+
+
+def _filled(kind, default, value, path):
+    """The value of a field of this type and default, from JSON."""
+    part = typing.get_args(kind)[-1] if typing.get_origin(kind) is dict else None
+    if dataclasses.is_dataclass(default):
+        named = isinstance(value, dict) and "type" in value
+        its_kind, value = _kind(value, "tfvae.networks.", path) if named else (type(default), value)
+        return _fill(its_kind, value, path)
+    if dataclasses.is_dataclass(part):
+        return type(default)({name: _fill(part, of, f"{path}.{name}") for name, of in _object(value, path).items()})
+    return tuple(value) if isinstance(default, tuple) and isinstance(value, list) else value
+
+
+def _object(value, path):
+    if not isinstance(value, dict):
+        raise ValueError(f"`{path}` must be a JSON object, got {type(value).__name__}.")
+    return value
 
 
 def digest(experiment):

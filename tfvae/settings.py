@@ -2,18 +2,17 @@
 
 import dataclasses
 
+from tfvae import ranges
 from tfvae.metrics import MONITORS
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 OPTIMISERS = ("adam", "rmsprop", "sgd")
 DECAYS = ("staircase", "exponential", "linear", "cosine")
 
-# Smallest value of each numeric field.
-_AT_LEAST = {
-    "epochs": 1, "patience": 0, "seed": 0, "checkpoint_epochs": 1, "keep_checkpoints": 3, "num_replicas": 0,
-    "steps_per_execution": 1, "figures_epochs": 0, "steps_per_epoch": 0,
-}  # fmt: skip
-_AT_LEAST_OF_OPTIMISERS = {"decay_epochs": 1, "min_learning_rate": 0, "clip_norm": 0, "weight_decay": 0}
+# Of an optimiser's fields, the same of a training and of a player.
+_OPTIMISER, _DECAY = ranges.Choices(OPTIMISERS), ranges.Choices(DECAYS)
+_RATE_OR_0 = ranges.RATES._replace(open_below=False)
+_FACTOR = ranges.SHARES._replace(open_below=True)
 
 
 @dataclasses.dataclass
@@ -32,15 +31,15 @@ class Player:
         weight_decay: of its kernels.
     """
 
-    optimiser: str | None = None
-    learning_rate: float | None = None
-    momentum: float | None = None
-    decay: str | None = None
-    decay_factor: float | None = None
-    decay_epochs: int | None = None
-    min_learning_rate: float | None = None
-    clip_norm: float | None = None
-    weight_decay: float | None = None
+    optimiser: str | None = ranges.field(None, _OPTIMISER)
+    learning_rate: float | None = ranges.field(None, ranges.RATES)
+    momentum: float | None = ranges.field(None, ranges.BELOW_ONE)
+    decay: str | None = ranges.field(None, _DECAY)
+    decay_factor: float | None = ranges.field(None, _FACTOR)
+    decay_epochs: int | None = ranges.field(None, ranges.POSITIVE_COUNTS)
+    min_learning_rate: float | None = ranges.field(None, _RATE_OR_0)
+    clip_norm: float | None = ranges.field(None, ranges.WEIGHTS)
+    weight_decay: float | None = ranges.field(None, _RATE_OR_0)
 
 
 class Players(dict):
@@ -87,39 +86,28 @@ class Config:
         figures_epochs: epochs between two sets of pictures in TensorBoard, 0 for none but at the end.
     """
 
-    epochs: int = 100
-    steps_per_epoch: int = 0
-    learning_rate: float = 3e-4
-    optimiser: str = "adam"
-    momentum: float = 0.9
-    decay: str = "staircase"
-    decay_factor: float = 1.0
-    decay_epochs: int = 200
-    min_learning_rate: float = 3e-5
-    clip_norm: float = 0.0
-    weight_decay: float = 0.0
-    players: Players = dataclasses.field(default_factory=Players)
-    patience: int = 0
-    monitor: str = "error"
-    start_from: str = ""
-    seed: int = 0
-    checkpoint_epochs: int = 1
-    keep_checkpoints: int = 3
-    precision: str = "float32"
-    num_replicas: int = 1
-    steps_per_execution: int = 1
-    figures_epochs: int = 10
-
-    def validate(self):
-        """Raises ValueError if the run cannot be trained like this."""
-        self._at_least(_AT_LEAST)
-        if self.monitor not in MONITORS:
-            raise ValueError(f"`training.monitor` must be one of {MONITORS}, got {self.monitor!r}.")
-        if self.precision not in PRECISIONS:
-            raise ValueError(f"`training.precision` must be one of {PRECISIONS}, got {self.precision!r}.")
-        self._validate_optimiser()
-        for name in self.players:
-            self.of_player(name)._validate_optimiser(f"training.players.{name}")
+    epochs: int = ranges.field(100, ranges.POSITIVE_COUNTS)
+    steps_per_epoch: int = ranges.field(0, ranges.COUNTS)
+    learning_rate: float = ranges.field(3e-4, ranges.RATES)
+    optimiser: str = ranges.field("adam", _OPTIMISER)
+    momentum: float = ranges.field(0.9, ranges.BELOW_ONE)
+    decay: str = ranges.field("staircase", _DECAY)
+    decay_factor: float = ranges.field(1.0, _FACTOR, hint="1 is no decay.")
+    decay_epochs: int = ranges.field(200, ranges.POSITIVE_COUNTS)
+    min_learning_rate: float = ranges.field(3e-5, _RATE_OR_0)
+    clip_norm: float = ranges.field(0.0, ranges.WEIGHTS)
+    weight_decay: float = ranges.field(0.0, _RATE_OR_0)
+    players: dict[str, Player] = dataclasses.field(default_factory=Players)
+    patience: int = ranges.field(0, ranges.COUNTS)
+    monitor: str = ranges.field("error", ranges.Choices(MONITORS))
+    start_from: str = ranges.field("", ranges.EXISTING_PATH)
+    seed: int = ranges.field(0, ranges.SEEDS)
+    checkpoint_epochs: int = ranges.field(1, ranges.POSITIVE_COUNTS)
+    keep_checkpoints: int = ranges.field(3, ranges.COUNTS._replace(least=3))
+    precision: str = ranges.field("float32", ranges.Choices(PRECISIONS))
+    num_replicas: int = ranges.field(1, ranges.Interval(0, 1024))
+    steps_per_execution: int = ranges.field(1, ranges.Interval(1, 100_000))
+    figures_epochs: int = ranges.field(10, ranges.COUNTS)
 
     def of_player(self, name):
         """These settings with what differs for a player; the same for one of which nothing is said."""
@@ -134,20 +122,3 @@ class Config:
     def depends_on_epochs(self):
         """Whether another number of epochs is another training from its first step on."""
         return any(self.of_player(name).decay in ("linear", "cosine") for name in ("", *self.players))
-
-    def _validate_optimiser(self, path="training"):
-        self._at_least(_AT_LEAST_OF_OPTIMISERS, path)
-        for name, known in (("optimiser", OPTIMISERS), ("decay", DECAYS)):
-            if getattr(self, name) not in known:
-                raise ValueError(f"`{path}.{name}` must be one of {known}, got {getattr(self, name)!r}.")
-        if not self.learning_rate > 0:
-            raise ValueError(f"`{path}.learning_rate` must be positive, got {self.learning_rate}.")
-        if not 0 <= self.momentum < 1:
-            raise ValueError(f"`{path}.momentum` must lie in [0, 1), got {self.momentum}.")
-        if not 0 < self.decay_factor <= 1:
-            raise ValueError(f"`{path}.decay_factor` must lie in (0, 1], got {self.decay_factor}; 1 is no decay.")
-
-    def _at_least(self, smallest, path="training"):
-        for name, least in smallest.items():
-            if not getattr(self, name) >= least:
-                raise ValueError(f"`{path}.{name}` must be at least {least}, got {getattr(self, name)}.")

@@ -67,12 +67,20 @@ def test_the_version_names_the_stack():
         ("sample", ["--workdir=x", "--output=y.png", "--num=0"], "num"),
         ("sample", ["--output=y.png"], "`--workdir` is missing"),
         ("predict", ["--model=m", "--input=i", "--output=o", "--format=csw"], "format"),
+        ("train", ["--config=sdgm_digits", "--workdir=x", "--config.training.epochs=0"], "`training.epochs` must"),
+        ("train", ["--config", "sdgm_digits", "--workdir=x", "--config.training.clip_norm=nan"], "got nan."),
+        ("train", ["--config=sdgm_digits", "--workdir=x", "--config.training.players.m1.decay=no"], "players.m1.decay"),
+        (
+            "train",
+            ["--config=sdgm_digits", "--workdir=x", "--config.training.seed=x"],
+            "`training.seed` must be",
+        ),
         ("evaluate", ["--workdir=x", "--draws=two"], "draws"),
     ],
 )
 def test_a_wrong_flag_is_one_line_at_once(command, arguments, told):
     code, said, error = asked(command, *arguments)
-    assert code == 1 and not said
+    assert code == 2 and not said
     assert error.startswith("error: ") and error.count("\n") == 1 and told in error
 
 

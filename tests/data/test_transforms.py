@@ -156,7 +156,7 @@ def test_only_training_batches_are_augmented():
         ({"contrast": "sideways"}, "must be one of"),
         ({"contrast": "global", "noise": "dequantise"}, "no place for noise"),
         ({"whiten": True, "scale": "standardise"}, "set the scale themselves"),
-        ({"translate": -1}, "at least 0"),
+        ({"translate": -1}, "translate` must be an integer in"),
     ],
 )
 def test_preprocessing_that_cannot_be_is_refused(config, told, photos):

@@ -57,7 +57,7 @@ def recipe(tmp_path):
             ```python
             from tfvae.probability import families, three
 
-            seen = families.likelihood("three"), three.VALUE
+            seen = families.LIKELIHOODS["three"], three.VALUE
             assert seen == (3, 3)
             ```
 

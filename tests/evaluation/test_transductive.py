@@ -82,7 +82,7 @@ def test_what_cannot_be_fitted_is_told(rng):
         TransductiveSVM().fit(points, np.array([0, 0, 1, 1]), points[:0])
     with pytest.raises(ValueError, match="`kernel`"):
         TransductiveSVM(Config(kernel="cubic"))
-    with pytest.raises(ValueError, match="above 0"):
+    with pytest.raises(ValueError, match="`cost` must be a number in"):
         TransductiveSVM(Config(cost=0.0))
 
 

@@ -286,8 +286,3 @@ def test_a_manifest_that_is_not_one_says_what_is_wrong(shards, survives, fault):
 def test_a_folder_without_a_manifest_is_no_folder_of_shards(tmp_path):
     with pytest.raises(ValueError, match="give a folder that `ingest` wrote"):
         load(tmp_path)
-
-
-def test_an_unknown_policy_is_refused(shards):
-    with pytest.raises(ValueError, match=r"`data\.on_bad_record` must be one of"):
-        load(shards, "ignore")

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from scipy.special import log_softmax, logsumexp
 
+from tfvae import ranges
 from tfvae.heads import caption
 from tfvae.heads.caption import Caption
 from tfvae.layers import caption_search
@@ -129,5 +130,5 @@ def test_word_vectors_of_another_size_or_without_file_are_refused(tmp_path):
 
 
 def test_sizes_that_are_none_are_refused():
-    with pytest.raises(ValueError, match="at least 1"):
-        dataclasses.replace(caption.Config(), hidden=0).validate()
+    with pytest.raises(ValueError, match="`hidden` must be an integer in"):
+        ranges.check(dataclasses.replace(caption.Config(), hidden=0))

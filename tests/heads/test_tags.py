@@ -132,7 +132,11 @@ def test_the_energy_of_a_code_is_expected_and_not_that_of_the_mean_code(rng):
 
 @pytest.mark.parametrize(
     ("fields", "said"),
-    [({"usage": "sign"}, "usage"), ({"concentration": 0.0}, "above 0"), ({"strength_prior": (1.0, -1.0)}, "above 0")],
+    [
+        ({"usage": "sign"}, "usage"),
+        ({"concentration": 0.0}, "concentration"),
+        ({"strength_prior": (1.0, -1.0)}, "got .1.0, -1.0."),
+    ],
 )
 def test_what_makes_no_model_is_refused(fields, said):
     with pytest.raises(ValueError, match=said):

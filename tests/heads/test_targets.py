@@ -48,11 +48,6 @@ def test_the_size_of_an_image_is_its_pixels_or_its_dimensions(shape, scale, expe
     assert targets.size_of_image(shape, scale) == expected
 
 
-def test_another_reading_of_the_size_is_refused():
-    with pytest.raises(ValueError, match=r"`model\.target_scale` must be one of .*'pixels'.* got 'bytes'"):
-        targets.size_of_image((4, 5, 3), "bytes")
-
-
 def test_every_target_weighs_as_its_image(batch):
     """ξ = w N_x / (K ρ): with w N_x = 60, K = 4 and ρ = 3/10."""
     assert targets.weight(Softmax(2, 4), 60.0, tf.constant([0, 1, 2]), 0.3) == pytest.approx(50.0)

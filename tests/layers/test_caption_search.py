@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfvae import ranges
 from tfvae.layers import caption_search
 from tfvae.probability import noise
 
@@ -135,5 +136,5 @@ def test_more_beams_than_words_are_no_harm(chain):
     "fields", [{"method": "guess"}, {"beams": 0}, {"temperature": 0.0}, {"top_p": 0.0}, {"top_p": 1.5}, {"top_k": -1}]
 )
 def test_what_chooses_no_words_is_refused(fields):
-    with pytest.raises(ValueError, match="got"):
-        caption_search.Config(**fields).validate()
+    with pytest.raises(ValueError, match=f"`{next(iter(fields))}` must be .*, got"):
+        ranges.check(caption_search.Config(**fields))

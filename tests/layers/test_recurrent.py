@@ -65,8 +65,3 @@ def test_initialisation_is_the_source_s(kind):
         np.testing.assert_allclose(u.numpy() @ u.numpy().T, np.eye(20), atol=1e-5)
     assert 0.005 < np.abs(cell.w.numpy()).max() <= 0.01
     assert not cell.b.numpy().any()
-
-
-def test_an_unknown_cell_is_refused():
-    with pytest.raises(ValueError, match="one of"):
-        recurrent.cell("elman", 3, 4)

@@ -117,7 +117,7 @@ def test_a_stick_starts_even():
 
 @pytest.mark.parametrize(
     ("fields", "said"),
-    [({"most": 1}, "prior=standard"), ({"begin_epochs": 0}, "begin_epochs"), ({"concentration": 0.0}, "above 0")],
+    [({"most": 1}, "prior=standard"), ({"begin_epochs": 0}, "begin_epochs"), ({"concentration": 0.0}, "concentration")],
 )
 def test_what_makes_no_mixture_is_refused(fields, said):
     with pytest.raises(ValueError, match=said):

@@ -178,7 +178,7 @@ def test_captions_of_an_image_are_the_same_alone_and_repeat(batch):
     [
         ({}, INFO._replace(vocabulary=(), caption_length=0), "data.captioned_batch"),
         ({"caption_encoder": True, "caption_weight": 0.0}, INFO, "model.caption_weight"),
-        ({"caption": dataclasses.replace(SMALL, cell="elman")}, INFO, "recurrent cell"),
+        ({"caption": dataclasses.replace(SMALL, cell="elman")}, INFO, "`model.caption.cell` must be one of"),
     ],
 )
 def test_an_invalid_configuration_is_refused(fields, info, message):

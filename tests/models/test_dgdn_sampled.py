@@ -92,14 +92,14 @@ def test_dictionaries_have_the_names_and_shapes_of_the_recognition_model(model):
         ({"written": "best"}, "`model.written`"),
         ({"test_code": "median"}, "`model.test_code`"),
         ({"label_weight": 0.5}, "`model.gamma` sets"),
-        ({"gamma": 0.0}, "`model.gamma` must be positive"),
-        ({"test_kept": 0}, "`model.test_kept` must be positive"),
+        ({"gamma": 0.0}, "`model.gamma` must be a number in"),
+        ({"test_kept": 0}, "`model.test_kept` must be an integer in"),
         ({"ramp_steps": 5, "max_noise_precision": 0.0}, "set `model.max_noise_precision` above 0"),
-        ({"noise_prior": (0.0, 1.0)}, "`model.noise_prior` has two positive numbers"),
-        ({"test_burn_in": -1}, "`model.test_burn_in` must not be negative"),
+        ({"noise_prior": (0.0, 1.0)}, "`model.noise_prior` must be a tuple of 2 numbers in"),
+        ({"test_burn_in": -1}, "`model.test_burn_in` must be an integer in"),
         ({"network": networks.Config((3, 4), (9, 2), (2,))}, "are too small: layer 1 has 8×8 cells"),
         ({"network": networks.Config((3, 60), (3, 2), (2,))}, "50 training images cannot tell 60 elements"),
-        ({"network": networks.Config((3, 4), (3, 2), (0,))}, "blocks are at least 1"),
+        ({"network": networks.Config((3, 4), (3, 2), (0,))}, "`model.network.pooling` must be"),
         ({"network": networks.Config((3, 4), (3, 1), (16,), zero_blocks=True)}, "at most 256 outcomes.*got 257"),
     ],
 )
@@ -159,12 +159,12 @@ def test_tags_are_what_elements_that_are_on_say(image):
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({"clusters": 1}, "at least 2, or 0"),
+        ({"clusters": 1}, r"an integer, 0 or in \[2, "),
         ({"clusters": 3, "cluster_by": "label"}, r"`model\.cluster_by` must be one of"),
         ({"clusters": 3, "spike": True}, r"set `model\.cluster_by=usage`"),
-        ({"tag_weight": 0.5}, "is 1 with tags and 0 without"),
+        ({"tag_weight": 0.5}, "`model.tag_weight` must be one of 0, 1, got 0.5"),
         ({"tag_weight": 1.0}, "needs tags"),
-        ({"strength_prior": (0.0, 1.0)}, r"`model\.strength_prior` has two positive numbers"),
+        ({"strength_prior": (0.0, 1.0)}, r"`model\.strength_prior` must be a tuple of 2 numbers in"),
     ],
 )
 def test_what_does_not_go_together_is_told(changed, told):

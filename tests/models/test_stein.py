@@ -225,7 +225,7 @@ def test_both_modes_of_a_posterior_are_found(rng):
         ({"inference": "magic"}, INFO, "`model.inference` must be one of"),
         ({"kernel": "box"}, INFO, "`model.kernel` must be one of"),
         ({"bandwidth": "mean"}, INFO, "`model.bandwidth` must be one of"),
-        ({"num_samples": 0}, INFO, "at least 1"),
+        ({"num_samples": 0}, INFO, "`model.num_samples` must be an integer in"),
         ({"own": "maybe"}, INFO, "`model.own` must be one of"),
         ({"num_samples": 1}, INFO, "at least 2 with own='out'"),
         ({"num_samples": 5, "antithetic": True}, INFO, "even for antithetic draws, got 5"),

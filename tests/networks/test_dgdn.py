@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfvae import ranges
 from tfvae.layers import unpooling
 from tfvae.networks import dgdn
 from tfvae.probability import noise
@@ -36,7 +37,7 @@ def test_an_image_that_is_too_small_is_refused():
 
 def test_layers_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="one fewer"):
-        dgdn.Config((3, 4), (3, 2), ()).validate()
+        ranges.check(dgdn.Config((3, 4), (3, 2), ()))
 
 
 @pytest.fixture(params=[(12, 12, 1), (13, 11, 2)])

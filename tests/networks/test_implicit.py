@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfvae import ranges
 from tfvae.networks import conv, mlp, residual
 from tfvae.networks.implicit import ImplicitMLP, Skip
 
@@ -134,15 +135,25 @@ def test_a_decoder_puts_out_an_image_of_two_parameters_a_pixel(rng, kind):
     ("config", "shape", "told"),
     [
         (conv.Config(), (784,), "flatten=False"),
-        (conv.Config(filters=()), (8, 8, 1), "one layer at"),
         (mlp.Config(), (8, 8, 1), "flatten=True"),
         (residual.Config(), (30, 30, 3), "multiple of 32"),
-        (residual.Config(code_channels=3), (32, 32, 3), "square number"),
     ],
 )
 def test_observations_that_a_network_cannot_read_are_refused(config, shape, told):
     with pytest.raises(ValueError, match=told):
         config.check(shape)
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        (conv.Config(filters=()), "`filters` must be .*, 1 at least"),
+        (residual.Config(code_channels=3), "square number"),
+    ],
+)
+def test_sizes_that_no_network_has_are_refused(config, told):
+    with pytest.raises(ValueError, match=told):
+        ranges.check(config)
 
 
 def test_a_code_of_another_size_than_the_map_is_refused():

@@ -6,6 +6,7 @@ import scipy.special
 import scipy.stats
 import tensorflow as tf
 
+from tfvae import ranges
 from tfvae.networks import poisson
 from tfvae.probability import noise
 
@@ -67,8 +68,8 @@ def test_topics_of_another_shape_are_refused(rng, tmp_path):
 def test_what_is_no_count_model_is_refused():
     with pytest.raises(ValueError, match="likelihood=poisson"):
         poisson.Config().decoder("p", 3, (5,), "bernoulli")
-    with pytest.raises(ValueError, match="must be positive"):
-        poisson.Config(gamma_shape=0.0).check((5,))
+    with pytest.raises(ValueError, match="`gamma_shape` must be a number in"):
+        ranges.check(poisson.Config(gamma_shape=0.0))
 
 
 def test_files_that_hold_no_topics_are_refused_when_training_begins(tmp_path):

@@ -58,7 +58,7 @@ def test_gaussian_draws_are_reparameterised_and_have_their_moments():
 
 @pytest.mark.parametrize("name", families.LIKELIHOODS)
 def test_likelihood_has_batch_and_event_shape(name):
-    family = families.likelihood(name)
+    family = families.LIKELIHOODS[name]
     p_x = family.distribution(tf.zeros([5, 3, family.num_params(7)]))
     assert p_x.batch_shape == (5, 3)
     assert p_x.event_shape == (7,)

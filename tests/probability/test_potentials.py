@@ -29,8 +29,3 @@ def test_gradient_is_finite_everywhere(name):
     with tf.GradientTape() as tape:
         log_p = Potential(name).log_prob(z)
     assert np.isfinite(tape.gradient(log_p, z)).all()
-
-
-def test_unknown_potential_is_named():
-    with pytest.raises(ValueError, match="u1"):
-        Potential("u5")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from absl import flags
 
+from tfvae import ranges
 from tfvae.reproduction import facts, results, runs
 from tfvae.reproduction.reproduce import reproduce
 from tfvae.reproduction.tables import BUDGETS, TABLES, Entry, Measure, Table
@@ -146,7 +147,7 @@ def test_every_table_can_be_planned(name, budget, tmp_path):
     assert len(planned) == 2 * len(TABLES[name].entries)
     assert len({run.workdir for run in planned}) == len(planned), "two rows share a run directory"
     for run in planned:
-        run.experiment.training.validate()
+        ranges.check(run.experiment)
         assert (run.experiment.data.data_dir == "there") == run.experiment.data.is_of_tfds
 
 

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.compiler.xla.service import hlo_pb2
 
+from tfvae import ranges
 from tfvae.configs import stein_vae_digits
 from tfvae.data import load
 from tfvae.reproduction import tables
@@ -137,7 +138,7 @@ def test_the_committed_queue_names_what_exists(tool):
     entries = json.loads(waiting.QUEUE.read_text())
     for entry in entries:
         experiment = waiting.experiment_of(entry, 0)
-        experiment.training.validate()
+        ranges.check(experiment)
         assert entry["decides"] and 0 < entry["seconds"] <= 600
     with pytest.raises(ValueError, match="'nobody'"):
         waiting.experiment_of({**entries[0], "row": "nobody"}, 0)

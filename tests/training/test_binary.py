@@ -84,10 +84,30 @@ def test_a_player_that_the_model_lacks_is_refused(parsed, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("model.latent_dim=0", "`model.latent_dim` must be an integer in [1, 1000000], got 0."),
+        ("model.flow_length=x", "`model.flow_length` must be an integer in [1, 10000], got 'x'."),
+        ("model.network.hidden=0,5", "`model.network.hidden` must be a tuple of integers in [1, 1000000], 1 at least"),
+        ("model.likelihood=cauchy", "`model.likelihood` must be one of 'bernoulli', "),
+        ("data.transform.min_pixel_std=nan", "`data.transform.min_pixel_std` must be a number in [0, 0.5], got nan."),
+        ("data.unlabelled_batch=1000000000000", "`data.unlabelled_batch` must be an integer in [0, 10000000]"),
+        ("data.unlabelled_batch=0", "are all 0: nothing to train on."),
+    ],
+)
+def test_a_value_without_meaning_is_one_line(parsed, tmp_path, capsys, override, told):
+    with pytest.raises(SystemExit) as exit_info:
+        parsed(f"--config={PRESET}:tiny", f"--workdir={tmp_path / 'run'}", f"--config.{override}")
+    assert exit_info.value.code == 2 and not list(tmp_path.iterdir())
+    said = capsys.readouterr().err
+    assert said.startswith("error: ") and said.count("\n") == 1 and told in said
+
+
 def test_an_unknown_field_is_one_line(parsed, tmp_path, capsys):
     with pytest.raises(SystemExit) as exit_info:
         parsed(f"--config={PRESET}:tiny", f"--workdir={tmp_path}", "--config.model.latent_dm=3")
-    assert exit_info.value.code == 1
+    assert exit_info.value.code == 2
     told = capsys.readouterr().err
     assert told == "error: The preset has no field model.latent_dm. Did you mean --config.model.latent_dim?\n"
 
@@ -136,14 +156,15 @@ def test_faults_of_the_program_keep_their_traceback():
 
 
 def test_stray_arguments_are_refused(capsys):
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit) as exit_info:
         errors.friendly(lambda argv: None)(["train", "extra"])
+    assert exit_info.value.code == 2
     assert "error: Unexpected arguments: extra." in capsys.readouterr().err
 
 
 def test_an_unknown_preset_is_told_by_the_program(tmp_path):
     command = [sys.executable, "-m", "tfvae.bin.train", "--config=no_such.py", f"--workdir={tmp_path}"]
     ran = subprocess.run(command, capture_output=True, text=True, cwd=Path(tfvae.__file__).parents[1], check=False)
-    assert ran.returncode == 1
+    assert ran.returncode == 2
     assert ran.stderr.splitlines()[-1].startswith("error: ") and "no_such.py" in ran.stderr.splitlines()[-1]
     assert "Traceback" not in ran.stderr

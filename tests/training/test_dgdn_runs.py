@@ -78,7 +78,8 @@ def test_two_steps_train_a_head_on_codes_that_stay_as_they_are(images_alone, tmp
 
 def test_a_start_from_nothing_is_refused(tmp_path):
     experiment = tiny(freeze_image_model=True)
-    experiment.training.start_from = str(tmp_path / "nowhere")
+    (tmp_path / "nothing").mkdir()
+    experiment.training.start_from = str(tmp_path / "nothing")
     with pytest.raises(ValueError, match=r"has no best.weights.h5: train a run there first"):
         trainer.train(experiment, tmp_path / "run")
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfvae import settings
+from tfvae import ranges, settings
 from tfvae.models import players
 from tfvae.training import optimiser
 
@@ -218,10 +218,10 @@ def test_steps_of_a_player_that_takes_several_a_round_decay_by_rounds():
     [
         ({"optimiser": "adamw"}, r"`training.optimiser` must be one of"),
         ({"decay": "sudden"}, r"`training.decay` must be one of"),
-        ({"momentum": 1.0}, r"`training.momentum` must lie in \[0, 1\), got 1.0"),
+        ({"momentum": 1.0}, r"`training.momentum` must be a number in \[0, 1\), got 1.0"),
         (
             {"players": settings.Players(critic=settings.Player(learning_rate=-1.0))},
-            r"`training.players.critic.learning_rate` must be positive, got -1.0",
+            r"`training.players.critic.learning_rate` must be a number in .*, got -1.0",
         ),
         (
             {"players": settings.Players(critic=settings.Player(decay="sudden"))},
@@ -231,7 +231,7 @@ def test_steps_of_a_player_that_takes_several_a_round_decay_by_rounds():
 )
 def test_settings_that_no_optimiser_has_are_refused_by_name(fields, message):
     with pytest.raises(ValueError, match=message):
-        settings.Config(**fields).validate()
+        ranges.check(settings.Config(**fields), "training")
 
 
 @pytest.mark.parametrize("kind", settings.OPTIMISERS)

@@ -208,9 +208,9 @@ def test_mixed_precision_trains_and_resumes(tmp_path):
     [
         ("training", {"monitor": "error"}, "VAE does not classify: set `training.monitor=bound`"),
         ("training", {"monitor": "loss"}, "`training.monitor` must be one of"),
-        ("training", {"epochs": 0}, "`training.epochs` must be at least 1, got 0"),
-        ("training", {"keep_checkpoints": 2}, "`training.keep_checkpoints` must be at least 3, got 2"),
-        ("training", {"learning_rate": float("nan")}, "`training.learning_rate` must be positive, got nan"),
+        ("training", {"epochs": 0}, "`training.epochs` must be an integer in .*, got 0"),
+        ("training", {"keep_checkpoints": 2}, r"`training.keep_checkpoints` must be an integer in \[3, .*, got 2"),
+        ("training", {"learning_rate": float("nan")}, "`training.learning_rate` must be a number in .*, got nan"),
         ("training", {"num_replicas": 7}, "needs as many devices, but TensorFlow sees"),
         ("data", {"num_validation": 0}, "There are no validation rows"),
     ],

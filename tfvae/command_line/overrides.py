@@ -1,15 +1,67 @@
-"""Which fields of a preset a command line sets: one that does not exist is told with those that do."""
+"""Which fields of a preset a command line sets: one that does not exist is told with those that do, and one that is out
+of its range with what it may be.
+"""
 
 import dataclasses
 import difflib
 import functools
 import re
 
-from tfvae import settings
+from absl import flags
+from ml_collections import config_flags
+
+from tfvae import ranges, settings
 from tfvae.command_line import presets
 
 _OVERRIDE = re.compile(r"--?(?:no)?config\.([^=]+)")
 _OF_PLAYER = re.compile(r"training\.players\.(\w+)\.")
+
+
+@dataclasses.dataclass
+class _Training:
+    """The part of an experiment that is known without its preset."""
+
+    training: settings.Config = dataclasses.field(default_factory=settings.Config)
+
+
+def check(config):
+    """Checks what a preset returned, with what the command line set.
+
+    Raises:
+        ValueError: for what is no experiment, or one that `tfvae.ranges.check` refuses.
+    """
+    if not dataclasses.is_dataclass(config):
+        raise ValueError(f"A preset gives a `tfvae.experiment.Experiment`, got {type(config).__name__}.")
+    ranges.check(config)
+
+
+def check_training(argv):
+    """Checks the fields of the training that a command line sets, which needs no preset.
+
+    Raises:
+        ValueError: for the first that is out of its range.
+        absl.flags.Error: for the first that is of another type.
+    """
+    values = flags.FlagValues()
+    asked = [argument for argument in argv if re.match(r"--?config\.training\.", argument)]
+    try:
+        held = config_flags.DEFINE_config_dataclass("config", _Training(), flag_values=values, sys_argv=asked)
+        values(["", *asked])
+    except (AttributeError, KeyError):
+        return  # A field that does not exist is told with those of the preset.
+    ranges.check(held.value)
+
+
+def refused(argv, name, value):
+    """The error of a text that is no value of its field; "" for one that is not declared, of a dict by names."""
+    config = _Training() if name.startswith("training.") else presets.load(argv)
+    *groups, last = name.split(".")
+    for group in groups:
+        config = config[group] if isinstance(config, dict) else getattr(config, group)
+    if not dataclasses.is_dataclass(config):
+        return ""
+    field = next(field for field in dataclasses.fields(config) if field.name == last)
+    return ranges.refusal(name, field, value)
 
 
 def unknown(argv):

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tfvae import ranges
 from tfvae.batch import END, UNKNOWN
 
 SPECIAL = ("<end>", "<unk>")
@@ -33,19 +34,11 @@ class Config:
         vocabulary: a text file with a word a line, used as it is; empty: made from the training captions.
     """
 
-    tokenizer: str = "words"
-    min_count: int = 5
-    num_pieces: int = 4000
-    max_words: int = 20
-    vocabulary: str = ""
-
-    def validate(self):
-        """Raises ValueError for what makes no captions."""
-        if self.tokenizer not in TOKENIZERS:
-            raise ValueError(f"`data.captions.tokenizer` must be one of {TOKENIZERS}, got {self.tokenizer!r}.")
-        for name in ("min_count", "num_pieces", "max_words"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"`data.captions.{name}` must be at least 1, got {getattr(self, name)}.")
+    tokenizer: str = ranges.field("words", ranges.Choices(TOKENIZERS))
+    min_count: int = ranges.field(5, ranges.POSITIVE_COUNTS)
+    num_pieces: int = ranges.field(4000, ranges.WIDTHS)
+    max_words: int = ranges.field(20, ranges.Interval(1, 10_000))
+    vocabulary: str = ranges.field("", ranges.EXISTING_PATH)
 
 
 class Vocabulary(NamedTuple):
@@ -95,7 +88,7 @@ def build(texts, config):
     Raises:
         ValueError: where no word is left, or the file of `config.vocabulary` is no list of words.
     """
-    config.validate()
+    ranges.check(config, "data.captions")
     if config.vocabulary:
         words = _read(config.vocabulary)
     elif config.tokenizer == "word_pieces":

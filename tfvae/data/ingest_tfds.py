@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tfvae import batch as batches
+from tfvae import ranges
 from tfvae.data import folder, ingest, manifest, records
 from tfvae.data.entries.label import NO_LABEL
 from tfvae.data.sources import tfds
@@ -43,9 +44,8 @@ def ingest_tfds(
             written.
     """
     output = ingest.checked_output(None, output, records_per_shard, overwrite)
-    folder.Config(
-        image_size=image_size, validation_fraction=validation_fraction, test_fraction=test_fraction
-    ).validate()
+    fractions = {"validation_fraction": validation_fraction, "test_fraction": test_fraction}
+    ranges.check(folder.Config(image_size=image_size, **fractions))
     # Workers may have another working directory.
     data_dir = str(Path(data_dir).expanduser().resolve()) if data_dir and "://" not in data_dir else data_dir
     builder = tfds.builder_of(name, data_dir)

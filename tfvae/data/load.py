@@ -9,9 +9,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae import batch as batches
+from tfvae import ranges
 from tfvae.batch import CAPTION, CAPTIONED, IMAGE, LABEL, LABELLED, PAIRED, ROW, TAGGED, UNLABELLED, DataInfo
 from tfvae.data import captions as texts
-from tfvae.data import entries, mixture, more_images, sources, split, tagging, transforms
+from tfvae.data import entries, images, manifest, mixture, more_images, sources, split, tagging, transforms
 from tfvae.data.captions import Vocabulary
 from tfvae.data.columns import Partial, Stored
 from tfvae.data.entries.label import NO_LABEL
@@ -26,6 +27,11 @@ _MEMORY_SHARE = 4
 
 
 TransformConfig = transforms.Config  # Where `transforms` is a field.
+
+
+def source_names() -> list[str]:
+    """The sources that there are, by the names of their files."""
+    return sorted(module.name for module in pkgutil.iter_modules(sources.__path__))
 
 
 @dataclasses.dataclass
@@ -72,44 +78,51 @@ class Config:
         tags: where tags come from, and which of them are known.
     """
 
-    source: str = "digits"
-    name: str = ""
-    data_dir: str = ""
-    path: str = ""
-    max_words: int = 0
+    source: str = ranges.field("digits", ranges.Choices(source_names))
+    name: str = ranges.field("", ranges.Text("a name, or empty"))
+    data_dir: str = ranges.field("", ranges.PATH)
+    path: str = ranges.field("", ranges.PATH)
+    max_words: int = ranges.field(0, ranges.COUNTS)
     extra_split: bool = True
-    points_noise: float = 0.2
-    labels_per_class: int = 10
-    num_captioned: int = 0
-    num_tagged: int = 0
-    num_paired: int = 0
-    label_seed: int = 0
-    unseen_classes: tuple[int, ...] = ()
-    modalities: tuple[str, ...] = ()
-    num_validation: int = 100
-    labelled_batch: int = 100
-    captioned_batch: int = 0
-    unlabelled_batch: int = 100
-    batches: dict[str, int] = dataclasses.field(default_factory=dict)
-    entries: tuple[str, ...] = ()
+    points_noise: float = ranges.field(0.2, ranges.WEIGHTS)
+    labels_per_class: int = ranges.field(10, ranges.COUNTS)
+    num_captioned: int = ranges.field(0, ranges.COUNTS)
+    num_tagged: int = ranges.field(0, ranges.COUNTS)
+    num_paired: int = ranges.field(0, ranges.COUNTS)
+    label_seed: int = ranges.field(0, ranges.SEEDS)
+    unseen_classes: tuple[int, ...] = ranges.field((), ranges.COUNTS)
+    modalities: tuple[str, ...] = ranges.field((), ranges.Text("a folder's name"))
+    num_validation: int = ranges.field(100, ranges.COUNTS)
+    labelled_batch: int = ranges.field(100, ranges.BATCHES)
+    captioned_batch: int = ranges.field(0, ranges.BATCHES)
+    unlabelled_batch: int = ranges.field(100, ranges.BATCHES)
+    batches: dict[str, int] = ranges.field(factory=dict, allowed=ranges.BATCHES)
+    entries: tuple[str, ...] = ranges.field((), ranges.Text("the name of an entry"))
     labelled_stay_unlabelled: bool = True
-    more_images: str = ""
-    image_size: int = 0
-    color_mode: str = "auto"
-    max_memory_bytes: int = 2 << 30
-    max_pixels: int = 50_000_000
-    on_bad_record: str = "stop"
+    more_images: str = ranges.field("", ranges.EXISTING_PATH)
+    image_size: int = ranges.field(0, ranges.IMAGE_SIDES)
+    color_mode: str = ranges.field("auto", ranges.Choices(images.COLOR_MODES))
+    max_memory_bytes: int = ranges.field(2 << 30, ranges.Interval(0, 2**63 - 1))
+    max_pixels: int = ranges.field(images.MAX_PIXELS, ranges.PIXELS)
+    on_bad_record: str = ranges.field("stop", ranges.Choices(manifest.POLICIES))
     transform: transforms.Config = dataclasses.field(default_factory=transforms.Config)
     transforms: dict[str, TransformConfig] = dataclasses.field(default_factory=dict)
     captions: texts.Config = dataclasses.field(default_factory=texts.Config)
     tags: tagging.Config = dataclasses.field(default_factory=tagging.Config)
 
-    def __post_init__(self):
-        # From JSON they come as dicts.
-        self.transforms = {
-            name: of if isinstance(of, TransformConfig) else TransformConfig(**of)
-            for name, of in self.transforms.items()
-        }
+    def validate(self):
+        """Checks the streams and the entries that are asked for by name.
+
+        Raises:
+            ValueError: if the configuration is invalid.
+        """
+        for name in self.entries:
+            entries.named(name)
+        if not any(self.batch_sizes().values()):
+            raise ValueError(
+                "`data.labelled_batch`, `.captioned_batch`, `.unlabelled_batch` and `data.batches` are all 0: nothing "
+                "to train on."
+            )
 
     def batch_sizes(self):
         """Stream -> rows in a batch, 0 for a stream that is not trained on."""
@@ -237,9 +250,10 @@ def load(config, frozen_split=None):
         frozen_split: the content of an existing `split.json`; then nothing is drawn anew.
 
     Raises:
-        ValueError: for an unknown source, a split of other data, and whatever the source, the split or the transform
-            refuses.
+        ValueError: for a config that `tfvae.ranges.check` refuses, a split of other data, and whatever the source, the
+            split or the transform refuses.
     """
+    ranges.check(config, "data")
     source = tagging.tagged(_without_classes(_source(config, frozen_split), config.unseen_classes), config)
     _check_pixels(source)
     modalities = source.train.modalities or (IMAGE,)
@@ -278,9 +292,6 @@ def load(config, frozen_split=None):
 
 
 def _source(config, frozen_split) -> Source:
-    known = sorted(module.name for module in pkgutil.iter_modules(sources.__path__))
-    if config.source not in known:
-        raise ValueError(f"`data.source` must be one of {known}, got {config.source!r}.")
     load_source = importlib.import_module(f"{sources.__name__}.{config.source}").load
     # A run that began with labelled images in memory goes on with them there: its split belongs to them.
     began_in_memory = config.source == "shards" and frozen_split is not None and not frozen_split.get("stored")
@@ -456,8 +467,6 @@ def _streams(config, parts, source, carried):
         _check_carried(stream, rows, of_stream, streamed)
         template = rows if len(rows) else parts[LABELLED]
         streams[stream] = mixture.StreamSpec(template, sizes[stream], of_stream, streamed)
-    if not streams:
-        raise ValueError("The batches of `data` are all 0 (labelled, captioned, unlabelled): nothing to train on.")
     return streams
 
 

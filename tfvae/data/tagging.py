@@ -4,6 +4,7 @@ import collections
 import dataclasses
 from collections.abc import Iterable, Sequence
 
+from tfvae import ranges
 from tfvae.batch import CAPTION, TAGS
 from tfvae.data import captions
 from tfvae.data.examples import Examples, Source
@@ -38,24 +39,10 @@ class Config:
         most: the tags of most training images that are kept; 0 for all.
     """
 
-    source: str = "column"
-    words: str = "nouns"
-    min_count: int = 1
-    most: int = 0
-
-    def validate(self) -> None:
-        """Checks the choices.
-
-        Raises:
-            ValueError: if the configuration is invalid.
-        """
-        for name, known in (("source", SOURCES), ("words", WORDS)):
-            if getattr(self, name) not in known:
-                raise ValueError(f"`data.tags.{name}` must be one of {known}, got {getattr(self, name)!r}.")
-        if self.min_count < 1 or self.most < 0:
-            raise ValueError(
-                f"`data.tags.min_count` is at least 1 and `.most` at least 0, got {self.min_count} and {self.most}."
-            )
+    source: str = ranges.field("column", ranges.Choices(SOURCES))
+    words: str = ranges.field("nouns", ranges.Choices(WORDS))
+    min_count: int = ranges.field(1, ranges.POSITIVE_COUNTS)
+    most: int = ranges.field(0, ranges.COUNTS)
 
 
 def known(column: Iterable[Sequence[str]], config: Config) -> tuple[str, ...]:
@@ -89,7 +76,7 @@ def tagged(source: Source, config) -> Source:
     Raises:
         ValueError: where a config asks for the words of captions, and there are none.
     """
-    config.tags.validate()
+    ranges.check(config.tags, "data.tags")
     if config.tags.source != "captions":
         return source
     if not len(source.train.captioned()):

@@ -8,6 +8,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from tfvae import ranges
 from tfvae.data import augmentation, contrast
 from tfvae.probability import noise
 
@@ -38,33 +39,22 @@ class Config:
         flatten: observations are vectors [D] rather than [H, W, C].
     """
 
-    noise: str = "none"
-    scale: str = "unit"
-    min_pixel_std: float = 0.0
-    contrast: str = "none"
+    noise: str = ranges.field("none", ranges.Choices(NOISES))
+    scale: str = ranges.field("unit", ranges.Choices(SCALES))
+    min_pixel_std: float = ranges.field(0.0, ranges.Interval(0, 0.5))  # No deviation in [0, 1] is larger.
+    contrast: str = ranges.field("none", ranges.Choices(CONTRASTS))
     whiten: bool = False
-    whiten_epsilon: float = 0.1
-    translate: int = 0
+    whiten_epsilon: float = ranges.field(0.1, ranges.POSITIVE)
+    translate: int = ranges.field(0, ranges.SIDES._replace(least=0))
     flip: bool = False
     flatten: bool = True
 
     def validate(self):
         """Raises ValueError for what no transform can do."""
-        if self.noise not in NOISES:
-            raise ValueError(f"`transform.noise` must be one of {NOISES}, got {self.noise!r}.")
-        if self.scale not in SCALES:
-            raise ValueError(f"`transform.scale` must be one of {SCALES}, got {self.scale!r}.")
-        if self.contrast not in CONTRASTS:
-            raise ValueError(f"`transform.contrast` must be one of {sorted(CONTRASTS)}, got {self.contrast!r}.")
         if (self.contrast != "none" or self.whiten) and (self.noise, self.scale) != ("none", "unit"):
             raise ValueError(
-                "Contrast normalisation and whitening set the scale themselves, and are no place for noise: they need "
-                f"`transform.noise=none` and `transform.scale=unit`, got {self.noise!r} and {self.scale!r}."
-            )
-        if self.translate < 0 or self.whiten_epsilon <= 0:
-            raise ValueError(
-                "`transform.translate` is at least 0 and `transform.whiten_epsilon` positive, got "
-                f"{self.translate} and {self.whiten_epsilon}."
+                "`transform.contrast` and `transform.whiten` set the scale themselves, and are no place for noise: "
+                f"they need `transform.noise=none` and `transform.scale=unit`, got {self.noise!r} and {self.scale!r}."
             )
         if self.noise == "binarise" and self.scale != "unit":
             raise ValueError(f"Binarised images have scale 'unit', got `transform.scale={self.scale}`.")
@@ -81,10 +71,15 @@ class Transform:
     """
 
     def __init__(self, config, state, whitening=None):
-        config.validate()
+        ranges.check(config, "data.transform")
         self.whitening = whitening
         self.config = config
         self.raw_shape = tuple(int(n) for n in state["raw_shape"])
+        if config.translate >= max(self.raw_shape[:2], default=0) > 0:
+            raise ValueError(
+                f"`data.transform.translate`={config.translate} would move images of the shape {self.raw_shape} out of "
+                "sight: set it below their sides."
+            )
         self.kept = np.asarray(state["kept"], np.int32)
         self.offset = np.asarray(state["offset"], np.float32)
         self.divisor = np.asarray(state["divisor"], np.float32)
@@ -95,7 +90,7 @@ class Transform:
     @classmethod
     def fit(cls, config, image):
         """Fits on stored training rows [N, ...]: no statistic of any other rows is ever used."""
-        config.validate()
+        ranges.check(config, "data.transform")
         raw_shape = image.shape[1:]
         flat = image.reshape(len(image), -1)
         kept = np.arange(flat.shape[1])

@@ -18,6 +18,8 @@ from scipy import optimize
 from sklearn.kernel_approximation import Nystroem
 from sklearn.preprocessing import StandardScaler
 
+from tfvae import ranges
+
 _STEEPNESS = 3.0
 # Of the least squares that a guess becomes, a share of the features' mean square.
 _RIDGE = 1e-3
@@ -38,24 +40,14 @@ class Config:
         seed: of the Nyström landmarks.
     """
 
-    kernel: str = "rbf"
-    cost: float = 100.0
-    unlabelled_cost: float = 1.0
-    anneal_steps: int = 10
-    gamma: float = 1.0
-    components: int = 1000
-    max_iter: int = 100
-    seed: int = 0
-
-    def validate(self):
-        """Raises ValueError for settings that are none."""
-        if self.kernel not in ("linear", "rbf"):
-            raise ValueError(f"`kernel` must be 'linear' or 'rbf', got {self.kernel!r}.")
-        if self.cost <= 0 or self.gamma <= 0 or self.unlabelled_cost < 0:
-            raise ValueError(
-                "`cost` and `gamma` must be above 0 and `unlabelled_cost` at least 0, got "
-                f"{self.cost}, {self.gamma} and {self.unlabelled_cost}."
-            )
+    kernel: str = ranges.field("rbf", ranges.Choices(("linear", "rbf")))
+    cost: float = ranges.field(100.0, ranges.Interval(1e-12, 1e12))
+    unlabelled_cost: float = ranges.field(1.0, ranges.WEIGHTS)
+    anneal_steps: int = ranges.field(10, ranges.Interval(1, 1000))
+    gamma: float = ranges.field(1.0, ranges.POSITIVE)
+    components: int = ranges.field(1000, ranges.WIDTHS)
+    max_iter: int = ranges.field(100, ranges.POSITIVE_COUNTS)
+    seed: int = ranges.field(0, ranges.SEEDS)
 
 
 def objective(w, labelled, sign, unlabelled, bias, cost, unlabelled_cost):
@@ -100,7 +92,7 @@ class TransductiveSVM:
 
     def __init__(self, config=None):
         self.config = config or Config()
-        self.config.validate()
+        ranges.check(self.config)
 
     def fit(self, labelled, label, unlabelled, guess=None):
         """Fits all classes.

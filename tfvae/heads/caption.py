@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 from absl import logging
 
+from tfvae import ranges
 from tfvae.batch import CAPTION, END, IMAGE
 from tfvae.capabilities import Capability, Endpoint
 from tfvae.heads.head import Head
@@ -34,22 +35,12 @@ class Config:
         blind: whether the code is hidden: a language model, beside which one sees what an image is worth.
     """
 
-    cell: str = "gru"
-    hidden: int = 512
-    embedding: int = 300
-    word_vectors: str = ""
+    cell: str = ranges.field("gru", ranges.Choices(recurrent.CELLS))
+    hidden: int = ranges.field(512, ranges.WIDTHS)
+    embedding: int = ranges.field(300, ranges.WIDTHS)
+    word_vectors: str = ranges.field("", ranges.EXISTING_PATH)
     decoding: decodings.Config = dataclasses.field(default_factory=decodings.Config)
     blind: bool = False
-
-    def validate(self) -> None:
-        """Checks the sizes, and how captions are chosen.
-
-        Raises:
-            ValueError: if the configuration is invalid.
-        """
-        if min(self.hidden, self.embedding) < 1:
-            raise ValueError(f"`caption.hidden` and `.embedding` are at least 1, got {self.hidden}, {self.embedding}.")
-        self.decoding.validate()
 
 
 class Caption(Head):
@@ -66,7 +57,7 @@ class Caption(Head):
 
     def __init__(self, latent_dim: int, vocabulary: Sequence[str], length: int, config: Config, **kwargs: Any) -> None:
         super().__init__(**kwargs, dtype="float32")
-        config.validate()
+        ranges.check(config, "model.caption")
         self.vocabulary = tuple(vocabulary)
         self.length = length
         self.config = config

@@ -17,6 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfvae import ranges
 from tfvae.batch import IMAGE, TAGS
 from tfvae.capabilities import Capability, Endpoint
 from tfvae.heads.head import Head
@@ -44,23 +45,9 @@ class Config:
         strength_prior: (a, b) of the Gamma prior of g_k, b a rate.
     """
 
-    usage: str = "energy"
-    concentration: float = 0.1
-    strength_prior: tuple[float, float] = (1.0, 1.0)
-
-    def validate(self) -> None:
-        """Checks the choice and the priors.
-
-        Raises:
-            ValueError: if the configuration is invalid.
-        """
-        if self.usage not in USAGES:
-            raise ValueError(f"`tags.usage` must be one of {USAGES}, got {self.usage!r}.")
-        if min(self.concentration, *self.strength_prior) <= 0.0:
-            raise ValueError(
-                f"`tags.concentration` and `.strength_prior` must be above 0, got {self.concentration} and "
-                f"{self.strength_prior}."
-            )
+    usage: str = ranges.field("energy", ranges.Choices(USAGES))
+    concentration: float = ranges.field(0.1, ranges.POSITIVE)
+    strength_prior: tuple[float, float] = ranges.field((1.0, 1.0), ranges.POSITIVE)
 
 
 class Tags(Head):
@@ -77,7 +64,7 @@ class Tags(Head):
 
     def __init__(self, code_shape: tuple[int, int, int], names: Sequence[str], config: Config, **kwargs: Any) -> None:
         super().__init__(**kwargs, dtype="float32")
-        config.validate()
+        ranges.check(config, "model.tags")
         self.config, self.names = config, tuple(names)
         height, width, num_elements = code_shape
         self.cells, self.num_elements = height * width, num_elements

@@ -66,13 +66,7 @@ def check_classes(label_weight: float, num_classes: int) -> None:
 
 
 def size_of_image(image_shape: tuple[int, ...], target_scale: str) -> int:
-    """N_x of observations [..., C]: their dimensions, or of images [H, W, C] their pixels.
-
-    Raises:
-        ValueError: if `target_scale` is not in `TARGET_SCALES`.
-    """
-    if target_scale not in TARGET_SCALES:
-        raise ValueError(f"`model.target_scale` must be one of {TARGET_SCALES}, got {target_scale!r}.")
+    """N_x by one of `TARGET_SCALES`, of observations [..., C]: their dimensions, or of images [H, W, C] the pixels."""
     has_channels = target_scale == "pixels" and len(image_shape) == 3
     return math.prod(image_shape[:2] if has_channels else image_shape)
 

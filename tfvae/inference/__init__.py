@@ -21,17 +21,6 @@ OVER_CLASSES: dict[str, OverClasses] = {
 }
 
 
-def bound_named(name: str) -> OfWeights:
-    """The bound by its name in a config.
-
-    Raises:
-        ValueError: if there is no bound of that name.
-    """
-    if name not in BOUNDS:
-        raise ValueError(f"`bound` must be one of {sorted(BOUNDS)}, got {name!r}.")
-    return BOUNDS[name]
-
-
 def bound_over_classes(name: str) -> OverClasses:
     """The bound on log p(x) with the label summed out, by the bound's name in a config.
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tfvae import ranges
 from tfvae.batch import END, UNKNOWN
 from tfvae.probability import noise
 
@@ -34,31 +35,13 @@ class Config:
         unknown: whether the word that stands for unknown ones may be chosen.
     """
 
-    method: str = "beam"
-    beams: int = 5
-    length_penalty: float = 0.7
-    temperature: float = 1.0
-    top_k: int = 0
-    top_p: float = 1.0
+    method: str = ranges.field("beam", ranges.Choices(METHODS))
+    beams: int = ranges.field(5, ranges.Interval(1, 10_000))
+    length_penalty: float = ranges.field(0.7, ranges.Interval(0, 100))
+    temperature: float = ranges.field(1.0, ranges.POSITIVE)
+    top_k: int = ranges.field(0, ranges.COUNTS)
+    top_p: float = ranges.field(1.0, ranges.SHARES._replace(open_below=True))
     unknown: bool = False
-
-    def validate(self):
-        """Checks the fields.
-
-        Raises:
-            ValueError: if the configuration is invalid.
-        """
-        if self.method not in METHODS:
-            raise ValueError(f"`method` of decoding must be one of {METHODS}, got {self.method!r}.")
-        if self.beams < 1 or self.top_k < 0 or self.length_penalty < 0:
-            raise ValueError(
-                f"Decoding needs `beams` ≥ 1, `top_k` ≥ 0 and `length_penalty` ≥ 0, got {self.beams}, {self.top_k} and "
-                f"{self.length_penalty}."
-            )
-        if not self.temperature > 0 or not 0 < self.top_p <= 1:
-            raise ValueError(
-                f"Drawing needs `temperature` > 0 and 0 < `top_p` ≤ 1, got {self.temperature} and {self.top_p}."
-            )
 
 
 class Words(NamedTuple):
@@ -81,7 +64,7 @@ def decode(words, length, config, seed=None):
     Returns:
         (ids int32 [B, T], log p(ids) [B] in nats).
     """
-    config.validate()
+    ranges.check(config, "decoding")
     if config.method == "beam":
         return beam_search(words, length, config.beams, config.length_penalty, config.unknown)
     choose = _most_probable

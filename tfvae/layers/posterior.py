@@ -15,17 +15,12 @@ def posterior(kind, name, latent_dim, flow_length):
     """The family of q(z | x) that an encoder's parameters make.
 
     Args:
-        kind: `gaussian`, diagonal; `planar`, `flow_length` planar layers with parameters of every image; `iaf`,
-            `flow_length` inverse autoregressive steps with weights that images share.
+        kind: one of `POSTERIORS`: `gaussian`, diagonal; `planar`, `flow_length` planar layers with parameters of every
+            image; `iaf`, `flow_length` inverse autoregressive steps with weights that images share.
         name: of the layers.
         latent_dim: Z.
         flow_length: layers or steps.
-
-    Raises:
-        ValueError: if there is no family of that name.
     """
-    if kind not in POSTERIORS:
-        raise ValueError(f"`model.posterior` must be one of {POSTERIORS}, got {kind!r}.")
     if kind == "planar":
         return flows.planar(flow_length)
     if kind == "iaf":

@@ -11,6 +11,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from tfvae import inference, ranges
+from tfvae.batch import LABELLED
 from tfvae.capabilities import Capability
 from tfvae.inference.bound import LogWeights
 from tfvae.models.auxiliary_vae import AUXILIARY_DRAWS, mean_kl_per_unit
@@ -19,6 +21,8 @@ from tfvae.models.class_conditional import ClassConditionalModel, ClassTable
 from tfvae.models.vae import gaussian_kl_per_unit
 from tfvae.networks import mlp
 from tfvae.probability import families, noise
+
+AUXILIARIES = ("stochastic", "deterministic")
 
 
 @dataclasses.dataclass
@@ -41,19 +45,32 @@ class Config:
         compile_step: loss and gradients compiled by XLA.
     """
 
-    latent_dim: int = 100
-    auxiliary_dim: int = 100
+    latent_dim: int = ranges.field(100, ranges.WIDTHS)
+    auxiliary_dim: int = ranges.field(100, ranges.WIDTHS)
     network: mlp.Config = dataclasses.field(default_factory=mlp.Config)
-    likelihood: str = "bernoulli"
+    likelihood: str = ranges.field("bernoulli", ranges.Choices(families.LIKELIHOODS))
     skip: bool = False
-    auxiliary: str = "stochastic"
+    auxiliary: str = ranges.field("stochastic", ranges.Choices(AUXILIARIES))
     auxiliary_sees_image: bool = False
-    beta: float = 0.1
-    bound: str = "elbo"
-    num_samples: int = 1
-    kl_warmup_steps: int = 0
+    beta: float = ranges.field(0.1, ranges.WEIGHTS)
+    bound: str = ranges.field("elbo", ranges.Choices(inference.BOUNDS))
+    num_samples: int = ranges.field(1, ranges.DRAWS)
+    kl_warmup_steps: int = ranges.field(0, ranges.COUNTS)
     weight_prior: bool = False
     compile_step: bool = False
+
+    def validate(self):
+        """Checks fields against each other.
+
+        Raises:
+            ValueError: if the configuration is invalid.
+        """
+        if self.skip and self.auxiliary_sees_image:
+            raise ValueError("With `skip`, x depends on a, so p(a | z, y) cannot see x: unset `auxiliary_sees_image`.")
+
+    def streams(self):
+        """Streams without which it does not learn, and what does: {stream: advice}."""
+        return {LABELLED: "use a `vae` preset"}
 
     def build(self, info, seed=0):
         return ADGM(self, info, seed)
@@ -64,16 +81,12 @@ class ADGM(ClassConditionalModel):
 
     def __init__(self, config, info, seed=0, **kwargs):
         super().__init__(config, info, seed, **kwargs)
-        if config.auxiliary not in ("stochastic", "deterministic"):
-            raise ValueError(f"`auxiliary` must be 'stochastic' or 'deterministic', got {config.auxiliary!r}.")
-        if config.skip and config.auxiliary_sees_image:
-            raise ValueError("With `skip`, x depends on a, so p(a | z, y) cannot see x: unset `auxiliary_sees_image`.")
         self.stochastic = config.auxiliary == "stochastic"
         x, y = int(np.prod(info.image_shape)), info.num_classes
         z, a = config.latent_dim, config.auxiliary_dim
         net = config.network
         self.p_z = families.standard_normal(z)
-        likelihood = families.likelihood(config.likelihood)
+        likelihood = families.LIKELIHOODS[config.likelihood]
         x_parents = {"a": a, "y": y, "z": z} if config.skip else {"y": y, "z": z}
         self.p_x_given_yz = mlp.conditional("p_x", x_parents, likelihood, x, net)
         if self.stochastic:

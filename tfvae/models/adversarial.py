@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tfvae import ranges
 from tfvae.capabilities import Capability
 from tfvae.models import vae
 from tfvae.models.base import Objective, all_images
@@ -16,6 +17,7 @@ from tfvae.probability import families, noise
 from tfvae.probability.energy_distance import energy_distance_by_row
 
 X_DRAWS = ("relaxed", "straight_through", "mean")
+LIKELIHOODS = ranges.Choices(families.LIKELIHOODS)
 # A logit beyond it has next to no gradient left: σ is 1 to within 5e-5.
 _SATURATED = 10.0
 
@@ -31,12 +33,6 @@ class Pairs(NamedTuple):
     z_of_x: tf.Tensor
     x_of_z: tf.Tensor
     z: tf.Tensor
-
-
-def check_x_draws(x_draws):
-    """Raises ValueError for a way to draw x that there is not."""
-    if x_draws not in X_DRAWS:
-        raise ValueError(f"`model.x_draws` must be one of {X_DRAWS}, got {x_draws!r}.")
 
 
 def drawn(p_x, x_draws, temperature, seed):
@@ -81,7 +77,6 @@ class AdversarialAutoencoder(vae.VAE):
     """
 
     def __init__(self, config, info, seed=0, **kwargs):
-        check_x_draws(config.x_draws)
         super().__init__(config, info, seed, **kwargs)
         of_network = getattr(config.network, "widest", lambda shape: 0)(self.image_shape)
         self.widest_layer = max(500, of_network, critic.widest(config.critic_network, self.image_shape))

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import tensorflow as tf
 
+from tfvae import ranges
 from tfvae.models import adversarial
 from tfvae.models.base import Objective, all_images
 from tfvae.models.players import Player
@@ -25,14 +26,14 @@ class Config:
             eq. (5.1) as printed.
     """
 
-    latent_dim: int = 64
-    network: mlp.Config = dataclasses.field(default_factory=mlp.Config)
-    likelihood: str = "bernoulli"
+    latent_dim: int = ranges.field(64, ranges.WIDTHS)
+    network: mlp.Config = ranges.field(allowed=ranges.NETWORK, factory=mlp.Config)
+    likelihood: str = ranges.field("bernoulli", adversarial.LIKELIHOODS)
     critic_network: critic.Config = dataclasses.field(default_factory=critic.Config)
-    critic_steps: int = 1
-    x_draws: str = "relaxed"
-    temperature: float = 0.5
-    game: str = "non_saturating"
+    critic_steps: int = ranges.field(1, ranges.Interval(1, 100_000))
+    x_draws: str = ranges.field("relaxed", ranges.Choices(adversarial.X_DRAWS))
+    temperature: float = ranges.field(0.5, ranges.POSITIVE)
+    game: str = ranges.field("non_saturating", ranges.Choices(GAMES))
     compile_step: bool = False
 
     # Of the bound that is reported; nothing learns from it.
@@ -56,8 +57,6 @@ class ALI(adversarial.AdversarialAutoencoder):
     """
 
     def __init__(self, config, info, seed=0, **kwargs):
-        if config.game not in GAMES:
-            raise ValueError(f"`model.game` must be one of {GAMES}, got {config.game!r}.")
         super().__init__(config, info, seed, **kwargs)
         self.critic_of_pairs = self.critic("critic", config.latent_dim)
 

@@ -16,6 +16,8 @@ from typing import ClassVar
 
 import tensorflow as tf
 
+from tfvae import ranges
+from tfvae.layers import posterior as posteriors
 from tfvae.models import adversarial
 from tfvae.models.base import Objective, all_images
 from tfvae.models.players import Player
@@ -48,17 +50,17 @@ class Config:
         compile_step: loss and gradients compiled by XLA.
     """
 
-    latent_dim: int = 64
-    network: mlp.Config = dataclasses.field(default_factory=mlp.Config)
-    likelihood: str = "bernoulli"
-    posterior: str = "gaussian"
-    flow_length: int = 80
-    half: str = "full"
-    critic: str = "residual"
+    latent_dim: int = ranges.field(64, ranges.WIDTHS)
+    network: mlp.Config = ranges.field(allowed=ranges.NETWORK, factory=mlp.Config)
+    likelihood: str = ranges.field("bernoulli", adversarial.LIKELIHOODS)
+    posterior: str = ranges.field("gaussian", ranges.Choices(posteriors.POSTERIORS))
+    flow_length: int = ranges.field(80, ranges.Interval(1, 10_000))
+    half: str = ranges.field("full", ranges.Choices(HALVES))
+    critic: str = ranges.field("residual", ranges.Choices(CRITICS))
     critic_network: critics.Config = dataclasses.field(default_factory=critics.Config)
-    critic_steps: int = 1
-    x_draws: str = "relaxed"
-    temperature: float = 0.5
+    critic_steps: int = ranges.field(1, ranges.Interval(1, 100_000))
+    x_draws: str = ranges.field("relaxed", ranges.Choices(adversarial.X_DRAWS))
+    temperature: float = ranges.field(0.5, ranges.POSITIVE)
     compile_step: bool = False
 
     # Of the bound that is reported; nothing learns from it.
@@ -68,21 +70,6 @@ class Config:
 
     def build(self, info, seed=0):
         return ASVAE(self, info, seed)
-
-    def check(self):
-        """Checks the settings.
-
-        Raises:
-            ValueError: if the configuration is invalid.
-        """
-        for name, known in (("half", tuple(HALVES)), ("critic", CRITICS)):
-            if getattr(self, name) not in known:
-                raise ValueError(f"`model.{name}` must be one of {known}, got {getattr(self, name)!r}.")
-        if self.critic_steps < 1 or self.temperature <= 0:
-            raise ValueError(
-                "`model.critic_steps` is at least 1 and `model.temperature` positive, got "
-                f"{self.critic_steps} and {self.temperature}."
-            )
 
 
 class ASVAE(adversarial.AdversarialAutoencoder):
@@ -95,7 +82,6 @@ class ASVAE(adversarial.AdversarialAutoencoder):
     """
 
     def __init__(self, config, info, seed=0, **kwargs):
-        config.check()
         super().__init__(config, info, seed, **kwargs)
         self.residual = config.critic == "residual"
         halves, z = HALVES[config.half], config.latent_dim

@@ -6,13 +6,14 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from tfvae import inference, ranges
 from tfvae.capabilities import Capability
 from tfvae.inference.bound import LogWeights
 from tfvae.models.base import PICTURE_NOISE, LatentVariableModel
 from tfvae.models.vae import UnlabelledModel, gaussian_kl_per_unit
 from tfvae.networks import mlp
 from tfvae.probability import families, noise
-from tfvae.probability.potentials import Potential
+from tfvae.probability.potentials import POTENTIALS, Potential
 
 # Draws behind a KL of a that has no closed form: it depends on z.
 AUXILIARY_DRAWS = 16
@@ -35,16 +36,30 @@ class Config:
         compile_step: loss and gradients compiled by XLA.
     """
 
-    latent_dim: int = 50
-    auxiliary_dim: int = 50
+    latent_dim: int = ranges.field(50, ranges.WIDTHS)
+    auxiliary_dim: int = ranges.field(50, ranges.WIDTHS)
     network: mlp.Config = dataclasses.field(default_factory=mlp.Config)
-    likelihood: str = "bernoulli"
-    prior: str = "normal"
-    bound: str = "elbo"
-    num_samples: int = 1
-    kl_warmup_steps: int = 0
-    target_warmup_steps: int = 0
+    likelihood: str = ranges.field("bernoulli", ranges.Choices(families.LIKELIHOODS))
+    prior: str = ranges.field("normal", ranges.Choices(lambda: ("normal", *POTENTIALS)))
+    bound: str = ranges.field("elbo", ranges.Choices(inference.BOUNDS))
+    num_samples: int = ranges.field(1, ranges.DRAWS)
+    kl_warmup_steps: int = ranges.field(0, ranges.COUNTS)
+    target_warmup_steps: int = ranges.field(0, ranges.COUNTS)
     compile_step: bool = False
+
+    def validate(self):
+        """Checks fields against each other.
+
+        Raises:
+            ValueError: if the configuration is invalid.
+        """
+        if self.target_warmup_steps and self.prior == "normal":
+            raise ValueError(
+                f"`target_warmup_steps` is for potentials, got {self.target_warmup_steps} with prior='normal'. For "
+                "images set `kl_warmup_steps`."
+            )
+        if self.latent_dim != 2 and self.prior != "normal":
+            raise ValueError(f"A potential lies in a plane: `model.latent_dim` is 2, got {self.latent_dim}.")
 
     def build(self, info, seed=0):
         return (AuxiliaryVAE if self.prior == "normal" else AuxiliaryPotential)(self, info, seed)
@@ -84,15 +99,10 @@ class AuxiliaryVAE(AuxiliaryPosterior, LatentVariableModel):
     """p(z) p(x | z) p(a | x, z), approximated by q(a | x) q(z | a, x): eqs. (2) to (4)."""
 
     def __init__(self, config, info, seed=0, **kwargs):
-        if config.target_warmup_steps:
-            raise ValueError(
-                f"`target_warmup_steps` is for potentials, got {config.target_warmup_steps} with prior='normal'. For "
-                "images set `kl_warmup_steps`."
-            )
         super().__init__(config, info, seed, **kwargs)
         self.likelihood = config.likelihood
         self.p_z = families.standard_normal(config.latent_dim)
-        x, likelihood = int(np.prod(info.image_shape)), families.likelihood(config.likelihood)
+        x, likelihood = int(np.prod(info.image_shape)), families.LIKELIHOODS[config.likelihood]
         self.p_x_given_z = mlp.conditional("p_x", {"z": config.latent_dim}, likelihood, x, config.network)
         self.build_posterior(config, info)
 
@@ -132,10 +142,10 @@ class AuxiliaryPotential(AuxiliaryPosterior):
     """q(z) = ∫ q(z | a) q(a) da fitted to exp(−U(z)), an unnormalised density in the plane: eq. (20)."""
 
     def __init__(self, config, info, seed=0, **kwargs):
-        if config.latent_dim != 2 or np.prod(info.image_shape):
+        if np.prod(info.image_shape):
             raise ValueError(
-                f"A potential has latent_dim 2 and observes nothing (`data.source=nothing`), got latent_dim="
-                f"{config.latent_dim} and images of {int(np.prod(info.image_shape))} dimensions."
+                f"A potential observes nothing (`data.source=nothing`), got images of {int(np.prod(info.image_shape))} "
+                "dimensions."
             )
         super().__init__(config, info, seed, **kwargs)
         self.p_z = Potential(config.prior)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfvae import inference
+from tfvae import inference, ranges
 from tfvae.batch import IMAGE, LABEL, LABELLED, UNLABELLED
 from tfvae.capabilities import Capability
 from tfvae.inference.bound import LogWeights, bound
@@ -44,6 +44,7 @@ class ClassConditionalModel(LatentVariableModel, abc.ABC):
     """
 
     def __init__(self, config, info, seed=0, **kwargs):
+        ranges.check(config, "model")
         if info.num_classes < 2:
             raise ValueError(
                 f"{type(self).__name__} needs labels of at least two classes, the data has {info.num_classes}. "
@@ -53,7 +54,7 @@ class ClassConditionalModel(LatentVariableModel, abc.ABC):
             info, seed=seed, kl_warmup_steps=config.kl_warmup_steps, compile_step=config.compile_step, **kwargs
         )
         self.config, self.likelihood = config, config.likelihood
-        self.bound_of = inference.bound_named(config.bound)
+        self.bound_of = inference.BOUNDS[config.bound]
         self.bound_over_classes = inference.bound_over_classes(config.bound)
         self.alpha = config.beta * info.num_train / max(info.num_labelled, 1)
         self.log_p_y = -float(np.log(info.num_classes))

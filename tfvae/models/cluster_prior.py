@@ -9,6 +9,7 @@ import functools
 import keras
 import tensorflow as tf
 
+from tfvae import ranges
 from tfvae.batch import IMAGE
 from tfvae.capabilities import Capability, Endpoint
 from tfvae.probability import noise
@@ -31,27 +32,10 @@ class Config:
         begin_epochs: epochs with the prior N(0, I), after which the means are those of a k-means of codes.
     """
 
-    most: int = 20
-    concentration: float = 1.0
-    precision_prior: tuple[float, float] = (1.0, 1.0)
-    begin_epochs: int = 5
-
-    def validate(self):
-        """Checks the sizes and the priors.
-
-        Raises:
-            ValueError: if the configuration is invalid.
-        """
-        if self.most < 2 or self.begin_epochs < 1:
-            raise ValueError(
-                f"`model.clusters.most` is at least 2 and `.begin_epochs` at least 1, got {self.most} and "
-                f"{self.begin_epochs}. For one cluster there is `model.prior=standard`."
-            )
-        if min(self.concentration, *self.precision_prior) <= 0.0:
-            raise ValueError(
-                f"`model.clusters.concentration` and `.precision_prior` must be above 0, got {self.concentration} and "
-                f"{self.precision_prior}."
-            )
+    most: int = ranges.field(20, ranges.Interval(2, 100_000), hint="For one cluster there is `model.prior=standard`.")
+    concentration: float = ranges.field(1.0, ranges.POSITIVE)
+    precision_prior: tuple[float, float] = ranges.field((1.0, 1.0), ranges.POSITIVE)
+    begin_epochs: int = ranges.field(5, ranges.POSITIVE_COUNTS)
 
 
 class ClusterPrior(keras.layers.Layer):
@@ -68,7 +52,7 @@ class ClusterPrior(keras.layers.Layer):
 
     def __init__(self, latent_dim, config, **kwargs):
         super().__init__(**kwargs, dtype="float32")
-        config.validate()
+        ranges.check(config, "model.clusters")
         self.config, self.latent_dim = config, latent_dim
         num = config.most
         self.means = self.add_weight(shape=[num, latent_dim], initializer="zeros", name="means")

@@ -4,6 +4,7 @@ import dataclasses
 
 import tensorflow as tf
 
+from tfvae import ranges
 from tfvae.capabilities import Capability
 from tfvae.models import adversarial
 from tfvae.models.base import PICTURE_NOISE, GenerativeModel, Objective, all_images
@@ -28,13 +29,13 @@ class Config:
         compile_step: loss and gradients compiled by XLA.
     """
 
-    latent_dim: int = 64
-    network: mlp.Config = dataclasses.field(default_factory=mlp.Config)
-    likelihood: str = "bernoulli"
+    latent_dim: int = ranges.field(64, ranges.WIDTHS)
+    network: mlp.Config = ranges.field(allowed=ranges.NETWORK, factory=mlp.Config)
+    likelihood: str = ranges.field("bernoulli", adversarial.LIKELIHOODS)
     critic_network: critic.Config = dataclasses.field(default_factory=critic.Config)
-    critic_steps: int = 1
-    x_draws: str = "mean"
-    temperature: float = 0.5
+    critic_steps: int = ranges.field(1, ranges.Interval(1, 100_000))
+    x_draws: str = ranges.field("mean", ranges.Choices(adversarial.X_DRAWS))
+    temperature: float = ranges.field(0.5, ranges.POSITIVE)
     compile_step: bool = False
 
     def build(self, info, seed=0):
@@ -51,7 +52,7 @@ class DCGAN(GenerativeModel):
     """
 
     def __init__(self, config, info, seed=0, **kwargs):
-        adversarial.check_x_draws(config.x_draws)
+        ranges.check(config, "model")
         super().__init__(info, seed=seed, compile_step=config.compile_step, **kwargs)
         config.network.check(self.image_shape)
         self.config, self.likelihood = config, config.likelihood

@@ -12,8 +12,8 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfvae import inference
-from tfvae.batch import CAPTION, LABEL, TAGS
+from tfvae import inference, ranges
+from tfvae.batch import CAPTION, CAPTIONED, LABEL, LABELLED, TAGGED, TAGS
 from tfvae.capabilities import Capability
 from tfvae.heads import caption as captions
 from tfvae.heads import tags as tagging
@@ -102,27 +102,51 @@ class Config:
     """
 
     network: dgdn.Config = dataclasses.field(default_factory=dgdn.Config)
-    prior: str = "standard"
+    prior: str = ranges.field("standard", ranges.Choices(PRIORS))
     clusters: cluster_prior.Config = dataclasses.field(default_factory=cluster_prior.Config)
-    unpooling: str = "stochastic"
-    map_gradient: str = "local_expectation"
-    temperature: float = 1.0
-    head: str = "bayesian_svm"
-    label_weight: float = 1.0
-    caption_weight: float = 0.0
-    tag_weight: float = 0.0
-    target_scale: str = "pixels"
+    unpooling: str = ranges.field("stochastic", ranges.Choices(UNPOOLINGS))
+    map_gradient: str = ranges.field("local_expectation", ranges.Choices(MAP_GRADIENTS))
+    temperature: float = ranges.field(1.0, ranges.POSITIVE)
+    head: str = ranges.field("bayesian_svm", ranges.Choices(HEADS))
+    label_weight: float = ranges.field(1.0, ranges.WEIGHTS)
+    caption_weight: float = ranges.field(0.0, ranges.WEIGHTS)
+    tag_weight: float = ranges.field(0.0, ranges.WEIGHTS)
+    target_scale: str = ranges.field("pixels", ranges.Choices(targets.TARGET_SCALES))
     weigh_prior: bool = False
     caption: captions.Config = dataclasses.field(default_factory=captions.Config)
     tags: tagging.Config = dataclasses.field(default_factory=tagging.Config)
     caption_encoder: bool = False
-    caption_kl_warmup_steps: int = 0
-    gamma: float = 1.0
-    initial_precision: float = 10.0
-    num_samples: int = 1
-    kl_warmup_steps: int = 0
+    caption_kl_warmup_steps: int = ranges.field(0, ranges.COUNTS)
+    gamma: float = ranges.field(1.0, ranges.POSITIVE)
+    initial_precision: float = ranges.field(10.0, ranges.POSITIVE)
+    num_samples: int = ranges.field(1, ranges.DRAWS)
+    kl_warmup_steps: int = ranges.field(0, ranges.COUNTS)
     compile_pooling: bool = True
     freeze_image_model: bool = False
+
+    def validate(self):
+        """Checks fields against each other.
+
+        Raises:
+            ValueError: if the configuration is invalid.
+        """
+        if self.prior == "stick_breaking" and self.freeze_image_model:
+            raise ValueError(
+                "`model.freeze_image_model` trains heads alone, so clusters would never learn: set "
+                "`model.prior=standard`."
+            )
+        if self.caption_encoder and not self.caption_weight:
+            raise ValueError("`model.caption_encoder` needs the head for captions: set `model.caption_weight` above 0.")
+        if self.freeze_image_model and not (self.label_weight or self.caption_weight or self.tag_weight):
+            raise ValueError(
+                "With `model.freeze_image_model`, and `model.label_weight`, `.caption_weight` and `.tag_weight` 0, "
+                "nothing is left to train."
+            )
+
+    def streams(self):
+        """Streams without which it does not learn, and what does: {stream: advice}."""
+        of_weights = {LABELLED: "label_weight", CAPTIONED: "caption_weight", TAGGED: "tag_weight"}
+        return {stream: f"set `model.{name}=0`" for stream, name in of_weights.items() if getattr(self, name)}
 
     def build(self, info, seed=0):
         return DGDN(self, info, seed)
@@ -202,6 +226,7 @@ class DGDN(ModelWithHeads):
             "target_scale": config.target_scale,
             "weigh_prior": config.weigh_prior,
         }
+        ranges.check(config, "model")
         super().__init__(info, seed=seed, **shared, **kwargs)
         _check(config, info)
         self.config = config
@@ -446,11 +471,7 @@ def _map_gradient(config, deconvnet, image_shape):
 
 
 def _check(config, info):
-    """Raises ValueError if the configuration is invalid."""
-    choices = (("prior", PRIORS), ("unpooling", UNPOOLINGS), ("map_gradient", MAP_GRADIENTS), ("head", HEADS))
-    for name, known in choices:
-        if getattr(config, name) not in known:
-            raise ValueError(f"`model.{name}` must be one of {tuple(known)}, got {getattr(config, name)!r}.")
+    """Raises ValueError if the configuration does not fit the data."""
     if len(info.image_shape) != 3:
         raise ValueError(
             f"DGDN convolves images [H, W, C], got observations of shape {info.image_shape}: set "
@@ -465,15 +486,4 @@ def _check(config, info):
         raise ValueError(
             'A head for tags needs tags: set `data.batches={"tagged": ...}` to some images in a batch, or '
             "`model.tag_weight=0`."
-        )
-    if config.prior == "stick_breaking" and config.freeze_image_model:
-        raise ValueError(
-            "`model.freeze_image_model` trains heads alone, so clusters would never learn: set `model.prior=standard`."
-        )
-    if config.caption_encoder and not config.caption_weight:
-        raise ValueError("`model.caption_encoder` needs the head for captions: set `model.caption_weight` above 0.")
-    if config.freeze_image_model and not (config.label_weight or config.caption_weight or config.tag_weight):
-        raise ValueError(
-            "With `model.freeze_image_model`, and `model.label_weight`, `.caption_weight` and `.tag_weight` 0, nothing "
-            "is left to train."
         )

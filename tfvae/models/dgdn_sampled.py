@@ -13,7 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae import inference as bounds
-from tfvae.batch import TAGS
+from tfvae import ranges
+from tfvae.batch import LABELLED, TAGGED, TAGS
 from tfvae.capabilities import Capability
 from tfvae.heads import targets
 from tfvae.layers.precision import Precision
@@ -39,6 +40,10 @@ CLUSTERED = ("code", "usage")
 _FIXED = 7
 # Keeps apart the chain, the draws of its maps in a bound, and the code of a sample.
 _CHAIN, _BOUND, _CODE, _CLUSTER = 0, 1, 2, 3
+
+
+# Weights of targets in a posterior, and what is 0 for none.
+_WEIGHT, _POSITIVE_OR_0 = ranges.Choices((0, 1)), ranges.POSITIVE._replace(besides=(0,))
 
 
 @dataclasses.dataclass
@@ -75,28 +80,30 @@ class Config:
     """
 
     network: dgdn.Config = dataclasses.field(default_factory=dgdn.Config)
-    label_weight: float = 1.0
-    gamma: float = 1.0
-    map_prior: str = "dirichlet"
-    concentration: float = 0.0
+    label_weight: float = ranges.field(
+        1.0, _WEIGHT, hint="In a posterior a label weighs what its likelihood says, which `model.gamma` sets."
+    )
+    gamma: float = ranges.field(1.0, ranges.POSITIVE)
+    map_prior: str = ranges.field("dirichlet", ranges.Choices(MAP_PRIORS))
+    concentration: float = ranges.field(0.0, _POSITIVE_OR_0)
     spike: bool = False
-    usage_prior: tuple[float, float] = (1.0, 1.0)
-    noise_prior: tuple[float, float] = (1e-6, 1e-6)
-    code_prior: tuple[float, float] = (1e-6, 1e-6)
-    kappa_prior: tuple[float, float] = (1.0, 1.0)
-    max_noise_precision: float = 16.0
-    ramp_steps: int = 0
-    pretraining_sweeps: int = 0
-    pretraining_elements: tuple[int, ...] = ()
-    burn_in: int = 1000
-    thinning: int = 50
-    kept: int = 10
-    written: str = "mean"
-    test_burn_in: int = 20
-    test_kept: int = 20
-    test_thinning: int = 1
-    test_code: str = "mean"
-    bound_samples: int = 5
+    usage_prior: tuple[float, float] = ranges.field((1.0, 1.0), ranges.POSITIVE)
+    noise_prior: tuple[float, float] = ranges.field((1e-6, 1e-6), ranges.POSITIVE)
+    code_prior: tuple[float, float] = ranges.field((1e-6, 1e-6), ranges.POSITIVE)
+    kappa_prior: tuple[float, float] = ranges.field((1.0, 1.0), ranges.POSITIVE)
+    max_noise_precision: float = ranges.field(16.0, _POSITIVE_OR_0)
+    ramp_steps: int = ranges.field(0, ranges.COUNTS)
+    pretraining_sweeps: int = ranges.field(0, ranges.COUNTS)
+    pretraining_elements: tuple[int, ...] = ranges.field((), ranges.WIDTHS)
+    burn_in: int = ranges.field(1000, ranges.COUNTS)
+    thinning: int = ranges.field(50, ranges.POSITIVE_COUNTS)
+    kept: int = ranges.field(10, ranges.POSITIVE_COUNTS)
+    written: str = ranges.field("mean", ranges.Choices(WRITTEN))
+    test_burn_in: int = ranges.field(20, ranges.COUNTS)
+    test_kept: int = ranges.field(20, ranges.DRAWS)
+    test_thinning: int = ranges.field(1, ranges.POSITIVE_COUNTS)
+    test_code: str = ranges.field("mean", ranges.Choices(TEST_CODES))
+    bound_samples: int = ranges.field(5, ranges.DRAWS)
 
     def build(self, info, seed=0):
         return SampledDGDN(self, info, seed)
@@ -120,7 +127,23 @@ class Config:
         return Course(self.burn_in, self.thinning, self.kept, self.ramp_steps, self.written)
 
     def validate(self):
-        """Checks what is of one way to learn alone; raises ValueError."""
+        """Checks fields against each other.
+
+        Raises:
+            ValueError: if the configuration is invalid.
+        """
+        if self.ramp_steps and not self.max_noise_precision:
+            raise ValueError("`model.ramp_steps` needs a bound to rise to: set `model.max_noise_precision` above 0.")
+        kept, first = self.network.elements, self.pretraining_elements or self.network.elements
+        if len(first) != len(kept) or any(np.less(first, kept)):
+            raise ValueError(
+                "`model.pretraining_elements` has at least as many of every layer as `network.elements` keeps, got "
+                f"{first} and {kept}."
+            )
+
+    def streams(self):
+        """Streams without which it does not learn, and what does: {stream: advice}."""
+        return {LABELLED: "set `model.label_weight=0`"} if self.label_weight else {}
 
     def learner(self, *parts):
         """The learner of these parts of a model, as `tfvae.samplers.dgdn.chain.Sampler` takes them."""
@@ -151,14 +174,14 @@ class GibbsConfig(Config):
 
     feedback: bool = True
     rescale_top: bool = True
-    clusters: int = 0
-    cluster_by: str = "code"
-    begin_clusters: int = 30
-    mass_prior: tuple[float, float] = (1.0, 1.0)
-    cluster_precision_prior: tuple[float, float] = (1.0, 1.0)
-    tag_weight: float = 0.0
-    topic_concentration: float = 0.05
-    strength_prior: tuple[float, float] = (1.0, 1.0)
+    clusters: int = ranges.field(0, ranges.Interval(2, 100_000, besides=(0,)))
+    cluster_by: str = ranges.field("code", ranges.Choices(CLUSTERED))
+    begin_clusters: int = ranges.field(30, ranges.POSITIVE_COUNTS)
+    mass_prior: tuple[float, float] = ranges.field((1.0, 1.0), ranges.POSITIVE)
+    cluster_precision_prior: tuple[float, float] = ranges.field((1.0, 1.0), ranges.POSITIVE)
+    tag_weight: float = ranges.field(0.0, _WEIGHT, hint="In a posterior tags weigh what their likelihood says.")
+    topic_concentration: float = ranges.field(0.05, ranges.POSITIVE)
+    strength_prior: tuple[float, float] = ranges.field((1.0, 1.0), ranges.POSITIVE)
 
     def prior(self):
         found = super().prior()._replace(feedback=self.feedback)
@@ -176,32 +199,20 @@ class GibbsConfig(Config):
         return Gibbs(*parts, rescale_top=self.rescale_top, begin_clusters=self.begin_clusters)
 
     def validate(self):
-        """Checks what is of this way to learn alone.
+        """Checks fields against each other.
 
         Raises:
             ValueError: if the configuration is invalid.
         """
-        if self.cluster_by not in CLUSTERED:
-            raise ValueError(f"`model.cluster_by` must be one of {CLUSTERED}, got {self.cluster_by!r}.")
-        if self.clusters == 1 or self.clusters < 0:
-            raise ValueError(f"`model.clusters` is at least 2, or 0 for none, got {self.clusters}.")
-        if self.begin_clusters < 1:
-            raise ValueError(f"`model.begin_clusters` is at least 1, got {self.begin_clusters}.")
+        super().validate()
         if self.clusters and self.cluster_by == "code" and (self.spike or self.tag_weight):
             raise ValueError(
                 "A mixture of Gaussians has no point at 0: with `model.spike` or `model.tag_weight` set "
                 "`model.cluster_by=usage`."
             )
-        if self.tag_weight not in (0, 1):
-            raise ValueError(
-                f"`model.tag_weight` is 1 with tags and 0 without, got {self.tag_weight}: in a posterior they weigh "
-                "what their likelihood says."
-            )
-        for name in ("mass_prior", "cluster_precision_prior", "strength_prior"):
-            if min(getattr(self, name)) <= 0:
-                raise ValueError(f"`model.{name}` has two positive numbers, got {getattr(self, name)}.")
-        if self.topic_concentration <= 0:
-            raise ValueError(f"`model.topic_concentration` must be positive, got {self.topic_concentration}.")
+
+    def streams(self):
+        return super().streams() | ({TAGGED: "set `model.tag_weight=0`"} if self.tag_weight else {})
 
 
 @dataclasses.dataclass
@@ -213,8 +224,8 @@ class BcdfConfig(Config):
         local_sweeps: over the maps and codes of a minibatch.
     """
 
-    forgetting: float = 0.8
-    local_sweeps: int = 8
+    forgetting: float = ranges.field(0.8, ranges.SHARES)
+    local_sweeps: int = ranges.field(8, ranges.Interval(1, 100_000))
 
     def learner(self, *parts):
         return Bcdf(*parts, forgetting=self.forgetting, local_sweeps=self.local_sweeps)
@@ -232,12 +243,12 @@ class McemConfig(Config):
         scaled: the sum over a minibatch is multiplied by N / |I|; without, as eq. (3.38) prints it.
     """
 
-    num_samples: int = 2
-    maximisation_steps: int = 5
-    learning_rate: float = 0.02
-    decay: float = 0.95
+    num_samples: int = ranges.field(2, ranges.DRAWS)
+    maximisation_steps: int = ranges.field(5, ranges.Interval(1, 100_000))
+    learning_rate: float = ranges.field(0.02, ranges.RATES)
+    decay: float = ranges.field(0.95, ranges.BELOW_ONE)
     scaled: bool = True
-    test_code: str = "map"
+    test_code: str = ranges.field("map", ranges.Choices(TEST_CODES))
 
     def learner(self, *parts):
         return Mcem(
@@ -267,6 +278,7 @@ class SampledDGDN(LatentVariableModel):
     }
 
     def __init__(self, config, info, seed=0, **kwargs):
+        ranges.check(config, "model")
         super().__init__(info, seed=seed, name="dgdn", **kwargs)
         _check(config, info)
         self.config = config
@@ -487,47 +499,19 @@ class SampledDGDN(LatentVariableModel):
 
 
 def _check(config, info):
-    """Raises ValueError if the configuration is invalid."""
-    config.validate()
+    """Raises ValueError if the configuration does not fit the data."""
     if config.prior().tags and not info.names.get(TAGS):
         raise ValueError(
             'A focused topic model needs tags: set `data.batches={"tagged": ...}` to as many images as have some, or '
             "`model.tag_weight=0`."
         )
-    for name, known in (("map_prior", MAP_PRIORS), ("written", WRITTEN), ("test_code", TEST_CODES)):
-        if getattr(config, name) not in known:
-            raise ValueError(f"`model.{name}` must be one of {known}, got {getattr(config, name)!r}.")
     if len(info.image_shape) != 3:
         raise ValueError(
             f"DGDN convolves images [H, W, C], got observations of shape {info.image_shape}: set "
             "`data.transform.flatten=False` and `data.transform.min_pixel_std=0`."
         )
-    if config.label_weight not in (0, 1):
-        raise ValueError(
-            f"`model.label_weight` is 1 with classifiers and 0 without, got {config.label_weight}: in a posterior a "
-            "label weighs what its likelihood says, which `model.gamma` sets."
-        )
     targets.check_classes(config.label_weight, info.num_classes)
-    positive = {"gamma": config.gamma, "test_kept": config.test_kept, "test_thinning": config.test_thinning,
-                "bound_samples": config.bound_samples}  # fmt: skip
-    for name, value in positive.items():
-        if value <= 0:
-            raise ValueError(f"`model.{name}` must be positive, got {value}.")
-    for name in ("concentration", "max_noise_precision", "ramp_steps", "pretraining_sweeps", "test_burn_in"):
-        if getattr(config, name) < 0:
-            raise ValueError(f"`model.{name}` must not be negative, got {getattr(config, name)}; 0 for none.")
-    for name in ("noise_prior", "code_prior", "kappa_prior", "usage_prior"):
-        if min(getattr(config, name)) <= 0:
-            raise ValueError(f"`model.{name}` has two positive numbers, got {getattr(config, name)}.")
-    if config.ramp_steps and not config.max_noise_precision:
-        raise ValueError("`model.ramp_steps` needs a bound to rise to: set `model.max_noise_precision` above 0.")
-    first = config.pretraining_elements or config.network.elements
-    if len(first) != len(config.network.elements) or any(np.less(first, config.network.elements)):
-        raise ValueError(
-            "`model.pretraining_elements` has at least as many of every layer as `network.elements` keeps, got "
-            f"{first} and {config.network.elements}."
-        )
-    most = max(*config.network.elements, *first)
+    most = max((*config.network.elements, *config.pretraining_elements))
     if info.num_train < most:
         raise ValueError(
             f"{info.num_train} training images cannot tell {most} elements of a layer apart: set `network.elements` to "

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from tfvae import ranges
 from tfvae.batch import IMAGE, LABEL, LABELLED
 from tfvae.capabilities import Capability, Endpoint
 from tfvae.models.base import GenerativeModel, Objective, all_images, row_seeds
@@ -54,39 +55,40 @@ class Config:
     """
 
     network: rendering.Config = dataclasses.field(default_factory=rendering.Config)
-    label_weight: float = 1.0
-    reconstruction_weight: float = 0.2
-    kl_weight: float = 1.0
-    negativity_weight: float = 1.0
-    balance_weight: float = 0.0
-    kl_sign: str = "code"
-    reduction: str = "mean"
-    rendered: str = "most_probable"
-    rendered_classes: int = 0
-    start_steps: int = 0
+    label_weight: float = ranges.field(1.0, ranges.WEIGHTS)
+    reconstruction_weight: float = ranges.field(0.2, ranges.WEIGHTS)
+    kl_weight: float = ranges.field(1.0, ranges.WEIGHTS)
+    negativity_weight: float = ranges.field(1.0, ranges.WEIGHTS)
+    balance_weight: float = ranges.field(0.0, ranges.WEIGHTS)
+    kl_sign: str = ranges.field("code", ranges.Choices(KL_SIGNS))
+    reduction: str = ranges.field("mean", ranges.Choices(REDUCTIONS))
+    rendered: str = ranges.field("most_probable", ranges.Choices(RENDERED))
+    rendered_classes: int = ranges.field(0, ranges.WIDTHS._replace(least=2, besides=(0,)))
+    start_steps: int = ranges.field(0, ranges.COUNTS)
     compile_step: bool = False
 
     # It scores images by an energy.
     has_density: ClassVar[bool] = False
 
+    def streams(self):
+        """Streams without which it does not learn, and what does: {stream: advice}."""
+        return {LABELLED: "set `model.label_weight=0`"} if self.label_weight else {}
+
     def build(self, info, seed=0):
         return DRMM(self, info, seed)
 
     def check(self, num_classes):
-        """Checks the settings, and warns of those that are known to learn badly.
+        """Checks the settings against the data, and warns of those that are known to learn badly.
 
         Raises:
-            ValueError: if the configuration is invalid.
+            ValueError: if they do not fit.
         """
         if num_classes < 2:
             raise ValueError(
                 f"A DRMM needs labels of at least two classes, the data has {num_classes}. Use a `vae` preset for "
                 "images without labels."
             )
-        for name, known in (("kl_sign", tuple(KL_SIGNS)), ("reduction", REDUCTIONS), ("rendered", RENDERED)):
-            if getattr(self, name) not in known:
-                raise ValueError(f"`model.{name}` must be one of {known}, got {getattr(self, name)!r}.")
-        if self.rendered_classes and not 2 <= self.rendered_classes <= num_classes:
+        if self.rendered_classes > num_classes:
             raise ValueError(
                 f"`model.rendered_classes` is 0 for all, or 2 to {num_classes}, got {self.rendered_classes}."
             )
@@ -114,6 +116,7 @@ class DRMM(GenerativeModel):
     likelihood = "gaussian"
 
     def __init__(self, config, info, seed=0, **kwargs):
+        ranges.check(config, "model")
         config.check(info.num_classes)
         super().__init__(info, seed=seed, compile_step=config.compile_step, **kwargs)
         self.config = config

@@ -8,7 +8,8 @@ import dataclasses
 
 import tensorflow as tf
 
-from tfvae.batch import IMAGE, UNLABELLED
+from tfvae import ranges
+from tfvae.batch import IMAGE, LABELLED, UNLABELLED
 from tfvae.inference.bound import LogWeights
 from tfvae.models.base import PICTURE_NOISE, Objective
 from tfvae.models.class_conditional import ClassConditionalModel, ClassTable
@@ -40,8 +41,21 @@ class Config:
             latent_dim=50, likelihood="gaussian", network=mlp.Config(hidden=(500,), activation="softplus")
         )
     )
-    m1_steps: int = 50_000
+    m1_steps: int = ranges.field(50_000, ranges.COUNTS)
     compile_step: bool = False
+
+    def validate(self):
+        """Checks the second model against the codes of the first.
+
+        Raises:
+            ValueError: if the configuration is invalid.
+        """
+        if self.m2.likelihood != "gaussian":
+            raise ValueError(f"Codes of M1 are real: `model.m2.likelihood` is 'gaussian', got {self.m2.likelihood!r}.")
+
+    def streams(self):
+        """Streams without which it does not learn, and what does: {stream: advice}."""
+        return {LABELLED: "use a `vae` preset"}
 
     def build(self, info, seed=0):
         return M1M2(self, info, seed)
@@ -51,10 +65,7 @@ class M1M2(ClassConditionalModel):
     """A trained M1 under an M2: classes from codes, images through both decoders."""
 
     def __init__(self, config, info, seed=0, **kwargs):
-        if config.m2.likelihood != "gaussian":
-            raise ValueError(
-                f"Codes of M1 are real: `model.m2.likelihood` is 'gaussian', got {config.m2.likelihood!r}."
-            )
+        ranges.check(config, "model")
         shared = dataclasses.replace(config.m2, compile_step=config.compile_step)
         super().__init__(shared, info, seed, **kwargs)
         self.m1_steps = config.m1_steps

@@ -5,6 +5,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from tfvae import inference, ranges
+from tfvae.batch import LABELLED
 from tfvae.inference.bound import LogWeights
 from tfvae.models.base import PICTURE_NOISE
 from tfvae.models.class_conditional import ClassConditionalModel, ClassTable
@@ -29,15 +31,19 @@ class Config:
         compile_step: loss and gradients compiled by XLA.
     """
 
-    latent_dim: int = 100
+    latent_dim: int = ranges.field(100, ranges.WIDTHS)
     network: mlp.Config = dataclasses.field(default_factory=mlp.Config)
-    likelihood: str = "bernoulli"
-    beta: float = 0.1
-    bound: str = "elbo"
-    num_samples: int = 1
-    kl_warmup_steps: int = 0
+    likelihood: str = ranges.field("bernoulli", ranges.Choices(families.LIKELIHOODS))
+    beta: float = ranges.field(0.1, ranges.WEIGHTS)
+    bound: str = ranges.field("elbo", ranges.Choices(inference.BOUNDS))
+    num_samples: int = ranges.field(1, ranges.DRAWS)
+    kl_warmup_steps: int = ranges.field(0, ranges.COUNTS)
     weight_prior: bool = False
     compile_step: bool = False
+
+    def streams(self):
+        """Streams without which it does not learn, and what does: {stream: advice}."""
+        return {LABELLED: "use a `vae` preset"}
 
     def build(self, info, seed=0):
         return M2(self, info, seed)
@@ -57,7 +63,7 @@ class M2(ClassConditionalModel):
         super().__init__(config, info, seed, **kwargs)
         x, y, z = int(np.prod(info.image_shape)), info.num_classes, config.latent_dim
         net = config.network
-        likelihood = families.likelihood(config.likelihood)
+        likelihood = families.LIKELIHOODS[config.likelihood]
         self.p_z = families.standard_normal(z)
         self.p_x_given_yz = mlp.conditional(f"{prefix}p_x", {"y": y, "z": z}, likelihood, x, net)
         self.q_y_given_x = mlp.conditional(f"{prefix}q_y", {"x": x}, families.CATEGORICAL, y, net)

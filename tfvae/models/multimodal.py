@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfvae import inference
+from tfvae import inference, ranges
 from tfvae.batch import CAPTION, IMAGE, LABEL
 from tfvae.capabilities import Capability, Endpoint
 from tfvae.heads import caption as captions
@@ -52,18 +52,18 @@ class Config:
         compile_step: loss and gradients compiled by XLA.
     """
 
-    latent_dim: int = 50
+    latent_dim: int = ranges.field(50, ranges.WIDTHS)
     network: modality.Config = dataclasses.field(default_factory=modality.Config)
-    likelihood: str = "bernoulli"
-    likelihoods: dict[str, str] = dataclasses.field(default_factory=dict)
-    objective: str = "joint"
-    joint: str = "merged"
-    pair_weight: float = 0.5
-    free_bits: float = 0.125
-    num_samples: int = 1
-    targets: tuple[str, ...] = ()
+    likelihood: str = ranges.field("bernoulli", ranges.Choices(pixels.PIXELS))
+    likelihoods: dict[str, str] = ranges.field(factory=dict, allowed=ranges.Choices(pixels.PIXELS))
+    objective: str = ranges.field("joint", ranges.Choices(OBJECTIVES))
+    joint: str = ranges.field("merged", ranges.Choices(JOINTS))
+    pair_weight: float = ranges.field(0.5, ranges.POSITIVE)
+    free_bits: float = ranges.field(0.125, ranges.WEIGHTS)
+    num_samples: int = ranges.field(1, ranges.DRAWS)
+    targets: tuple[str, ...] = ranges.field((), ranges.Choices(TARGETS))
     caption: captions.Config = dataclasses.field(default_factory=lambda: captions.Config(hidden=128, embedding=64))
-    kl_warmup_steps: int = 0
+    kl_warmup_steps: int = ranges.field(0, ranges.COUNTS)
     compile_step: bool = False
 
     def build(self, info, seed=0):
@@ -72,33 +72,30 @@ class Config:
     def likelihood_of(self, name):
         return self.likelihoods.get(name, self.likelihood)
 
-    def check(self, info):
-        """Checks the settings.
+    def validate(self):
+        """Checks fields against each other.
 
         Raises:
-            ValueError: if the configuration is invalid, or does not fit the data.
+            ValueError: if the configuration is invalid.
         """
-        for name, known in (("objective", OBJECTIVES), ("joint", JOINTS)):
-            if getattr(self, name) not in known:
-                raise ValueError(f"`model.{name}` must be one of {known}, got {getattr(self, name)!r}.")
-        if self.pair_weight <= 0 or self.free_bits < 0 or self.num_samples < 1:
-            raise ValueError(
-                "`model.pair_weight` is positive, `free_bits` at least 0 and `num_samples` at least 1, got "
-                f"{self.pair_weight}, {self.free_bits} and {self.num_samples}."
-            )
-        unknown = set(self.likelihoods) - set(info.modalities)
-        if unknown:
-            raise ValueError(f"`model.likelihoods` names {sorted(unknown)}, the data has {list(info.modalities)}.")
-        for name in self.targets:
-            if name not in TARGETS:
-                raise ValueError(f"`model.targets` are of {TARGETS}, got {name!r}.")
-            if (name == LABEL and not info.num_classes) or (name == CAPTION and not info.vocabulary):
-                raise ValueError(f"`model.targets` has {name!r}, of which the data knows nothing: leave it out.")
         if self.targets and (self.objective, self.joint) == ("joint", "merged"):
             raise ValueError(
                 "No stream holds labels or captions alone, from which q(z | target) could learn by itself: with "
                 "`model.targets` set `model.joint=product`, or `model.objective=translation`."
             )
+
+    def check(self, info):
+        """Checks the settings against the data.
+
+        Raises:
+            ValueError: if they do not fit.
+        """
+        unknown = set(self.likelihoods) - set(info.modalities)
+        if unknown:
+            raise ValueError(f"`model.likelihoods` names {sorted(unknown)}, the data has {list(info.modalities)}.")
+        for name in self.targets:
+            if (name == LABEL and not info.num_classes) or (name == CAPTION and not info.vocabulary):
+                raise ValueError(f"`model.targets` has {name!r}, of which the data knows nothing: leave it out.")
         for shape in info.modalities.values():
             self.network.check(shape)
 
@@ -136,6 +133,7 @@ class MultimodalVAE(LatentVariableModel):
     """
 
     def __init__(self, config, info, seed=0, **kwargs):
+        ranges.check(config, "model")
         config.check(info)
         super().__init__(
             info, seed=seed, kl_warmup_steps=config.kl_warmup_steps, compile_step=config.compile_step, **kwargs
@@ -469,6 +467,6 @@ def _mean(values):
 
 def _widest(shape, config, name):
     """Numbers in the largest activation of an image."""
-    family, net = pixels.pixels(config.likelihood_of(name)), config.network
+    family, net = pixels.PIXELS[config.likelihood_of(name)], config.network
     channels = max(family.num_params * shape[-1], net.filters, net.masked_filters)
     return int(np.prod(shape[:2])) * channels

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow as tf
 
-from tfvae import inference
-from tfvae.batch import LABEL
+from tfvae import inference, ranges
+from tfvae.batch import LABEL, LABELLED
 from tfvae.capabilities import Capability
 from tfvae.heads import targets
 from tfvae.heads.softmax import Softmax
@@ -26,6 +26,8 @@ from tfvae.probability import families, kernels, noise
 
 INFERENCES = ("stein", "stein_importance")
 OWN = ("in", "out")
+# What the encoder and a head for labels ask of a network besides.
+_NETWORK = ranges.NETWORK._replace(answers=(*ranges.NETWORK.answers, "implicit", "label_network"))
 
 # The draws of ξ behind what is asked of the model without a seed: the same every time.
 _FIXED_DRAWS = 7
@@ -64,24 +66,46 @@ class Config:
         weigh_prior: whether the prior of a head's weights is multiplied by ζ too, as in tfvae 0.1.
     """
 
-    latent_dim: int = 50
-    network: Any = dataclasses.field(default_factory=lambda: mlp.Config(hidden=(200, 200), activation="tanh"))
-    likelihood: str = "bernoulli"
-    inference: str = "stein"
-    own: str = "out"
+    latent_dim: int = ranges.field(50, ranges.WIDTHS)
+    network: Any = ranges.field(allowed=_NETWORK, factory=lambda: mlp.Config(hidden=(200, 200), activation="tanh"))
+    likelihood: str = ranges.field("bernoulli", ranges.Choices(families.LIKELIHOODS))
+    inference: str = ranges.field("stein", ranges.Choices(INFERENCES))
+    own: str = ranges.field("out", ranges.Choices(OWN))
     antithetic: bool = False
     skip: bool = False
     encoder_apart: bool = False
-    num_samples: int = 100
-    kernel: str = "rbf"
-    bandwidth: str = "median"
-    step_size: float = 1e-3
-    encoder_steps: int = 1
-    parameter_particles: int = 1
-    prior_variance: float = 1.0
-    label_weight: float = 0.0
-    target_scale: str = "dimensions"
+    num_samples: int = ranges.field(100, ranges.DRAWS)
+    kernel: str = ranges.field("rbf", ranges.Choices(kernels.KERNELS))
+    bandwidth: str = ranges.field("median", ranges.Choices(kernels.BANDWIDTHS))
+    step_size: float = ranges.field(1e-3, ranges.POSITIVE)
+    encoder_steps: int = ranges.field(1, ranges.Interval(1, 100_000))
+    parameter_particles: int = ranges.field(1, ranges.Interval(1, 10_000))
+    prior_variance: float = ranges.field(1.0, ranges.POSITIVE._replace(besides=(0,)))
+    label_weight: float = ranges.field(0.0, ranges.WEIGHTS)
+    target_scale: str = ranges.field("dimensions", ranges.Choices(targets.TARGET_SCALES))
     weigh_prior: bool = False
+
+    def validate(self):
+        """Checks fields against each other.
+
+        Raises:
+            ValueError: if the configuration is invalid.
+        """
+        least = (4 if self.antithetic else 2) if self.own == "out" else (2 if self.antithetic else 1)
+        if self.num_samples < least or (self.antithetic and self.num_samples % 2):
+            raise ValueError(
+                f"`model.num_samples` must be at least {least} with own={self.own!r} and antithetic={self.antithetic}, "
+                f"and even for antithetic draws, got {self.num_samples}."
+            )
+        if self.parameter_particles > 1 and self.inference == "stein_importance":
+            raise ValueError(
+                "Particles of parameters have no importance weights here: set `model.inference=stein` or "
+                "`model.parameter_particles=1`."
+            )
+
+    def streams(self):
+        """Streams without which it does not learn, and what does: {stream: advice}."""
+        return {LABELLED: "set `model.label_weight=0`"} if self.label_weight else {}
 
     def build(self, info, seed=0):
         return SteinVAE(self, info, seed)
@@ -104,6 +128,7 @@ class SteinVAE(OneCodeModel, ModelWithHeads):
     settings_of: ClassVar = {Capability.CLASSIFY: "`model.label_weight` above 0"}
 
     def __init__(self, config, info, seed=0, **kwargs):
+        ranges.check(config, "model")
         super().__init__(info, seed=seed, target_scale=config.target_scale, weigh_prior=config.weigh_prior, **kwargs)
         _check(config, info)
         self.config, self.likelihood = config, config.likelihood
@@ -305,29 +330,7 @@ class SteinVAE(OneCodeModel, ModelWithHeads):
 
 
 def _check(config, info):
-    """Raises ValueError if the configuration is invalid."""
-    choices = ("inference", INFERENCES), ("kernel", kernels.KERNELS), ("bandwidth", kernels.BANDWIDTHS), ("own", OWN)
-    for name, known in choices:
-        if getattr(config, name) not in known:
-            raise ValueError(f"`model.{name}` must be one of {tuple(known)}, got {getattr(config, name)!r}.")
-    counts = ("num_samples", "encoder_steps", "parameter_particles")
-    if min(getattr(config, name) for name in counts) < 1 or not config.step_size > 0 or config.prior_variance < 0:
-        got = {name: getattr(config, name) for name in (*counts, "step_size", "prior_variance")}
-        raise ValueError(
-            "`model.num_samples`, `model.encoder_steps` and `model.parameter_particles` are at least 1, "
-            f"`model.step_size` is positive and `model.prior_variance` not negative, got {got}."
-        )
-    least = (4 if config.antithetic else 2) if config.own == "out" else (2 if config.antithetic else 1)
-    if config.num_samples < least or (config.antithetic and config.num_samples % 2):
-        raise ValueError(
-            f"`model.num_samples` must be at least {least} with own={config.own!r} and antithetic={config.antithetic}, "
-            f"and even for antithetic draws, got {config.num_samples}."
-        )
-    if config.parameter_particles > 1 and config.inference == "stein_importance":
-        raise ValueError(
-            "Particles of parameters have no importance weights here: set `model.inference=stein` or "
-            "`model.parameter_particles=1`."
-        )
+    """Raises ValueError if the configuration does not fit the data."""
     config.network.check(info.image_shape)
     targets.check_classes(config.label_weight, info.num_classes)
     if config.label_weight and not info.num_labelled:

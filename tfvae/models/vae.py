@@ -5,13 +5,13 @@ import dataclasses
 
 import tensorflow as tf
 
-from tfvae import inference
+from tfvae import inference, ranges
 from tfvae.capabilities import Capability
 from tfvae.inference.bound import LogWeights, bound
 from tfvae.layers import posterior as posteriors
 from tfvae.models.base import PICTURE_NOISE, GenerativeModel, LatentVariableModel, Objective, all_images
 from tfvae.networks import mlp
-from tfvae.probability import noise
+from tfvae.probability import families, noise
 
 
 @dataclasses.dataclass
@@ -30,15 +30,15 @@ class Config:
         compile_step: loss and gradients compiled by XLA.
     """
 
-    latent_dim: int = 50
-    network: mlp.Config = dataclasses.field(default_factory=mlp.Config)
-    likelihood: str = "bernoulli"
-    bound: str = "elbo"
-    num_samples: int = 1
-    kl_warmup_steps: int = 0
+    latent_dim: int = ranges.field(50, ranges.WIDTHS)
+    network: mlp.Config = ranges.field(allowed=ranges.NETWORK, factory=mlp.Config)
+    likelihood: str = ranges.field("bernoulli", ranges.Choices(families.LIKELIHOODS))
+    bound: str = ranges.field("elbo", ranges.Choices(inference.BOUNDS))
+    num_samples: int = ranges.field(1, ranges.DRAWS)
+    kl_warmup_steps: int = ranges.field(0, ranges.COUNTS)
     compile_step: bool = False
-    posterior: str = "gaussian"
-    flow_length: int = 80
+    posterior: str = ranges.field("gaussian", ranges.Choices(posteriors.POSTERIORS))
+    flow_length: int = ranges.field(80, ranges.Interval(1, 10_000))
 
     def build(self, info, seed=0):
         return VAE(self, info, seed)
@@ -54,11 +54,12 @@ class UnlabelledModel(GenerativeModel, abc.ABC):
     """
 
     def __init__(self, config, info, seed=0, **kwargs):
+        ranges.check(config, "model")
         super().__init__(
             info, seed=seed, kl_warmup_steps=config.kl_warmup_steps, compile_step=config.compile_step, **kwargs
         )
         self.config = config
-        self.bound_of = inference.bound_named(config.bound)
+        self.bound_of = inference.BOUNDS[config.bound]
 
     @abc.abstractmethod
     def log_weights(self, x, seed, num_samples, training=False) -> LogWeights:

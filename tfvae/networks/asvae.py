@@ -5,6 +5,7 @@ import dataclasses
 import keras
 import numpy as np
 
+from tfvae import ranges
 from tfvae.layers.conditional import Conditional
 from tfvae.layers.merge import LinearMerge
 from tfvae.networks import conv
@@ -28,29 +29,33 @@ class Config:
         momentum: of the batch normalisation's running averages.
     """
 
-    filters: tuple[int, ...] = (32, 64)
-    first_kernel: int = 3
-    blocks: tuple[int, ...] = (0, 0)
-    decoder_blocks: tuple[int, ...] = (0, 0)
-    refinements: tuple[int, ...] = ()
-    hidden: tuple[int, ...] = ()
-    momentum: float = 0.9
+    filters: tuple[int, ...] = ranges.field((32, 64), ranges.WIDTHS, shortest=1)
+    first_kernel: int = ranges.field(3, ranges.SIDES)
+    blocks: tuple[int, ...] = ranges.field((0, 0), ranges.LAYERS)
+    decoder_blocks: tuple[int, ...] = ranges.field((0, 0), ranges.LAYERS)
+    refinements: tuple[int, ...] = ranges.field((), ranges.WIDTHS)
+    hidden: tuple[int, ...] = ranges.field((), ranges.WIDTHS)
+    momentum: float = ranges.field(0.9, ranges.BELOW_ONE)
 
-    def check(self, image_shape):
-        """Checks that the network fits the data.
+    def validate(self):
+        """Checks the numbers of layers against each other.
 
         Raises:
-            ValueError: if the observations are not images, or a size is invalid.
+            ValueError: if the configuration is invalid.
         """
-        conv.check_images(image_shape)
-        sizes = (*self.filters, *self.refinements, *self.hidden, self.first_kernel)
-        if not self.filters or min(sizes) < 1 or min((0, *self.blocks, *self.decoder_blocks)) < 0:
-            raise ValueError(f"`model.network` needs positive sizes, got {self}.")
         if not len(self.filters) == len(self.blocks) == len(self.decoder_blocks):
             raise ValueError(
                 "`network.blocks` and `network.decoder_blocks` have a number for each of `network.filters`, got "
                 f"{self.blocks} and {self.decoder_blocks} for {self.filters}."
             )
+
+    def check(self, image_shape):
+        """Checks that the network fits the data.
+
+        Raises:
+            ValueError: if the observations are not images.
+        """
+        conv.check_images(image_shape)
 
     def capabilities(self):
         """Capabilities that a model has because of this network."""
@@ -63,7 +68,7 @@ class Config:
         return conv.linear_encoder(name, image_shape, lambda image: self._features(name, image), latent_dim, family)
 
     def decoder(self, name, latent_dim, image_shape, likelihood):
-        family = families.of_images(families.likelihood(likelihood), image_shape)
+        family = families.of_images(families.LIKELIHOODS[likelihood], image_shape)
         sides = [tuple(image_shape[:2])]
         for _ in self.filters:
             sides.insert(0, tuple(-(-side // 2) for side in sides[0]))

@@ -5,6 +5,7 @@ import dataclasses
 import keras
 import numpy as np
 
+from tfvae import ranges
 from tfvae.layers.conditional import Conditional
 from tfvae.layers.merge import LinearMerge
 from tfvae.networks import implicit
@@ -24,23 +25,18 @@ class Config:
     Pu 2017, section 4.5.3 (32 and 64 kernels of 5×5, stride 2, leaky ReLU); Springenberg et al. 2015.
     """
 
-    filters: tuple[int, ...] = (32, 64)
-    kernel: int = 5
-    stride: int = 2
-    activation: str = "leaky_relu"
+    filters: tuple[int, ...] = ranges.field((32, 64), ranges.WIDTHS, shortest=1)
+    kernel: int = ranges.field(5, ranges.SIDES)
+    stride: int = ranges.field(2, ranges.SIDES)
+    activation: str = ranges.field("leaky_relu", ranges.ACTIVATIONS)
 
     def check(self, image_shape):
         """Checks that the network fits the data.
 
         Raises:
-            ValueError: if the observations are not images, or a layer's size is invalid.
+            ValueError: if the observations are not images.
         """
         check_images(image_shape)
-        if not self.filters or min(*self.filters, self.kernel, self.stride) < 1:
-            raise ValueError(
-                "`network.filters`, `network.kernel` and `network.stride` are positive and there is one layer at "
-                f"least, got {self.filters}, {self.kernel} and {self.stride}."
-            )
 
     def capabilities(self):
         """Capabilities that a model has because of this network."""
@@ -68,7 +64,7 @@ class Config:
         return implicit.ImplicitConvolutional(latent_dim, align, of_image, of_noise, trunk, widest, name=name)
 
     def decoder(self, name, latent_dim, image_shape, likelihood):
-        family = families.of_images(families.likelihood(likelihood), image_shape)
+        family = families.of_images(families.LIKELIHOODS[likelihood], image_shape)
         sides = [image_shape[:2]]
         for _ in self.filters:
             sides.insert(0, tuple(-(-side // self.stride) for side in sides[0]))

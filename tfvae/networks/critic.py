@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfvae import ranges
 from tfvae.probability import noise
 
 
@@ -26,28 +27,15 @@ class Config:
         spectral_norm: every matrix is divided by its largest singular value (Miyato et al. 2018).
     """
 
-    filters: tuple[int, ...] = (32, 64)
-    kernel: int = 3
-    hidden: tuple[int, ...] = (128,)
-    joint: tuple[int, ...] = (128, 128)
-    activation: str = "relu"
+    filters: tuple[int, ...] = ranges.field((32, 64), ranges.WIDTHS)
+    kernel: int = ranges.field(3, ranges.SIDES)
+    hidden: tuple[int, ...] = ranges.field((128,), ranges.WIDTHS)
+    joint: tuple[int, ...] = ranges.field((128, 128), ranges.WIDTHS, shortest=1)
+    activation: str = ranges.field("relu", ranges.ACTIVATIONS)
     batch_norm: bool = False
-    momentum: float = 0.9
-    dropout: float = 0.0
+    momentum: float = ranges.field(0.9, ranges.BELOW_ONE)
+    dropout: float = ranges.field(0.0, ranges.BELOW_ONE)
     spectral_norm: bool = False
-
-    def check(self):
-        """Checks the sizes.
-
-        Raises:
-            ValueError: if one is invalid.
-        """
-        if not self.joint or min(*self.joint, *self.hidden, *self.filters, self.kernel) < 1:
-            raise ValueError(
-                f"The sizes of `model.critic_network` are positive, and `joint` has one layer at least, got {self}."
-            )
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"`model.critic_network.dropout` must lie in [0, 1), got {self.dropout}.")
 
 
 class Critic(keras.layers.Layer):
@@ -60,7 +48,7 @@ class Critic(keras.layers.Layer):
     """
 
     def __init__(self, config, image_shape, latent_dim=0, **kwargs):
-        config.check()
+        ranges.check(config, "model.critic_network")
         super().__init__(**kwargs)
         self.config = config
         width, self.of_image = self._of_image(tuple(image_shape))

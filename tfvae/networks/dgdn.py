@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfvae import ranges
 from tfvae.layers import unpooling
 from tfvae.layers.dictionary import DictionaryConvolution, FilterBank, MapwiseGaussian
 from tfvae.layers.pooling import PoolingLogits
@@ -28,11 +29,11 @@ class Config:
         zero_blocks: a block may also be blank as a whole (Pu 2017, section 3.2.3).
     """
 
-    elements: tuple[int, ...] = (30, 80)
-    sizes: tuple[int, ...] = (8, 6)
-    pooling: tuple[int, ...] = (3,)
-    pooling_hidden: int = 16
-    code_hidden: int = 16
+    elements: tuple[int, ...] = ranges.field((30, 80), ranges.WIDTHS, shortest=1)
+    sizes: tuple[int, ...] = ranges.field((8, 6), ranges.SIDES, shortest=1)
+    pooling: tuple[int, ...] = ranges.field((3,), ranges.SIDES)
+    pooling_hidden: int = ranges.field(16, ranges.WIDTHS)
+    code_hidden: int = ranges.field(16, ranges.WIDTHS)
     zero_blocks: bool = False
 
     def validate(self):
@@ -46,8 +47,6 @@ class Config:
                 "`network.elements` and `network.sizes` have an entry a layer, `network.pooling` one fewer, got "
                 f"{self.elements}, {self.sizes} and {self.pooling}."
             )
-        if min(*self.elements, *self.sizes, *(2 * p for p in self.pooling), 2) < 1:
-            raise ValueError(f"Elements, sizes and blocks are at least 1, got {self}.")
 
 
 class Level(NamedTuple):
@@ -108,7 +107,7 @@ class Deconvnet(keras.layers.Layer):
 
     def __init__(self, image_shape, config, with_maps=True, **kwargs):
         super().__init__(**kwargs)
-        config.validate()
+        ranges.check(config, "model.network")
         self.levels = levels(image_shape[:2], config)
         self.num_outcomes = tuple(block**2 + config.zero_blocks for block in config.pooling)
         channels = (image_shape[2], *config.elements)
@@ -278,7 +277,7 @@ class Dictionaries(keras.layers.Layer):
 
     def __init__(self, image_shape, config, **kwargs):
         super().__init__(**kwargs)
-        config.validate()
+        ranges.check(config, "model.network")
         self.levels = levels(image_shape[:2], config)
         channels = (image_shape[2], *config.elements)
         each = zip(channels, config.elements, config.sizes)

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfvae import ranges
 from tfvae.layers.conditional import Conditional
 from tfvae.probability import families
 
@@ -18,7 +19,7 @@ class Config:
         initial_log_variance: of S and R.
     """
 
-    initial_log_variance: float = 0.0
+    initial_log_variance: float = ranges.field(0.0, ranges.Interval(-80, 80))
 
     def check(self, image_shape):
         """Checks that the network fits the data.

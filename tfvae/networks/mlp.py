@@ -5,10 +5,13 @@ import dataclasses
 import keras
 import numpy as np
 
+from tfvae import ranges
 from tfvae.layers.conditional import Conditional
 from tfvae.layers.merge import LinearMerge
 from tfvae.networks import implicit
 from tfvae.probability import families
+
+OUTPUT_INITS = ("glorot", "small")
 
 
 @dataclasses.dataclass
@@ -23,11 +26,11 @@ class Config:
         output_init: initialisation of the output layer: `glorot` (paper), or `small`, N(0, 1e-3) (the authors' code).
     """
 
-    hidden: tuple[int, ...] = (500, 500)
-    activation: str = "relu"
+    hidden: tuple[int, ...] = ranges.field((500, 500), ranges.WIDTHS, shortest=1)
+    activation: str = ranges.field("relu", ranges.ACTIVATIONS)
     batch_norm: bool = False
-    momentum: float = 0.9
-    output_init: str = "glorot"
+    momentum: float = ranges.field(0.9, ranges.BELOW_ONE)
+    output_init: str = ranges.field("glorot", ranges.Choices(OUTPUT_INITS))
 
     # What a model of x and one code z asks of its networks (see `tfvae.networks`).
 
@@ -51,7 +54,7 @@ class Config:
         return families.standard_normal(latent_dim)
 
     def decoder(self, name, latent_dim, image_shape, likelihood):
-        return conditional(name, {"z": latent_dim}, families.likelihood(likelihood), int(np.prod(image_shape)), self)
+        return conditional(name, {"z": latent_dim}, families.LIKELIHOODS[likelihood], int(np.prod(image_shape)), self)
 
     def encoder(self, name, image_shape, latent_dim, family=families.GAUSSIAN):
         return conditional(name, {"x": int(np.prod(image_shape))}, family, latent_dim, self)
@@ -72,9 +75,6 @@ def _small():
     return keras.initializers.RandomNormal(stddev=1e-3), keras.initializers.RandomNormal(stddev=1e-3)
 
 
-_OUTPUT_INITS = {"glorot": _glorot, "small": _small}
-
-
 def conditional(name, parents, family, dim, config):
     """p(child | parents) as a fully connected network, built.
 
@@ -84,21 +84,14 @@ def conditional(name, parents, family, dim, config):
         family: of the child.
         dim: dimensions of the child.
         config: `Config`.
-
-    Raises:
-        ValueError: if there is no hidden layer, or `output_init` is unknown.
     """
-    if not config.hidden:
-        raise ValueError("`network.hidden` needs at least one hidden layer, got ().")
     merge = LinearMerge(parents, config.hidden[0], name=f"{name}_merge")
     return Conditional(merge, _trunk(name, family.num_params(dim), config), family, name=name)
 
 
 def _trunk(name, num_params, config):
     """From the merged pre-activation [N, hidden[0]] to parameters [N, num_params]."""
-    if config.output_init not in _OUTPUT_INITS:
-        raise ValueError(f"`network.output_init` must be one of {sorted(_OUTPUT_INITS)}, got {config.output_init!r}.")
-    kernel, bias = _OUTPUT_INITS[config.output_init]()
+    kernel, bias = _small() if config.output_init == "small" else _glorot()
     inputs = h = keras.Input([config.hidden[0]], name=f"{name}_input")
     for i, width in enumerate(config.hidden):
         if i:

@@ -12,6 +12,7 @@ import math
 import keras
 import tensorflow as tf
 
+from tfvae import ranges
 from tfvae.layers.conditional import Conditional, batch_apply
 from tfvae.layers.weight_norm import WeightNorm
 from tfvae.networks.conv import check_images
@@ -35,24 +36,20 @@ class Config:
         masked_blocks: its residual blocks.
     """
 
-    kind: str = "convolutional"
-    hidden: int = 450
-    filters: int = 16
-    strides: tuple[int, ...] = (2, 1, 2, 1)
-    masked_filters: int = 0
-    masked_blocks: int = 3
+    kind: str = ranges.field("convolutional", ranges.Choices(KINDS))
+    hidden: int = ranges.field(450, ranges.WIDTHS)
+    filters: int = ranges.field(16, ranges.WIDTHS)
+    strides: tuple[int, ...] = ranges.field((2, 1, 2, 1), ranges.SIDES)
+    masked_filters: int = ranges.field(0, ranges.WIDTHS._replace(least=0))
+    masked_blocks: int = ranges.field(3, ranges.LAYERS)
 
     def check(self, image_shape):
         """Checks that the network fits the data.
 
         Raises:
-            ValueError: if the observations are not images, or the configuration is invalid.
+            ValueError: if the observations are not images.
         """
         check_images(image_shape)
-        if self.kind not in KINDS:
-            raise ValueError(f"`network.kind` must be one of {KINDS}, got {self.kind!r}.")
-        if min(self.hidden, self.filters, *self.strides) < 1 or self.masked_filters < 0 or self.masked_blocks < 0:
-            raise ValueError(f"Sizes of a network are positive, got {self}.")
 
     @property
     def has_mean(self):
@@ -74,7 +71,7 @@ class Config:
 
     def decoder(self, name, latent_dim, image_shape, likelihood):
         """A layer from z to p(x | z)  (tables 5.4 and 5.5, figure 5.3)."""
-        family = pixels.pixels(likelihood)
+        family = pixels.PIXELS[likelihood]
         code = keras.Input([latent_dim], name=f"{name}_code")
         if self.kind == "autoregressive":
             trunk = keras.Model(code, self._maps(code, image_shape, name), name=f"{name}_trunk")

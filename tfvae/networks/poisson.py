@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfvae import ranges
 from tfvae.capabilities import Capability
 from tfvae.layers.conditional import Conditional
 from tfvae.layers.loadings import Loadings
@@ -34,25 +35,12 @@ class Config(mlp.Config):
     Pu 2017, sections 4.5.1 and 4.5.2; Ranganath et al. 2015; Zhou et al. 2012.
     """
 
-    hidden: tuple[int, ...] = (100,)
-    activation: str = "tanh"
-    layers: tuple[int, ...] = (200, 200)
-    gamma_shape: float = 1.0
-    gamma_rate: float = 1.0
-    loadings: str = ""
-
-    def check(self, image_shape):
-        """Checks that the network fits the data.
-
-        Raises:
-            ValueError: if the observations are not vectors, or the Gamma's parameters not positive.
-        """
-        super().check(image_shape)
-        if not (self.gamma_shape > 0 and self.gamma_rate > 0):
-            raise ValueError(
-                "`network.gamma_shape` and `network.gamma_rate` must be positive, got "
-                f"{self.gamma_shape} and {self.gamma_rate}."
-            )
+    hidden: tuple[int, ...] = ranges.field((100,), ranges.WIDTHS, shortest=1)
+    activation: str = ranges.field("tanh", ranges.ACTIVATIONS)
+    layers: tuple[int, ...] = ranges.field((200, 200), ranges.WIDTHS)
+    gamma_shape: float = ranges.field(1.0, ranges.POSITIVE)
+    gamma_rate: float = ranges.field(1.0, ranges.POSITIVE)
+    loadings: str = ranges.field("", ranges.EXISTING_PATH)
 
     def prior(self, latent_dim):
         if self.layers:

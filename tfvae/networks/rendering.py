@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfvae import ranges
 from tfvae.layers.rendering import PADDINGS, TIES, RenderingLayer, convolved
 from tfvae.networks.conv import check_images
 from tfvae.probability import noise
@@ -31,34 +32,34 @@ class Config:
         momentum: of the batch normalisation's running averages.
     """
 
-    filters: tuple[int, ...] = (32, 64, 64, 128)
-    kernels: tuple[int, ...] = (5, 3, 3, 3)
-    paddings: tuple[str, ...] = ("full", "valid", "full", "valid")
-    blocks: tuple[int, ...] = (2, 1, 2, 1)
-    readout: str = "identity"
-    ties: str = "shared"
-    momentum: float = 0.9
+    filters: tuple[int, ...] = ranges.field((32, 64, 64, 128), ranges.WIDTHS, shortest=1)
+    kernels: tuple[int, ...] = ranges.field((5, 3, 3, 3), ranges.SIDES, shortest=1)
+    paddings: tuple[str, ...] = ranges.field(("full", "valid", "full", "valid"), ranges.Choices(PADDINGS), shortest=1)
+    blocks: tuple[int, ...] = ranges.field((2, 1, 2, 1), ranges.SIDES, shortest=1)
+    readout: str = ranges.field("identity", ranges.Choices(READOUTS))
+    ties: str = ranges.field("shared", ranges.Choices(TIES))
+    momentum: float = ranges.field(0.9, ranges.BELOW_ONE)
+
+    def validate(self):
+        """Checks the numbers of layers against each other.
+
+        Raises:
+            ValueError: if the configuration is invalid.
+        """
+        lengths = {len(of) for of in (self.filters, self.kernels, self.paddings, self.blocks)}
+        if len(lengths) > 1:
+            raise ValueError(
+                "`network.filters`, `kernels`, `paddings` and `blocks` have an entry a layer, got "
+                f"{self.filters}, {self.kernels}, {self.paddings} and {self.blocks}."
+            )
 
     def check(self, image_shape):
         """Checks that the network fits the data.
 
         Raises:
-            ValueError: if the configuration is invalid, or images are too small for it.
+            ValueError: if observations are not images, or are too small for it.
         """
         check_images(image_shape)
-        lengths = {len(of) for of in (self.filters, self.kernels, self.paddings, self.blocks)}
-        if len(lengths) > 1 or not self.filters:
-            raise ValueError(
-                "`network.filters`, `kernels`, `paddings` and `blocks` have an entry a layer, got "
-                f"{self.filters}, {self.kernels}, {self.paddings} and {self.blocks}."
-            )
-        if min(*self.filters, *self.kernels, *self.blocks) < 1:
-            raise ValueError(f"Filters, kernels and blocks of `network` are at least 1, got {self}.")
-        for name, chosen, known in (
-            ("paddings", self.paddings, PADDINGS), ("readout", [self.readout], READOUTS), ("ties", [self.ties], TIES)
-        ):  # fmt: skip
-            if set(chosen) - set(known):
-                raise ValueError(f"`network.{name}` knows {known}, got {sorted(set(chosen) - set(known))}.")
         sides = tuple(image_shape[:2])
         for layer, (kernel, padding, block) in enumerate(zip(self.kernels, self.paddings, self.blocks), start=1):
             found = convolved(sides, kernel, padding)
@@ -115,6 +116,7 @@ class RenderingNetwork(keras.layers.Layer):
 
     def __init__(self, image_shape, num_classes, config, **kwargs):
         super().__init__(**kwargs)
+        ranges.check(config, "model.network")
         config.check(image_shape)
         self.layers, shape = [], image_shape
         each = [*zip(config.filters, config.kernels, config.paddings, config.blocks), (num_classes, 1, "valid", 1)]

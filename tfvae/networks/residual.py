@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfvae import ranges
 from tfvae.layers.conditional import Conditional
 from tfvae.networks import conv, implicit
 from tfvae.probability import families
@@ -29,31 +30,37 @@ class Config:
         momentum: of the batch normalisation's running averages.
     """
 
-    widths: tuple[int, ...] = (64, 128, 256, 512)
-    blocks: int = 3
-    first_kernel: int = 7
-    first_stride: int = 4
-    code_channels: int = 4
-    label_units: int = 2048
-    momentum: float = 0.9
+    widths: tuple[int, ...] = ranges.field((64, 128, 256, 512), ranges.WIDTHS, shortest=1)
+    blocks: int = ranges.field(3, ranges.LAYERS._replace(least=1))
+    first_kernel: int = ranges.field(7, ranges.SIDES)
+    first_stride: int = ranges.field(4, ranges.SIDES)
+    code_channels: int = ranges.field(4, ranges.WIDTHS)
+    label_units: int = ranges.field(2048, ranges.WIDTHS)
+    momentum: float = ranges.field(0.9, ranges.BELOW_ONE)
 
-    def check(self, image_shape):
-        """Checks that the network fits the data.
+    def validate(self):
+        """Checks the code against the strides.
 
         Raises:
-            ValueError: if the strides do not divide the sides of the images, or a width is invalid.
+            ValueError: if the configuration is invalid.
         """
-        conv.check_images(image_shape)
-        if math.isqrt(self.code_channels) ** 2 != self.code_channels or not self.code_channels:
+        if math.isqrt(self.code_channels) ** 2 != self.code_channels:
             raise ValueError(f"`network.code_channels` must be a square number, got {self.code_channels}.")
-        if not self.widths or min(*self.widths, self.blocks, self.first_kernel, self.first_stride) < 1:
-            raise ValueError(f"`network` needs positive sizes, got {self}.")
         patch = self._patch()
         if patch % math.isqrt(self.code_channels):
             raise ValueError(
                 f"The root of `network.code_channels`={self.code_channels} must divide the patch of {patch} pixels "
                 "(the product of the strides) that a position of the code lies above."
             )
+
+    def check(self, image_shape):
+        """Checks that the network fits the data.
+
+        Raises:
+            ValueError: if the strides do not divide the sides of the images.
+        """
+        conv.check_images(image_shape)
+        patch = self._patch()
         if image_shape[0] % patch or image_shape[1] % patch:
             raise ValueError(
                 f"Images of {image_shape[0]}×{image_shape[1]} are not covered by patches of {patch}×{patch}, the "
@@ -96,7 +103,7 @@ class Config:
 
     def decoder(self, name, latent_dim, image_shape, likelihood):
         side = self._check_code(image_shape, latent_dim)
-        family = families.of_images(families.likelihood(likelihood), image_shape)
+        family = families.of_images(families.LIKELIHOODS[likelihood], image_shape)
         inputs = keras.Input([latent_dim], name=f"{name}_code")
         h = keras.layers.Reshape([*side, self.code_channels], name=f"{name}_cells")(inputs)
         h = self._normalised(keras.layers.Conv2D(self.widths[-1], 1, name=f"{name}_widen")(h), f"{name}_widen")

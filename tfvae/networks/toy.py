@@ -4,6 +4,7 @@ import dataclasses
 
 import keras
 
+from tfvae import ranges
 from tfvae.capabilities import Capability
 from tfvae.networks import mlp
 from tfvae.probability import gaussian_mixture, noise
@@ -19,9 +20,9 @@ class Config(mlp.Config):
     Pu 2017, section 4.5.1.
     """
 
-    hidden: tuple[int, ...] = (100,)
-    activation: str = "tanh"
-    noise: float = 0.1
+    hidden: tuple[int, ...] = ranges.field((100,), ranges.WIDTHS, shortest=1)
+    activation: str = ranges.field("tanh", ranges.ACTIVATIONS)
+    noise: float = ranges.field(0.1, ranges.POSITIVE)
 
     def check(self, image_shape):
         """Checks that the network fits the data.

@@ -182,17 +182,6 @@ LIKELIHOODS = {
 }  # fmt: skip
 
 
-def likelihood(name):
-    """The family of p(x | ...) by its name in a config.
-
-    Raises:
-        ValueError: if there is no likelihood of that name.
-    """
-    if name not in LIKELIHOODS:
-        raise ValueError(f"`likelihood` must be one of {sorted(LIKELIHOODS)}, got {name!r}.")
-    return LIKELIHOODS[name]
-
-
 class SoftplusGamma(tfd.TransformedDistribution):
     """Of z where softplus(z) ~ Gamma(shape, rate), independently in every dimension: a prior of positive scores.
 

@@ -139,14 +139,3 @@ def _level(cumulative, uniforms):
 PIXELS: dict[str, type[Pixels]] = {
     "bernoulli": Bernoulli, "categorical": Categorical, "logistic_mixture": LogisticMixture,
 }  # fmt: skip
-
-
-def pixels(name):
-    """The family of pixels by its name in a config.
-
-    Raises:
-        ValueError: if there is no family of that name.
-    """
-    if name not in PIXELS:
-        raise ValueError(f"`likelihood` of an image must be one of {sorted(PIXELS)}, got {name!r}.")
-    return PIXELS[name]

@@ -54,8 +54,6 @@ class Potential:
     edge = 4.0
 
     def __init__(self, name):
-        if name not in POTENTIALS:
-            raise ValueError(f"`prior` must be 'normal' or one of {sorted(POTENTIALS)}, got {name!r}.")
         self._potential = POTENTIALS[name]
 
     def log_prob(self, z):

@@ -136,7 +136,7 @@ class RunDirectory:
             ValueError: if there is no run, or its files were changed.
         """
         config, split = self._read()
-        return experiments.from_dict(config["experiment"]), split
+        return self._began_with(config), split
 
     def load_kept_data(self) -> Data | None:
         """`Data` of a few rows, without those that the run was trained on; None where an older version began it.
@@ -161,9 +161,15 @@ class RunDirectory:
             )
         return config, split
 
+    def _began_with(self, config: dict[str, Any]) -> Experiment:
+        try:
+            return experiments.from_dict(config.get("experiment"))
+        except ValueError as error:
+            raise ValueError(f"{self.config} holds no experiment: {error} Restore the file.") from error
+
     def _refuse_another(self, experiment: Experiment, config: dict[str, Any]) -> None:
         # Through the dataclasses, so that a field that is newer than the run has its default.
-        began_with = _plain(experiments.to_dict(experiments.from_dict(config["experiment"])))
+        began_with = _plain(experiments.to_dict(self._began_with(config)))
         asked_for = _plain(experiments.to_dict(experiment))
         differing = differences(began_with, asked_for)
         more_epochs = asked_for["training"]["epochs"] >= began_with["training"]["epochs"]

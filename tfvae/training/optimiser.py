@@ -257,7 +257,7 @@ def learning_rates(model):
 
 def _rate(settings, steps_per_epoch, num_steps):
     """The learning rate, or its schedule over the steps of an optimiser."""
-    first, last = float(settings.learning_rate), settings.min_learning_rate
+    first, last = float(settings.learning_rate), float(settings.min_learning_rate)
     if settings.decay == "linear":
         return LinearDecay(first, last, num_steps)
     if settings.decay == "cosine":

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from absl import logging
 
+from tfvae import ranges
 from tfvae.batch import CAPTIONED, IMAGE, LABELLED, UNLABELLED
 from tfvae.capabilities import Capability
 from tfvae.data.entries.label import NO_LABEL
@@ -40,15 +41,17 @@ def train(experiment, workdir, test_elsewhere=False, callbacks=()):
         The last line of `metrics.jsonl`, with "best_epoch" and "best_<monitor>".
 
     Raises:
-        ValueError: for callbacks that are not Keras', settings that cannot be trained, a run directory of another
-            experiment, other data or another split, one that another process uses, or a loss that is not finite.
+        ValueError: for callbacks that are not Keras', an experiment that `tfvae.ranges.check` refuses, a run directory
+            of another one, other data or another split, one that another process uses, or a loss that is not finite.
         OSError: where a file cannot be written.
         SystemExit: 143 or 130 after SIGTERM or SIGINT, when a checkpoint was saved.
     """
     settings = experiment.training
-    settings.validate()
+    ranges.check(experiment)
     _check_callbacks(callbacks)
     directory = RunDirectory(workdir)
+    if not directory.config.exists():
+        ranges.check_places(experiment)
     with Interruption() as interruption, directory.lock():
         data = directory.load_data(experiment)
         strategy = devices.strategy(settings.num_replicas)

@@ -283,3 +283,10 @@ def test_classifiers_find_a_plane():
     decision = code[:, 0, 0] @ total[:2] + total[2]
     assert (np.sign(decision) == sign).mean() > 0.95
     assert np.isfinite(shared.kappa)
+
+
+def test_a_code_that_is_off_everywhere_has_a_precision():
+    """Of the diffuse prior alone, whose draws are 0 in any arithmetic: the scale of the code would be infinite."""
+    off = precisions.Squares.of_code(tf.zeros([3, 2, 2, 4]))
+    drawn = precisions.code_precision(off, Prior(code=(1e-6, 1e-6)), noise.seed(0))
+    assert float(drawn) > 0 and np.isfinite(tf.math.rsqrt(drawn))

@@ -28,7 +28,9 @@ def named(name: str) -> Entry:
         return known[name]
     if batches.is_image(name):
         return known[batches.IMAGE].called(name)
-    raise ValueError(f"There is no entry {name!r}; the kinds are {sorted(known)}, and `image_<name>` for more images.")
+    raise ValueError(
+        f"There is no entry {name!r}: `data.entries` has {sorted(known)}, and `image_<name>` for more images."
+    )
 
 
 def wanted(config) -> list[Entry]:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfvae import batch as batches
+from tfvae import ranges
 from tfvae.data import entries, images
 from tfvae.data.columns import partial
 from tfvae.data.entries.label import NO_LABEL
@@ -36,13 +37,13 @@ class Config:
             `image_<name>`.
     """
 
-    image_size: int = 0
-    color_mode: str = "auto"
-    max_pixels: int = images.MAX_PIXELS
-    validation_fraction: float = 0.1
-    test_fraction: float = 0.1
-    seed: int = 0
-    modalities: tuple[str, ...] = ()
+    image_size: int = ranges.field(0, ranges.IMAGE_SIDES)
+    color_mode: str = ranges.field("auto", ranges.Choices(images.COLOR_MODES))
+    max_pixels: int = ranges.field(images.MAX_PIXELS, ranges.PIXELS)
+    validation_fraction: float = ranges.field(0.1, ranges.BELOW_ONE)
+    test_fraction: float = ranges.field(0.1, ranges.BELOW_ONE)
+    seed: int = ranges.field(0, ranges.SEEDS)
+    modalities: tuple[str, ...] = ranges.field((), ranges.Text("a folder's name"))
 
     def validate(self):
         """Raises ValueError for settings that no folder can be read with."""
@@ -54,19 +55,11 @@ class Config:
                 "`modalities` are the names of two folders at least, each another one, of letters, digits and `_` "
                 f"(signatures are called after them), got {self.modalities}."
             )
-        if self.image_size < 0:
-            raise ValueError(
-                f"`image_size` must be a positive number of pixels, or 0 to keep sizes, got {self.image_size}."
-            )
-        if self.color_mode not in images.COLOR_MODES:
-            raise ValueError(f"`color_mode` must be one of {images.COLOR_MODES}, got {self.color_mode!r}.")
-        if self.max_pixels < 1:
-            raise ValueError(f"`max_pixels` must be at least 1, got {self.max_pixels}.")
         fractions = self.validation_fraction, self.test_fraction
-        if min(fractions) < 0 or sum(fractions) >= 1:
+        if sum(fractions) >= 1:
             raise ValueError(
-                "`validation_fraction` and `test_fraction` must not be negative and must leave something to train on, "
-                f"got {fractions[0]} and {fractions[1]}."
+                "`validation_fraction` and `test_fraction` must leave something to train on, got "
+                f"{fractions[0]} and {fractions[1]}."
             )
 
     def entry_of(self, name):

@@ -8,6 +8,7 @@ from pathlib import Path
 from absl import logging
 
 from tfvae import batch as batches
+from tfvae import ranges
 from tfvae.data import annotations, findings, images
 from tfvae.data.folder.examples import groups_of, items_of, shapes_of
 from tfvae.data.folder.found import Config, Folder, Reject, printable
@@ -38,7 +39,7 @@ def survey(path, config=None, spread=map, known=None):
         UnreachableError: where a machine that takes part cannot read a file.
     """
     config = config or Config()
-    config.validate()
+    ranges.check(config)
     root = Path(path).expanduser()
     if not root.is_dir():
         raise ValueError(f"There is no folder {path}; give one that holds images.")

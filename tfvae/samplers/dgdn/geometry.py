@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tfvae import ranges
 from tfvae.layers import unpooling
 from tfvae.layers.dictionary import full_convolution
 from tfvae.networks import dgdn
@@ -38,7 +39,7 @@ class Geometry(NamedTuple):
         Raises:
             ValueError: if the sizes do not fit each other, or the images.
         """
-        network.validate()
+        ranges.check(network, "model.network")
         levels = dgdn.levels(image_shape[:2], network)
         outcomes = tuple(block**2 + network.zero_blocks for block in network.pooling)
         if max(outcomes, default=0) > 256:

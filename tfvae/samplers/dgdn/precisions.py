@@ -9,6 +9,9 @@ import tensorflow as tf
 from tfvae.probability import conjugate, noise
 from tfvae.samplers.dgdn.state import Prior
 
+# The smallest precision of a code.
+_LEAST_OF_CODE = 1e-6
+
 
 class Squares(NamedTuple):
     """What a precision is drawn from, float64 scalars.
@@ -55,9 +58,13 @@ def noise_precision(
 
 
 def code_precision(squares: Squares, prior: Prior, seed: tf.Tensor) -> tf.Tensor:
-    """γ_s | all else ~ Gamma(a + numbers / 2, b + Σ s² / 2), of `Squares` of the code."""
+    """γ_s | all else ~ Gamma(a + numbers / 2, b + Σ s² / 2), of `Squares` of the code.
+
+    Where every map is off the diffuse prior alone is left, whose draws are 0 in any arithmetic: the scale of the code
+    is then held at a thousand.
+    """
     shape, rate = prior.code[0] + 0.5 * squares.numbers, prior.code[1] + 0.5 * squares.total
-    return tf.cast(conjugate.gamma(shape, rate, seed), tf.float32)
+    return tf.maximum(tf.cast(conjugate.gamma(shape, rate, seed), tf.float32), _LEAST_OF_CODE)
 
 
 def rescale(dictionaries: Sequence[tf.Tensor], seed: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], list[tf.Tensor]]:
