@@ -28,8 +28,9 @@ from tools.kills.operations import KILLED, KINDS, tree  # noqa: E402
 _OF_A_KIND = 3
 _NOTE = (
     "Each writer is killed before each operation and started again, then ten times at two random ones, one an attempt; "
-    "every tree is compared with the undisturbed one, byte for byte but for clocks and process ids. What a model computes "
-    "is made up. Not counted are files that TensorFlow appends to by itself (TensorBoard's events), and TFX's own."
+    "every tree is compared with the undisturbed one, byte for byte but for clocks and process ids. What a model "
+    "computes is made up. Not counted are files that TensorFlow appends to by itself (TensorBoard's events), and those "
+    "of TFX itself."
 )
 
 

@@ -48,9 +48,13 @@ def known():
         Train(), TrainOn(), Evaluate(), Sample(), Ingest(), Overwrite(), PipelinesIngest(), PipelinesOverwrite(),
         Reshard(), Predict("jsonl"), Predict("tfrecord"), Export(), Push(),
     ]  # fmt: skip
+    # Imported here: every child would have to do it again.
     if importlib.util.find_spec("tensorflow_metadata"):
+        importlib.import_module("pipelines.schema")
         found.append(Schema())
     if importlib.util.find_spec("tfx"):
+        importlib.import_module("pipelines.record")
+        importlib.import_module("pipelines.beam")
         found += [Records(), Results()]
     return {writer.name: writer for writer in found}
 
