@@ -8,13 +8,12 @@ import functools
 import pickle
 import socket
 import tempfile
-import uuid
 from pathlib import Path
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from tfvae.storage import reachable
+from tfvae.storage import atomic, reachable, unfinished
 
 # A process for each worker of this machine. The runner is named, because Beam's default looks for one of another kind
 # on the internet first.
@@ -44,7 +43,7 @@ def spread(arguments=(), num_workers=1, scratch=None):
 
 def _mapped(options, scratch, function, values):
     values = list(values)
-    with tempfile.TemporaryDirectory(dir=scratch, prefix=".results-") as folder:
+    with _place(scratch) as folder:
         with beam.Pipeline(options=options) as pipeline:
             (
                 pipeline
@@ -53,6 +52,11 @@ def _mapped(options, scratch, function, values):
                 | beam.Map(functools.partial(_call, function, folder))
             )
         return [_opened(_result(folder, i)) for i in range(len(values))]
+
+
+def _place(scratch):
+    """A folder for results: of this machine, or below `scratch`, where what killed calls left is removed."""
+    return unfinished.workshop(scratch, "results") if scratch else tempfile.TemporaryDirectory(prefix="tfvae-results-")
 
 
 def _call(function, folder, numbered):
@@ -66,9 +70,7 @@ def _call(function, folder, numbered):
     except OSError as error:
         result = None, _of_this_machine(error)
     path = _result(folder, number)
-    beside = path.with_suffix(f".{uuid.uuid4().hex}")
-    beside.write_bytes(pickle.dumps(result))
-    beside.rename(path)
+    atomic.write_bytes(path, pickle.dumps(result))
 
 
 def _of_this_machine(error):

@@ -17,6 +17,7 @@ from tfx.utils import path_utils, proto_utils
 
 from pipelines import schema
 from tfvae.serving import export, gate, models_config
+from tfvae.storage import atomic
 
 BASE_PATH = "base_path"
 _REASON = "reason.txt"
@@ -72,7 +73,7 @@ def ExportGate(
     except gate.GateError as error:
         reason = str(error)
     Path(blessing.uri).mkdir(parents=True, exist_ok=True)
-    Path(blessing.uri, _REASON).write_text(reason or "passed")
+    atomic.write_bytes(Path(blessing.uri, _REASON), (reason or "passed").encode())
     blessing.set_int_custom_property(_BLESSED, int(not reason))
 
 

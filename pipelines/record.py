@@ -9,7 +9,7 @@ from tfx.orchestration import metadata as tfx_metadata
 
 from pipelines import components, evaluation
 from tfvae.serving import export
-from tfvae.storage import atomic
+from tfvae.storage import checked_json
 
 _RUNS, _NODES = "pipeline_run", "node"
 _INPUTS = (mlmd.Event.INPUT, mlmd.Event.DECLARED_INPUT, mlmd.Event.INTERNAL_INPUT)
@@ -55,7 +55,7 @@ def write(settings, record, seconds, verdict):
     }  # fmt: skip
     settings.records.mkdir(parents=True, exist_ok=True)
     path = settings.records / f"{now:%Y%m%dT%H%M%S%f}.json"
-    atomic.write_json(path, record | ended)
+    checked_json.write(path, record | ended)
     return path
 
 
@@ -66,7 +66,7 @@ def shards_of_last_push(settings):
         ValueError: if nothing was pushed yet.
     """
     for path in sorted(settings.records.glob("*.json"), reverse=True):
-        found = atomic.read_json(path)
+        found = checked_json.read(path, otherwise="move it away, and the record before it counts")
         if found["version"]:
             return Path(found["shards"])
     raise ValueError(f"The pipeline in {settings.workdir} has pushed nothing yet, so there is nothing to compare with.")

@@ -1,7 +1,6 @@
 """One run of a pipeline on this machine: locked, told as it goes, judged, written down."""
 
 import contextlib
-import fcntl
 import logging
 import os
 import sys
@@ -14,6 +13,7 @@ import tfvae
 from pipelines import components, graph, record
 from tfvae.data import manifest
 from tfvae.serving import gate
+from tfvae.storage import unfinished
 from tfvae.training import nan_guard
 
 PUSHED, REFUSED = 0, 3
@@ -64,13 +64,9 @@ def _launched(settings):
 def _locked(workdir):
     """The pipeline for this process alone: two would write the same artifacts."""
     workdir.mkdir(parents=True, exist_ok=True)
-    with open(workdir / "lock", "a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(
-                f"Another process runs the pipeline in {workdir}: wait for it, or name another one."
-            ) from None
+    busy = f"Another process runs the pipeline in {workdir}: wait for it, or name another one."
+    with unfinished.lock(workdir / "lock", lambda process: busy):
+        unfinished.settle_all(workdir / "runs")
         yield
 
 

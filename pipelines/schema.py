@@ -8,6 +8,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from tfvae import batch as batches
 from tfvae.data import entries, records
+from tfvae.storage import atomic
 
 # The label distributions of two spans may differ by so much (Jensen–Shannon divergence, bits) before it is an anomaly.
 LABEL_DRIFT = 0.1
@@ -50,7 +51,7 @@ def write(path, described):
     """Writes the schema of a manifest as text, where no file is yet; returns the path."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text_format.MessageToString(of_manifest(described)))
+        atomic.write_bytes(path, text_format.MessageToString(of_manifest(described)).encode())
     return path
 
 
@@ -60,7 +61,7 @@ def pinned(path, folder):
     copy = folder / f"{hashlib.sha256(content).hexdigest()[:16]}.pbtxt"
     if not copy.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        copy.write_bytes(content)
+        atomic.write_bytes(copy, content)
     return copy
 
 

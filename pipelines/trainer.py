@@ -16,8 +16,9 @@ from tfvae.data import manifest, reshard
 from tfvae.evaluation.evaluate import evaluate
 from tfvae.metrics import METRICS
 from tfvae.run import opening
+from tfvae.run.directory import RunDirectory
 from tfvae.serving import export
-from tfvae.storage import atomic
+from tfvae.storage import checked_json
 from tfvae.training import trainer
 
 # What of the manifest a run has to be told of the examples that it is given.
@@ -33,7 +34,7 @@ def run_fn(fn_args):
     experiment, directory = prepared(fn_args, _hyperparameters(fn_args))
     trainer.train(experiment, directory, test_elsewhere=True)
     run = opening.open_run(directory)
-    origin = json.loads((directory / "config.json").read_text())
+    origin = RunDirectory(directory).description()
     export.write_checked(run.model, run.data, Path(fn_args.serving_model_dir), fn_args.custom_config["name"], origin)
     _keep(run, Path(fn_args.model_run_dir))
 
@@ -138,7 +139,7 @@ def _keep(run, directory):
     """
     directory.mkdir(parents=True, exist_ok=True)
     metrics = evaluate(run.model, run.data, run.data.validation, iw_samples=0)
-    atomic.write_json(directory / "metrics.json", metrics)
+    checked_json.write(directory / "metrics.json", metrics)
     for name in ("config.json", "metrics.jsonl"):
         shutil.copy(run.workdir / name, directory / name)
     shutil.copytree(run.workdir / "tensorboard", directory / "tensorboard", dirs_exist_ok=True)

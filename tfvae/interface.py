@@ -26,7 +26,7 @@ from tfvae.experiment import Experiment
 from tfvae.reports import generation
 from tfvae.run import opening
 from tfvae.serving import export, image_files, signatures
-from tfvae.storage import atomic
+from tfvae.storage import checked_json
 from tfvae.training import trainer
 
 _BATCH = 100
@@ -266,7 +266,7 @@ class Run(Answers):
         path = self.workdir / "metrics.json"
         if not path.exists():
             raise ValueError(f"{self.workdir} was not evaluated yet: run tfvae-evaluate --workdir={self.workdir}.")
-        return atomic.read_json(path)
+        return checked_json.read(path, otherwise="run tfvae-evaluate again")
 
     @property
     def test(self):

@@ -66,7 +66,7 @@ def test_an_ingestion_that_was_killed_is_gone_on_with(photos, tmp_path, monkeypa
     with pytest.raises(KeyboardInterrupt):
         quietly(photos, tmp_path / "out", records_per_shard=3, spread=killed_after(2), resume=True)
     assert not (tmp_path / "out").exists()
-    (partial,) = tmp_path.glob(".out.partial-*")
+    (partial,) = tmp_path.glob(".out.unfinished/*/made")
     first = sorted(path.name for path in partial.glob("*.tfrecord"))
     assert len(first) == 2
     written = []

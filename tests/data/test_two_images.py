@@ -10,6 +10,7 @@ from PIL import Image
 
 from tfvae.data import folder, ingest, load, manifest, records, transforms
 from tfvae.data.sources import shards as shards_source
+from tfvae.storage import checked_json
 
 LEFT, RIGHT = (6, 4), (5, 7)
 
@@ -176,10 +177,10 @@ def test_a_record_of_a_pair_without_its_second_image_is_found(beside, shards):
     with tf.io.TFRecordWriter(str(path)) as writer:
         for payload in payloads:
             writer.write(payload)
-    described = json.loads((shards / manifest.NAME).read_text())
+    described = checked_json.read(shards / manifest.NAME)
     entry = next(shard for shard in described["shards"] if shard["name"] == path.name)
     entry.update(vars(manifest.describe(path, len(payloads))))
-    (shards / manifest.NAME).write_text(json.dumps(described))
+    checked_json.write(shards / manifest.NAME, described)
     with pytest.raises(ValueError, match="the feature `image_b` is missing"):
         shards_source.load(config(shards))
     kept = shards_source.load(load.Config(source="shards", path=str(shards), on_bad_record="quarantine"))

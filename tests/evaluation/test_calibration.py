@@ -13,6 +13,7 @@ import tfvae
 from tests.presets import embedded
 from tfvae.evaluation import calibration
 from tfvae.serving import signatures
+from tfvae.storage import checked_json
 
 # A family of each kind: with classes summed out, with heads, implicit, without labels, and a density without data.
 FAMILIES = ["sdgm_digits", "m2_mnist", "m1m2_mnist", "dgdn_digits", "stein_vae_digits", "vae_digits", "vae_newsgroups"]
@@ -95,7 +96,7 @@ def test_noise_and_blank_images_are_new_and_images_of_the_same_kind_are_not(trai
 
 
 def test_it_is_kept_with_the_weights_that_it_was_fitted_on(trained):
-    stored = json.loads((trained.workdir / "calibration.json").read_text())
+    stored = checked_json.read(trained.workdir / "calibration.json")
     weights = (trained.workdir / "best.weights.h5").read_bytes()
     assert stored["weights"] == hashlib.sha256(weights).hexdigest()
     kept = calibration.of_run(trained.model, trained.workdir)
@@ -104,7 +105,7 @@ def test_it_is_kept_with_the_weights_that_it_was_fitted_on(trained):
     np.testing.assert_allclose(kept.scores, fitted.scores, rtol=1e-4)
     other = trained.workdir / "of_other_weights"
     other.mkdir()
-    (other / "calibration.json").write_text(json.dumps({**stored, "temperature": 77.0}))
+    checked_json.write(other / "calibration.json", {**stored, "temperature": 77.0})
     (other / "best.weights.h5.sha256").write_text("0" * 64 + "  best.weights.h5\n")
     assert calibration.of_run(trained.model, other, lambda: trained.data).temperature == pytest.approx(
         fitted.temperature

@@ -14,7 +14,7 @@ from PIL import Image
 from tfvae.data import ingest, manifest, records
 from tfvae.data.load import Config
 from tfvae.data.sources import shards as source
-from tfvae.storage import tfrecord_format
+from tfvae.storage import checked_json, tfrecord_format
 
 SHAPE = (6, 6, 1)
 SHARD = "train-labelled-00000-of-00001.tfrecord"
@@ -78,11 +78,11 @@ def rewrite(folder_of_shards, payloads, **fields):
     with tf.io.TFRecordWriter(str(path)) as writer:
         for payload in payloads:
             writer.write(payload)
-    described = json.loads((folder_of_shards / manifest.NAME).read_text())
+    described = checked_json.read(folder_of_shards / manifest.NAME)
     entry = next(shard for shard in described["shards"] if shard["name"] == SHARD)
     entry.update(vars(manifest.describe(path, len(payloads))))
     described["counts"]["train-labelled"] = len(payloads)
-    (folder_of_shards / manifest.NAME).write_text(json.dumps(described | fields))
+    checked_json.write(folder_of_shards / manifest.NAME, described | fields)
 
 
 # Faults 1 to 5: bits that flipped.
@@ -249,9 +249,9 @@ def test_a_full_disk_is_a_clear_error_and_the_old_shards_survive(tmp_path, survi
 
 @pytest.mark.parametrize("name", ["../photos/secret.tfrecord", "/etc/passwd", f"../{SHARD}", "sub/" + SHARD, 7])
 def test_a_manifest_cannot_name_files_outside(shards, survives, name):
-    described = json.loads((shards / manifest.NAME).read_text())
+    described = checked_json.read(shards / manifest.NAME)
     described["shards"][0]["name"] = name
-    (shards / manifest.NAME).write_text(json.dumps(described))
+    checked_json.write(shards / manifest.NAME, described)
     with survives("50 path traversal in a manifest"), pytest.raises(ValueError, match="no shard of this folder"):
         load(shards)
 
@@ -266,10 +266,14 @@ def test_a_shard_that_links_out_of_the_folder_is_refused(shards, tmp_path, survi
 MANIFESTS = {
     "not JSON": (lambda text: text[:100], "is not JSON"),
     "another format": (lambda text: text.replace("tfvae shards 1", "tfvae shards 9"), "must have the format"),
-    "a missing field": (lambda text: text.replace('"image_shape"', '"shape"'), "lacks a field"),
+    "a missing field": (
+        lambda text: json.dumps({name: of for name, of in json.loads(text).items() if name != "image_shape"}),
+        "lacks a field",
+    ),
     "a wrong count": (lambda text: text.replace('"records": 16', '"records": 15'), "add up to"),
     "a count that is text": (lambda text: text.replace('"records": 16', '"records": "16"'), "no count"),
-    "an unknown field": (lambda text: text.replace('"sha256"', '"sha1"'), "wrong type"),
+    "an unknown field": (lambda text: text.replace('"captions"', '"caption"'), r"unknown fields \['caption'\]"),
+    "an unknown field of a shard": (lambda text: text.replace('"sha256"', '"sha1"'), "wrong type"),
 }
 
 
@@ -277,6 +281,7 @@ MANIFESTS = {
 def test_a_manifest_that_is_not_one_says_what_is_wrong(shards, survives, fault):
     change, message = MANIFESTS[fault]
     path = shards / manifest.NAME
+    path.write_text(json.dumps(checked_json.read(path), indent=1))  # As older versions wrote it, without a checksum.
     path.write_text(change(path.read_text()))
     with survives(f"manifest: {fault}"), pytest.raises(ValueError, match=message) as error:
         load(shards)

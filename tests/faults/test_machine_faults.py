@@ -129,7 +129,7 @@ def test_images_that_a_machine_lacks_are_not_left_out_of_shards(when, mount_poin
 
 def test_shards_are_not_written_where_nobody_looks(photos, tmp_path):
     def spread(function, values):
-        (beside,) = tmp_path.glob(".out.partial-*")
+        (beside,) = tmp_path.glob(".out.unfinished/*/made")
         return without(beside)(function, values)
 
     with told("out"):

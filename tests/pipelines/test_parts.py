@@ -38,6 +38,15 @@ def test_metrics_are_those_of_evaluation(rng):
         assert combiner.extract_output(combiner.merge_accumulators(halves)) == {"k": pytest.approx(expected)}
 
 
+def test_what_a_killed_pipeline_wrote_of_its_own_is_whole_or_not_there(tmp_path, survives):
+    """Its shards and its push are killed by tests/faults."""
+    ours = ("pipelines: schema", "pipelines: record", "pipelines: results")
+    command = [sys.executable, "-m", "tools.kills.everywhere", "--sample", f"--output={tmp_path / 'kills.json'}", *ours]
+    with survives("54 kill of a pipeline"):
+        ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
+        assert ran.returncode == 0, ran.stdout + ran.stderr[-3000:]
+
+
 def test_the_bound_of_a_model_that_does_nothing_else_is_read_too():
     combiner = metrics._Bound("k", "")
     bound = np.array([-3.0], np.float32)

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from tfvae.serving import check
+from tfvae.storage import checked_json
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +83,13 @@ def test_the_command_tells_by_its_exit_code(classifier, tmp_path):
     assert done.returncode == 3 and "failed" in done.stdout
     done = subprocess.run([*program[:-1], "--model=/nowhere"], capture_output=True, text=True, check=False)
     assert done.returncode == 1 and done.stderr.startswith("error: ")
+
+
+def test_the_command_accepts_a_file_that_was_edited_on_purpose(tmp_path):
+    path = tmp_path / "config.json"
+    checked_json.write(path, {"note": "old"})
+    path.write_text(path.read_text().replace("old", "new"))
+    program = [sys.executable, "-m", "tfvae.bin.check", f"--accept={path}"]
+    done = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "has the checksum of what it holds now" in done.stdout
+    assert checked_json.read(path) == {"note": "new"}

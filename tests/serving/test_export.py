@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from tfvae.serving import export, gate, requests
+from tfvae.storage import unfinished
 
 REPORT = gate.Report(*["not verified: by this test"] * 5)
 
@@ -161,7 +162,7 @@ def test_a_push_that_fails_or_is_killed_leaves_no_version(exported_sdgm, tmp_pat
     with pytest.raises(OSError, match="is not what was copied"):
         export.push(exported_sdgm[2], tmp_path)
     assert os.listdir(tmp_path) == []
-    monkeypatch.setattr(export.shutil, "rmtree", lambda *args, **kwargs: None)
+    monkeypatch.setattr(unfinished, "_dismantle", lambda place: None)
     monkeypatch.setattr(export, "digest", lambda path: "the same")
     monkeypatch.setattr(export, "_publish", lambda *args: 1 / 0)
     with survives("40 a kill during a push"):
@@ -186,9 +187,12 @@ def test_a_version_can_be_checked_again_and_a_flipped_bit_is_found(exported_enco
 
 def test_what_a_killed_export_leaves_is_no_version(encoder, tmp_path, open_gate, monkeypatch):
     """Nothing runs after a SIGKILL, so neither does the clean-up."""
-    monkeypatch.setattr(export.shutil, "rmtree", lambda *args, **kwargs: None)
-    monkeypatch.setattr(export, "_publish", lambda *args: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
+    (tmp_path / ".incoming-0123456789abcdef" / "variables").mkdir(parents=True)  # Of version 0.2.
+    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+        patch.setattr(unfinished, "_dismantle", lambda place: None)
+        patch.setattr(export, "_publish", lambda *args: 1 / 0)
         export.export(*encoder, tmp_path)
     (left,) = os.listdir(tmp_path)
-    assert left.startswith(export.INCOMING) and not left.isdigit()
+    assert unfinished.is_unfinished(left) and not left.isdigit()
+    export.export(*encoder, tmp_path)
+    assert os.listdir(tmp_path) == ["1"], "what was left stays after the next export"

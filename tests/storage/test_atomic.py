@@ -61,11 +61,26 @@ def test_sidecar_is_what_sha256sum_reads(tmp_path):
     assert atomic.sidecar(path).read_text() == f"{digest}  weights\n"
 
 
-def test_what_a_killed_process_left_is_removed(tmp_path):
-    (tmp_path / ".weights.123.tmp").write_bytes(b"half")
-    (tmp_path / "kept.tmp").write_bytes(b"not ours")
-    atomic.remove_temporaries(tmp_path)
-    assert [item.name for item in tmp_path.iterdir()] == ["kept.tmp"]
+def test_a_checksum_of_nothing_is_removed(tmp_path):
+    for name in ("weights", "weights.sha256", "gone.h5.sha256"):
+        (tmp_path / name).write_bytes(b"")
+    atomic.remove_lonely_sidecars(tmp_path)
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["weights", "weights.sha256"]
+
+
+def test_a_file_that_another_process_replaces_meanwhile_is_not_damaged(tmp_path, monkeypatch):
+    path = tmp_path / "weights"
+    atomic.write_checked(path, b"old")
+    digests, looks = atomic._digests, []
+
+    def late(path):
+        if not looks:
+            looks.append(path)
+            atomic.write_checked(path, b"new")
+        return digests(path)
+
+    monkeypatch.setattr(atomic, "_digests", late)
+    assert atomic.read_checked(path) == b"new" and looks
 
 
 def test_json_says_which_file_is_broken(tmp_path):

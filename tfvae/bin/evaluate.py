@@ -24,12 +24,12 @@ def measured(opened):
     """The metrics of a run, as they are also written to its metrics.json, and told in words."""
     from tfvae.evaluation import evaluate, measurement
     from tfvae.progress import Progress, tell
-    from tfvae.storage import atomic
+    from tfvae.storage import checked_json
 
     chosen = _SAMPLES.value, _IW_SAMPLES.value, _ROWS.value, _BASELINES.value, 0, _DECODING.value
     with Progress() as progress:
         metrics = evaluate.evaluate(opened.model, opened.data, None, *chosen, progress, _CLASSIFIER.value)
-    atomic.write_json(opened.workdir / "metrics.json", metrics)
+    checked_json.write(opened.workdir / "metrics.json", metrics)
     tell(f"{opened.workdir}: {measurement.in_words(metrics, opened.data)}")
     return metrics
 

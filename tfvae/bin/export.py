@@ -1,6 +1,5 @@
 """A trained run -> a new version for TensorFlow Serving: `python -m tfvae.bin.export --workdir=... --output=...`."""
 
-import json
 import pathlib
 
 from absl import flags, logging
@@ -23,9 +22,9 @@ def main():
     export.check_output(_OUTPUT.value)
     tell(f"opening {_WORKDIR.value}")
     run = opening.open_without_data(_WORKDIR.value)
-    origin = json.loads((run.workdir / "config.json").read_text())
+    directory = RunDirectory(run.workdir)
     held_out = calibration.of_run(run.model, run.workdir)
-    known = (origin, tell, held_out, export.measured_of(RunDirectory(run.workdir)))
+    known = (directory.description(), tell, held_out, export.measured_of(directory))
     version = export.export(run.model, run.data, _OUTPUT.value, None, *known)
     config = models_config.update(pathlib.Path(_OUTPUT.value).resolve().parent, _BASE_PATH.value)
     print(f"{version} is ready to be served; {config} lists it.\n")

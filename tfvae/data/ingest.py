@@ -3,14 +3,11 @@
 import contextlib
 import dataclasses
 import errno
-import fcntl
 import functools
-import glob
 import hashlib
 import json
 import math
 import os
-import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,9 +16,8 @@ from tfvae.data import folder as folders
 from tfvae.data import manifest, records
 from tfvae.data.entries.label import NO_LABEL
 from tfvae.progress import Progress
-from tfvae.storage import atomic, reachable, record_files
+from tfvae.storage import atomic, checked_json, reachable, record_files, unfinished
 
-_DONE = ".done"  # Beside a shard that is whole: its `Shard` as JSON.
 _FULL = errno.ENOSPC, errno.EDQUOT, errno.EFBIG
 
 
@@ -42,8 +38,8 @@ def ingest(
     """Writes the images of a folder as shards.
 
     Memory holds one image at a time. The shards are written beside `output` and appear under its name at once, so an
-    ingestion that fails or is killed leaves what was there before (a kill between the last two renamings leaves it
-    as `.<output>.old-...`).
+    ingestion that fails or is killed leaves what was there before. (Between the last two renamings it lies in
+    `.<output>.unfinished/former`; the next ingestion puts it back.)
 
     Args:
         source: a folder as `tfvae.data.folder` describes it.
@@ -91,6 +87,7 @@ def checked_output(source, output, records_per_shard, overwrite):
     if records_per_shard < 1:
         raise ValueError(f"`records_per_shard` must be at least 1, got {records_per_shard}.")
     output = Path(output).expanduser().resolve()
+    unfinished.settle(output)
     _check_output(source, output, overwrite)
     return output
 
@@ -106,13 +103,19 @@ def write(output, parts, records_of, described, spread=map, key=""):
         spread: as of `ingest`.
         key: names an ingestion that can be resumed: what is written is a function of it; empty for none.
     """
-    with _all_or_nothing(output, key) as beside:
-        shards = list(spread(functools.partial(_written, records_of, beside), parts))
-        for done in beside.glob(f"*{_DONE}"):
-            done.unlink()
+    with _told(output), unfinished.new_folder(output, key) as making:
+        shards = list(spread(functools.partial(_written, records_of, making), parts))
         made = described(shards)
-        atomic.write_bytes(beside / manifest.NAME, made.to_json().encode())
+        atomic.write_bytes(making.made / manifest.NAME, made.to_json().encode())
+        _remove_others(making.made, shards)
     return made
+
+
+def _remove_others(folder, shards):
+    """Nothing but shards and manifest is published, not even what a worker of a killed ingestion still writes."""
+    for path in list(folder.iterdir()):
+        if path.name not in (manifest.NAME, *(shard.name for shard in shards)):
+            path.unlink()
 
 
 def _check_output(source, output, overwrite):
@@ -127,73 +130,27 @@ def _check_output(source, output, overwrite):
         raise ValueError(
             f"`output` {output} is not empty; give another folder, or `--overwrite` to replace its shards."
         )
-    foreign = [name for name in names if name != manifest.NAME and not manifest.is_shard_name(name)]
+    foreign = [name for name in names if not (name == manifest.NAME or _is_of_ingest(name))]
     if foreign:
         raise ValueError(
             f"`output` {output} holds files that ingest did not write, such as {foreign[0]!r}; it is left alone."
         )
 
 
-@contextlib.contextmanager
-def _all_or_nothing(output, key=""):
-    """A folder beside `output` that takes its name when the block ends.
+def _is_of_ingest(name):
+    """Whether a name is that of a shard, or what 0.2 published of one that was being written."""
+    return manifest.is_shard_name(name) or unfinished.is_unfinished(name)
 
-    When the block fails it vanishes, unless it has a key: then the next one of the same key goes on in it.
-    """
-    beside = output.with_name(f".{output.name}.partial-{key or os.getpid()}")
-    old = output.with_name(f".{output.name}.old-{os.getpid()}")
+
+@contextlib.contextmanager
+def _told(output):
+    """Errors of the disk, as those that say what happened to the output."""
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(output):
-            _remove_others(output, beside)
-            beside.mkdir(exist_ok=True)
-            yield beside
-            atomic.sync(beside)
-            if output.exists():
-                output.rename(old)
-            try:
-                beside.rename(output)
-            except OSError:
-                if old.exists():
-                    old.rename(output)
-                raise
-            atomic.sync(output.parent)
-            shutil.rmtree(old, ignore_errors=True)
+        yield
     except reachable.UnreachableError:
         raise
     except OSError as error:
         raise _write_error(error, output) from error
-    finally:
-        if not key:
-            shutil.rmtree(beside, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _alone(output):
-    """The output for this process: two would write the same partial folder, and rename it under each other.
-
-    Raises:
-        ValueError: where another process writes it.
-    """
-    path = output.with_name(f".{output.name}.lock")
-    with open(path, "a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(f"Another process is writing {output}: wait for it, or name another folder.") from None
-        if not path.exists() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
-            raise ValueError(f"Another process has just written {output}: look at it, and start again.")
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)
-
-
-def _remove_others(output, beside):
-    """Removes what ingestions of other images, or with other flags, left when they were killed."""
-    for folder in output.parent.glob(f".{glob.escape(output.name)}.partial-*"):
-        if folder != beside:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _write_error(error, output):
@@ -227,16 +184,24 @@ def _serialised(found, items):
         yield records.serialise(**images, **item.values, file_name=folders.printable(item.file))
 
 
-def _written(records_of, folder, part):
+def _written(records_of, making, part):
     """The `Shard` of a part, written unless an earlier ingestion did it: its name appears when it is whole."""
-    reachable.require(folder)
-    path, done = folder / part.name, folder / f"{part.name}{_DONE}"
-    if done.exists():
-        return manifest.Shard(**json.loads(done.read_text()))
+    reachable.require(making.made)
+    path, done = making.made / part.name, making.notes / f"{part.name}.json"
+    if path.exists() and (known := _noted(done)):
+        return known
     told = Progress().over(records_of(part.rows), lambda count: f"writing {part.name}: {count:,} records")
     shard = manifest.describe(path, record_files.write(path, told))
-    atomic.write_json(done, dataclasses.asdict(shard), indent=None)
+    checked_json.write(done, dataclasses.asdict(shard), indent=None)
     return shard
+
+
+def _noted(done):
+    """The `Shard` that an earlier ingestion noted; None where it did not, or where the note is damaged."""
+    try:
+        return manifest.Shard(**checked_json.read(done))
+    except (FileNotFoundError, atomic.DamagedFileError):
+        return None
 
 
 def digest(values):

@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import json
 import math
 import re
 from pathlib import Path
@@ -13,7 +12,7 @@ from tfvae.data import entries
 from tfvae.data.entries import image as images
 from tfvae.data.entries.image import Image
 from tfvae.data.entries.label import Label
-from tfvae.storage import tfrecord_format
+from tfvae.storage import checked_json, tfrecord_format
 
 NAME = "manifest.json"
 FORMAT = "tfvae shards 1"
@@ -21,7 +20,8 @@ POLICIES = ("stop", "quarantine")
 
 _SHARD_NAME = re.compile(r"(train|validation|test)-([a-z_0-9]+)-\d{5}-of-\d{5}\.tfrecord")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_AGAIN = "Copy the shards again from where they came, or run ingest again."
+_OTHERWISE = "copy the shards again from where they came, or run ingest again"
+_AGAIN = f"{_OTHERWISE.capitalize()}."
 
 
 class DamagedShards(ValueError):
@@ -119,12 +119,15 @@ class Manifest:
         return [shard for shard in self.shards if (shard.split, shard.stream) == (split, stream)]
 
     def to_json(self):
-        """The text of `manifest.json`."""
+        """The text of `manifest.json`, with its checksum."""
         fields = dataclasses.asdict(self)
         for name in ("further_images", "entries", "names"):
             if not fields[name]:
                 del fields[name]
-        return json.dumps({"format": FORMAT, "storage": self.storage, **fields}, indent=1) + "\n"
+        return checked_json.to_text({"format": FORMAT, "storage": self.storage, **fields}, indent=1)
+
+
+_FIELDS = ("format", "storage", *(field.name for field in dataclasses.fields(Manifest)))
 
 
 class Damage(NamedTuple):
@@ -142,19 +145,17 @@ def read(folder):
     """The manifest of a folder of shards.
 
     Raises:
-        ValueError: for a folder without one, and for a manifest that does not say what it must, or names files that
-            are no shards of this folder.
+        ValueError: for a folder without one, and for a manifest that was changed, does not say what it must, or names
+            files that are no shards of this folder.
     """
     path = Path(folder) / NAME
     if not path.is_file():
         raise ValueError(f"{folder} has no {NAME}; give a folder that `ingest` wrote.")
-    try:
-        fields = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not JSON ({error}); run ingest again.") from error
+    fields = checked_json.parse(path.read_bytes(), path, _OTHERWISE)
     if not isinstance(fields, dict) or fields.get("format") != FORMAT:
         found = fields.get("format") if isinstance(fields, dict) else fields
         raise ValueError(f"{path} must have the format {FORMAT!r}, got {str(found)[:80]!r}; run ingest again.")
+    fields = checked_json.verified(fields, path, _FIELDS, _OTHERWISE)
     try:
         return _typed(fields)
     except (KeyError, TypeError, AttributeError) as error:

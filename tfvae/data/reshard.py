@@ -2,15 +2,13 @@
 
 import dataclasses
 import hashlib
-import shutil
-from pathlib import Path
 
 import tensorflow as tf
 
 from tfvae import batch as batches
 from tfvae.data import manifest
 from tfvae.data.entries.label import NO_LABEL
-from tfvae.storage import record_files
+from tfvae.storage import atomic, record_files, unfinished
 
 
 def to_shards(files, folder, described):
@@ -29,22 +27,17 @@ def to_shards(files, folder, described):
         ValueError: for a file that is no TFRecord file, or another number of records than there were: of a file that
             was cut, TensorFlow reads what is left and says nothing.
     """
-    folder = Path(folder)
-    beside = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
-    shards = tuple(
-        _shard(beside / f"{part}-{i:05}-of-{len(paths):05}.tfrecord", path)
-        for part, paths in sorted(files.items())
-        for i, path in enumerate(sorted(paths))
-    )
-    counts = manifest.count(shards)
-    if counts != described.counts:
-        raise ValueError(f"The examples should be {described.counts}, there are {counts}. Run the pipeline anew.")
-    made = dataclasses.replace(described, shards=shards, counts=counts, class_counts={}, rejects=(), settings={})
-    (beside / manifest.NAME).write_text(made.to_json())
-    shutil.rmtree(folder, ignore_errors=True)
-    beside.rename(folder)
+    with unfinished.new_folder(folder) as making:
+        shards = tuple(
+            _shard(making.made / f"{part}-{i:05}-of-{len(paths):05}.tfrecord", path)
+            for part, paths in sorted(files.items())
+            for i, path in enumerate(sorted(paths))
+        )
+        counts = manifest.count(shards)
+        if counts != described.counts:
+            raise ValueError(f"The examples should be {described.counts}, there are {counts}. Run the pipeline anew.")
+        made = dataclasses.replace(described, shards=shards, counts=counts, class_counts={}, rejects=(), settings={})
+        atomic.write_bytes(making.made / manifest.NAME, made.to_json().encode())
     return made
 
 

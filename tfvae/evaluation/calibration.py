@@ -14,10 +14,13 @@ from tfvae.capabilities import Capability, Endpoint
 from tfvae.evaluation import novelty, temperature
 from tfvae.run import opening
 from tfvae.run.directory import RunDirectory
-from tfvae.storage import atomic
+from tfvae.storage import atomic, checked_json
 
 TEMPERATURE, NOVELTY = "temperature", "novelty"
 CALIBRATED, P_VALUE = "calibrated_probabilities", "p_value"
+
+
+_OTHERWISE = "delete it, and it is fitted anew where the data are"
 
 
 class Calibration(NamedTuple):
@@ -66,6 +69,10 @@ class Calibration(NamedTuple):
         return {**answer, P_VALUE: self.p_values(model, image)} if self.scores else answer
 
 
+# In `calibration.json`; `weights` are those that it was fitted for.
+_STORED = (*Calibration._fields, "weights")
+
+
 def fit(model, data) -> Calibration:
     """What the validation rows of `tfvae.data.load.Data` say of a model; the same every time."""
     missing, fitted = {}, Calibration()
@@ -90,7 +97,7 @@ def store(model, data, workdir) -> None:
     """Fits and writes `calibration.json` of a run whose best weights the model has."""
     directory = RunDirectory(workdir)
     fitted = fit(model, data)._asdict()
-    atomic.write_json(directory.calibration, {**fitted, "weights": _weights(directory)})
+    checked_json.write(directory.calibration, {**fitted, "weights": _weights(directory)})
 
 
 def of_run(model, workdir, load_data=None) -> Calibration:
@@ -102,7 +109,7 @@ def of_run(model, workdir, load_data=None) -> Calibration:
         load_data: () -> `tfvae.data.load.Data`, all of it; by default of the run.
     """
     directory = RunDirectory(workdir)
-    stored = atomic.read_json(directory.calibration) if directory.calibration.exists() else {}
+    stored = checked_json.read(directory.calibration, _STORED, _OTHERWISE) if directory.calibration.exists() else {}
     # Weights of another epoch, of a run that went on and was stopped, have other probabilities.
     if stored and stored.pop("weights") == _weights(directory):
         return Calibration(**{**stored, "scores": tuple(stored["scores"])})

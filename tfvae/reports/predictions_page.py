@@ -11,7 +11,7 @@ from typing import NamedTuple
 from PIL import Image, ImageOps
 
 from tfvae.reports import pages, thumbnails
-from tfvae.storage import atomic
+from tfvae.storage import atomic, checked_json
 
 _PROBABLE = 0.5
 TABLE, PAGE = "predictions.csv", "predictions.html"
@@ -49,7 +49,7 @@ def write(output, class_names=()):
     output = Path(output)
     written = [output / TABLE]
     atomic.write_bytes(written[0], table(_answers(output), class_names).encode("utf-8", "backslashreplace"))
-    source = Path(atomic.read_json(output / "predictions.json")["source"])
+    source = Path(checked_json.read(output / "predictions.json")["source"])
     groups, unread = grouped(_answers(output), source)
     if groups:
         template = pages.environment(Path(__file__).parent).get_template("predictions.html.j2")

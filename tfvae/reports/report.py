@@ -5,8 +5,9 @@ from pathlib import Path
 from tfvae.capabilities import Capability
 from tfvae.evaluation import labels, measurement, nouns
 from tfvae.reports import comparison, curves, figures, mistakes, next_steps, pages, panel, unlabelled
+from tfvae.run.directory import RunDirectory
 from tfvae.run.monitor import begins, course
-from tfvae.storage import atomic
+from tfvae.storage import atomic, checked_json
 from tfvae.storage.metrics_log import MetricsLog
 
 _TEMPLATE = "report.html.j2"
@@ -63,8 +64,8 @@ def write(run, metrics, others=(), command=""):
     `others` and `command` are those of `render`.
     """
     workdir = run.workdir
-    atomic.write_json(workdir / "metrics.json", metrics)
-    page = render(run.model, run.data, metrics, workdir, atomic.read_json(workdir / "config.json"), others, command)
+    checked_json.write(workdir / "metrics.json", metrics)
+    page = render(run.model, run.data, metrics, workdir, RunDirectory(workdir).description(), others, command)
     atomic.write_bytes(workdir / "report.html", page.encode())
     return f"report: {workdir / 'report.html'}"
 
@@ -95,11 +96,11 @@ def _learning(runs, workdir, others, data):
 
 def _judged(workdir, records):
     """The epoch of a run's best weights; 0 where it did not write down what they are chosen by."""
-    config = workdir / "config.json"
-    if not (records and config.exists()):
+    directory = RunDirectory(workdir)
+    if not (records and directory.config.exists()):
         return 0
     # Which epoch was best does not depend on those that patience waits for.
-    return course(records, atomic.read_json(config)["experiment"]["training"], waits=0).judged
+    return course(records, directory.description()["experiment"]["training"], waits=0).judged
 
 
 def _num_draws(metrics):

@@ -7,7 +7,7 @@ import statistics
 from pathlib import Path
 
 from tfvae.reproduction import derived
-from tfvae.storage import atomic
+from tfvae.run.directory import RunDirectory
 
 _DIGITS = {"percent": 2, "nats": 2, "number": 2}
 
@@ -24,7 +24,7 @@ def document(name, table, budget, done, facts, figures):
         figures: file names beside the JSON.
     """
     num_draws = 1 + max(run.planned.draw for run in done)
-    config = atomic.read_json(done[0].planned.workdir / "config.json")
+    config = RunDirectory(done[0].planned.workdir).description()
     return {
         "name": name,
         "title": table.title,

@@ -21,7 +21,7 @@ from tfvae.reproduction.tables import Entry
 from tfvae.run.directory import RunDirectory
 from tfvae.run.monitor import Monitor
 from tfvae.run.opening import open_run
-from tfvae.storage import atomic
+from tfvae.storage import atomic, checked_json
 from tfvae.storage.metrics_log import MetricsLog
 from tfvae.training import trainer
 
@@ -169,14 +169,14 @@ def _measured(planned, arguments, timed):
     weights = hashlib.sha256(RunDirectory(planned.workdir).best_weights.read_bytes()).hexdigest()
     key = {"weights_sha256": weights, "evaluation": plain(arguments), **({"timed": True} if timed else {})}
     if path.exists():
-        there = atomic.read_json(path)
+        there = checked_json.read(path, otherwise="delete it to have the run measured anew")
         if {name: there.get(name) for name in key} == key:
             return derived.with_derived(there["metrics"])
     opened = open_run(planned.workdir)
     metrics = scalars(evaluate(opened.model, opened.data, **arguments))
     if timed:
         metrics["encode_ms"] = encoding_time.milliseconds(opened.model, opened.data, opened.data.test)
-    atomic.write_json(path, {**key, "metrics": metrics})
+    checked_json.write(path, {**key, "metrics": metrics})
     return derived.with_derived(metrics)
 
 

@@ -7,15 +7,13 @@ data.npz + .sha256             facts and a few rows of the data, so that they ar
 best.weights.h5 + .sha256      the weights by the validation metric
 calibration.json  what validation rows say of these weights: a temperature, and scores that new images are ranked among
 draws/        of a chain: the draws that it keeps
-tensorboard/  metrics.jsonl  metrics.json  report.html
+tensorboard/  metrics.jsonl + .sha256  metrics.json  report.html
 """
 
 import contextlib
-import fcntl
 import hashlib
 import importlib.metadata
 import json
-import os
 import platform
 import subprocess
 from collections.abc import Iterator
@@ -26,11 +24,11 @@ from tfvae import experiment as experiments
 from tfvae.data import kept, load
 from tfvae.data.load import Data
 from tfvae.experiment import Experiment
-from tfvae.storage import atomic
+from tfvae.storage import atomic, checked_json, unfinished
+from tfvae.storage.disk import PathLike
 
 _STACK = ("tfvae", "tensorflow", "keras", "tensorflow-probability", "tf-keras", "tensorflow-datasets", "numpy", "h5py")
-
-
+_DESCRIBED = ("experiment", "versions", "git", "seeds", "split_sha256")
 _PLACES = tuple(f"data.{field} " for field in ("path", "data_dir", "more_images", "captions.vocabulary"))
 
 
@@ -41,7 +39,7 @@ class RunDirectory:
         workdir: the directory.
     """
 
-    def __init__(self, workdir: atomic.PathLike) -> None:
+    def __init__(self, workdir: PathLike) -> None:
         self.path = Path(workdir)
         self.config = self.path / "config.json"
         self.split = self.path / "split.json"
@@ -58,7 +56,9 @@ class RunDirectory:
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Makes the directory and keeps it for this process; where no run began, what was made is removed again.
+        """Makes the directory and keeps it for this process; what killed processes left half written there is removed.
+
+        Where no run began, what was made is removed again.
 
         Raises:
             ValueError: if another process has it, or the path is a file.
@@ -67,25 +67,18 @@ class RunDirectory:
             raise ValueError(f"`workdir` {self.path} is a file; name a directory, or a path where one can be made.")
         made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
         self.path.mkdir(parents=True, exist_ok=True)
-        with open(self.path / "lock", "a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                file.seek(0)
-                raise ValueError(
-                    f"{self.path} is in use by process {file.read().strip() or 'unknown'}. Wait until it ends, stop "
-                    "it, or name another `workdir`."
-                ) from error
-            file.truncate(0)
-            file.write(f"{os.getpid()}\n")
-            file.flush()
+        with unfinished.lock(self.path / "lock", self._in_use_by):
+            unfinished.sweep_own(self.path)
             for folder in (self.path, self.checkpoints, self.draws):
-                atomic.remove_temporaries(folder)
+                atomic.remove_lonely_sidecars(folder)
             try:
                 yield
             finally:
                 if made and not self.config.exists():
                     self._remove(made)
+
+    def _in_use_by(self, process: str) -> str:
+        return f"{self.path} is in use by process {process}. Wait until it ends, stop it, or name another `workdir`."
 
     def _remove(self, made: list[Path]) -> None:
         """Removes the lock and the directories that were made for it, as far as they are empty."""
@@ -120,14 +113,22 @@ class RunDirectory:
         if not self.config.exists() or not self.kept_data.exists():
             atomic.write_checked(self.kept_data, kept.to_bytes(data))
         if self.config.exists():
-            config = atomic.read_json(self.config)
+            config = self.description()
             if config["experiment"] != fields:
-                atomic.write_json(self.config, {**config, "experiment": fields})
+                checked_json.write(self.config, {**config, "experiment": fields})
             return
         split = _plain(data.split)
         # config.json comes last: where it stands, the run has begun.
         atomic.write_json(self.split, split, indent=None)
-        atomic.write_json(self.config, _description(experiment, split))
+        checked_json.write(self.config, _description(experiment, split))
+
+    def description(self) -> dict[str, Any]:
+        """What `config.json` says: the experiment's fields, versions, revision, seeds and the hash of the split.
+
+        Raises:
+            DamagedFileError: if the file is not what was written.
+        """
+        return checked_json.read(self.config, _DESCRIBED)
 
     def read(self) -> tuple[Experiment, dict[str, Any]]:
         """The experiment and the split of the run.
@@ -153,7 +154,7 @@ class RunDirectory:
         for path in (self.config, self.split):
             if not path.exists():
                 raise ValueError(f"{self.path} is no run directory: it has no {path.name}. Train a run there first.")
-        config, split = atomic.read_json(self.config), atomic.read_json(self.split)
+        config, split = self.description(), atomic.read_json(self.split)
         if config.get("split_sha256") != _digest(split):
             raise ValueError(
                 f"{self.split} is not the split this run began with (its hash in config.json differs). Restore the "

@@ -15,7 +15,7 @@ from tfvae.experiment import Experiment
 from tfvae.models.base import GenerativeModel
 from tfvae.run.directory import RunDirectory
 from tfvae.storage import checkpoints
-from tfvae.storage.atomic import PathLike
+from tfvae.storage.disk import PathLike
 
 
 class Run(NamedTuple):

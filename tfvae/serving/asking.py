@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfvae.data import images
 from tfvae.serving import export, image_files
-from tfvae.storage.atomic import PathLike
+from tfvae.storage.disk import PathLike
 
 # What is asked, the first that a model has.
 _ASKED = ("classify_bytes", "caption_bytes", "tag_bytes", "cluster_bytes")

@@ -2,10 +2,8 @@
 
 import contextlib
 import hashlib
-import json
 import os
 import pathlib
-import secrets
 import shutil
 from typing import NamedTuple
 
@@ -19,10 +17,9 @@ from tfvae.capabilities import Capability
 from tfvae.evaluation import calibration as calibrations
 from tfvae.serving import gate, model_card, requests, signatures
 from tfvae.serving.graph import MetaGraph
-from tfvae.storage import atomic
+from tfvae.storage import checked_json, disk, unfinished
 
 DESCRIPTION = "tfvae.json"
-INCOMING = ".incoming-"  # A server looks at integers only.
 _NUM_ROWS = 4
 
 
@@ -43,7 +40,7 @@ def measured_of(run_directory):
     weights = run_directory.best_weights
     if weights.exists() and weights.stat().st_mtime > run_directory.metrics.stat().st_mtime:
         return Measured(None, "the run was trained further after it was evaluated")
-    return Measured(atomic.read_json(run_directory.metrics))
+    return Measured(checked_json.read(run_directory.metrics, otherwise="run tfvae-evaluate again"))
 
 
 def export(model, data, output, name=None, origin=None, tell=gate.silent, calibration=None, measured=NOT_MEASURED):
@@ -84,6 +81,7 @@ def push(version, output):
         OSError: for a copy that is not byte for byte what it was made of; nothing is left behind.
     """
     output, wanted = pathlib.Path(output), digest(version)
+    unfinished.sweep_own(output, below=False)
     versions = _versions(output)
     if versions and digest(versions[-1]) == wanted:
         return versions[-1]
@@ -122,13 +120,11 @@ def digest(version):
 
 @contextlib.contextmanager
 def _incoming(output):
-    """A directory beside the versions, still to be made, that is gone when the block ends."""
+    """A directory that no server looks at, still to be made, which is gone when the block ends."""
     output.mkdir(parents=True, exist_ok=True)
-    directory = output / f"{INCOMING}{secrets.token_hex(8)}"
-    try:
-        yield directory
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+    unfinished.sweep_own(output, below=False)
+    with unfinished.workshop(output, "version") as workshop:
+        yield workshop / "version"
 
 
 def check_output(output):
@@ -195,8 +191,12 @@ def _versions(base):
 
 
 def describe(version):
-    """What a version says of itself: name, signatures with shapes, class names, versions and the gate's report."""
-    return json.loads((pathlib.Path(version) / "assets.extra" / DESCRIPTION).read_text())
+    """What a version says of itself: name, signatures with shapes, class names, versions and the gate's report.
+
+    Raises:
+        DamagedFileError: if the file is not what was written.
+    """
+    return checked_json.read(pathlib.Path(version) / "assets.extra" / DESCRIPTION, otherwise="export again")
 
 
 def summary(version):
@@ -254,7 +254,7 @@ def _describe(directory, model, data, name, report, origin, calibration):
         "gate": report._asdict(),
         "origin": origin,
     }
-    (directory / "assets.extra" / DESCRIPTION).write_text(json.dumps(described, indent=2) + "\n")
+    checked_json.write(directory / "assets.extra" / DESCRIPTION, described)
 
 
 def _image(transform):
@@ -264,7 +264,7 @@ def _image(transform):
 
 def _publish(incoming, output):
     """All of it on the disk, then a rename to the next free integer; one that another export takes is stepped over."""
-    atomic.sync_tree(incoming)
+    disk.sync_tree(incoming)
     while True:
         version = output / str(1 + max((int(p.name) for p in output.iterdir() if p.name.isdigit()), default=0))
         try:

@@ -28,7 +28,7 @@ from tfvae.serving import model_server, requests
 from tfvae.serving.graph import MetaGraph
 from tfvae.serving.isolated import wire
 from tfvae.serving.requests import Request
-from tfvae.storage.atomic import PathLike
+from tfvae.storage.disk import PathLike
 
 PASSED = "passed"
 TIMEOUT_SECONDS = 600

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from tfvae.serving.requests import Request
-from tfvae.storage.atomic import PathLike
+from tfvae.storage.disk import PathLike
 
 
 class MetaGraph:

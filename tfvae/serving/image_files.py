@@ -5,7 +5,7 @@ from pathlib import Path
 from tfvae.data import images
 from tfvae.serving import image_decoding
 from tfvae.storage import reachable
-from tfvae.storage.atomic import PathLike
+from tfvae.storage.disk import PathLike
 
 
 def encoded(path: PathLike) -> bytes:

@@ -6,12 +6,13 @@ from google.protobuf import text_format
 from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, ModelConfigList, ModelServerConfig
 
 from tfvae.storage import atomic
+from tfvae.storage.disk import PathLike
 
 FILE_NAME = "models.config"
 _EMPTY = "model_config_list {\n}\n"
 
 
-def update(directory: atomic.PathLike, base_path: str = "/models") -> pathlib.Path:
+def update(directory: PathLike, base_path: str = "/models") -> pathlib.Path:
     """Adds the models that `models.config` does not list yet; what stands there, comments too, stays as it is.
 
     Args:

@@ -17,7 +17,7 @@ from tfvae.data import images, manifest, records
 from tfvae.data.entries.image import Image
 from tfvae.evaluation import calibration
 from tfvae.serving import export, image_files, signatures
-from tfvae.storage import atomic, reachable, record_files
+from tfvae.storage import atomic, checked_json, reachable, record_files, unfinished
 
 DESCRIPTION = "predictions.json"
 FORMATS = ("jsonl", "tfrecord")
@@ -36,6 +36,7 @@ KEPT = {
 # Signatures of this name make pictures: of each a PNG file is kept, in a folder that is called after the signature.
 TRANSLATE = "translate_"
 _BATCH = 64
+_COUNTS = ("images", "errors")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -197,15 +198,17 @@ def _describe(job, parts, stamps):
     }
     path = output / DESCRIPTION
     if path.is_file():
-        there = json.loads(path.read_text())
+        there = checked_json.read(path, described, "name another folder")
         differing = sorted(name for name in described if there.get(name) != described[name])
         if differing:
             raise ValueError(f"{output} holds predictions of something else: another {', '.join(differing)}.")
+        unfinished.sweep_own(output)
         return
-    if output.exists() and any(output.iterdir()):
+    if output.exists() and not all(unfinished.is_unfinished(found.name) for found in output.iterdir()):
         raise ValueError(f"{output} is not empty and holds no {DESCRIPTION}; name another folder.")
     output.mkdir(parents=True, exist_ok=True)
-    atomic.write_json(path, described)
+    unfinished.sweep_own(output)
+    checked_json.write(path, described)
 
 
 class _Tally:
@@ -248,19 +251,30 @@ def _part(job, numbered, done=lambda images: None):
         reachable.require(needed)
     number, of, rows = numbered
     path, counted = _paths(job, number, of)
-    if _is_there(path, counted):
-        return tuple(json.loads(counted.read_text()))
+    if _is_there(path, counted) and (counts := _counted(counted)):
+        return counts
     answers = []
     for chunk in _chunks(job, rows):
         answers += _lines(job, *chunk)
         done(len(chunk[0]))
     counts = len(answers), sum("error" in line for line in answers)
-    atomic.write_json(counted, counts)
+    checked_json.write(counted, dict(zip(_COUNTS, counts)), indent=None)
     if job.suffix == "jsonl":
         atomic.write_bytes(path, "".join(map(_line, answers)).encode())
     else:
         record_files.write(path, map(_example, answers))
     return counts
+
+
+def _counted(path):
+    """(images, errors) of a part that is there; None where what says so is damaged, so that they are asked again."""
+    try:
+        value = checked_json.parse(path.read_bytes(), path)
+        if isinstance(value, list):  # As 0.2 wrote them.
+            return tuple(value)
+        return tuple(checked_json.verified(value, path, _COUNTS).values())
+    except atomic.DamagedFileError:
+        return None
 
 
 def _chunks(job, rows):

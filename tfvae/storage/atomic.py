@@ -2,14 +2,11 @@
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
-# What a path may be given as.
-PathLike = str | os.PathLike[str]
-
-_TEMPORARY = ".{name}.{pid}.tmp"
+from tfvae.storage import unfinished
+from tfvae.storage.disk import PathLike
 
 
 class DamagedFileError(ValueError):
@@ -17,42 +14,20 @@ class DamagedFileError(ValueError):
 
 
 def write_bytes(path: PathLike, data: bytes) -> None:
-    """Writes a file in one step: a temporary file in the same folder, flushed to the disk, then renamed.
+    """Writes a file in one step: beside its place, flushed to the disk, then renamed.
 
     Raises:
         OSError: if the file cannot be written, such as on a full disk; the previous file is then untouched.
     """
-    path = Path(path)
-    temporary = path.with_name(_TEMPORARY.format(name=path.name, pid=os.getpid()))
     try:
-        with open(temporary, "wb") as file:
+        with unfinished.new_file(path) as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        sync(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise OSError(
             error.errno,
             f"{error.strerror}: could not write {len(data)} bytes to {path}. What was there before is untouched; "
             "make room (or check the permissions) and start the same command again",
         ) from error
-
-
-def sync(path: PathLike) -> None:
-    """Waits until a file or a folder lies on the disk; a rename does once its folder does."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sync_tree(folder: PathLike) -> None:
-    """Waits until a folder and everything in it lies on the disk."""
-    for path in (*Path(folder).rglob("*"), folder):
-        sync(path)
 
 
 def write_json(path: PathLike, value: Any, indent: int | None = 2) -> None:
@@ -93,14 +68,14 @@ def read_checked(path: PathLike) -> bytes:
         DamagedFileError: if the file has no checksum, or another one.
     """
     path = Path(path)
-    data = path.read_bytes()
-    digests = _digests(path)
+    for _ in range(2):  # Another process may have written both files between the two looks.
+        data, digests = path.read_bytes(), _digests(path)
+        found = hashlib.sha256(data).hexdigest()
+        if found in digests:
+            return data
     if not digests:
         raise DamagedFileError(f"{path} has no checksum in {sidecar(path).name}, so it may be damaged.")
-    found = hashlib.sha256(data).hexdigest()
-    if found not in digests:
-        raise DamagedFileError(f"{path} is damaged: its sha256 is {found[:12]}..., {digests[0][:12]}... was written.")
-    return data
+    raise DamagedFileError(f"{path} is damaged: its sha256 is {found[:12]}..., {digests[0][:12]}... was written.")
 
 
 def sidecar(path: Path) -> Path:
@@ -108,10 +83,11 @@ def sidecar(path: Path) -> Path:
     return path.with_name(path.name + ".sha256")
 
 
-def remove_temporaries(folder: PathLike) -> None:
-    """Removes what a killed process left half written in a folder."""
-    for left in Path(folder).glob(_TEMPORARY.format(name="*", pid="*")):
-        left.unlink(missing_ok=True)
+def remove_lonely_sidecars(folder: PathLike) -> None:
+    """Removes checksums of files that are not there: what a kill between the two files of `write_checked` leaves."""
+    for beside in Path(folder).glob("*.sha256"):
+        if not beside.with_suffix("").exists():
+            beside.unlink()
 
 
 def _write_digests(path: Path, digests: list[str]) -> None:

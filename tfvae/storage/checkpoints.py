@@ -12,6 +12,7 @@ import numpy as np
 from absl import logging
 
 from tfvae.storage import atomic
+from tfvae.storage.disk import PathLike
 
 _NAME = "step-{step:09d}.h5"
 _PATTERN = re.compile(r"step-(\d{9})\.h5")
@@ -72,7 +73,7 @@ def values(variables: Variables) -> Arrays:
     return {path: np.asarray(keras.ops.convert_to_numpy(variable)) for path, variable in variables.items()}
 
 
-def assign(variables: Variables, arrays: Mapping[str, np.ndarray], source: atomic.PathLike) -> None:
+def assign(variables: Variables, arrays: Mapping[str, np.ndarray], source: PathLike) -> None:
     """Assigns arrays to the variables of the same path.
 
     Args:
@@ -124,12 +125,12 @@ def from_bytes(image: bytes) -> tuple[dict[str, Arrays], dict[str, int]]:
         return groups, dict(file.attrs)
 
 
-def save_weights(path: atomic.PathLike, model: keras.Model) -> None:
+def save_weights(path: PathLike, model: keras.Model) -> None:
     """Writes the model's variables by their path, with a checksum beside them."""
     atomic.write_checked(path, to_bytes({"model": values(by_path(model.variables))}))
 
 
-def load_weights(path: atomic.PathLike, model: keras.Model) -> None:
+def load_weights(path: PathLike, model: keras.Model) -> None:
     """Reads what `save_weights` wrote, strictly.
 
     Raises:
@@ -140,7 +141,7 @@ def load_weights(path: atomic.PathLike, model: keras.Model) -> None:
     assign(by_path(model.variables), groups["model"], source=path)
 
 
-def load_some_weights(path: atomic.PathLike, variables: Variables, dispensable: Collection[str] = ()) -> int:
+def load_some_weights(path: PathLike, variables: Variables, dispensable: Collection[str] = ()) -> int:
     """Reads those of {path: variable} from what `save_weights` wrote of another model; how many there were.
 
     Args:
@@ -167,7 +168,7 @@ class Checkpoints:
         keep: how many are kept.
     """
 
-    def __init__(self, folder: atomic.PathLike, keep: int = 3) -> None:
+    def __init__(self, folder: PathLike, keep: int = 3) -> None:
         self.folder = Path(folder)
         self.keep = keep
 
@@ -185,6 +186,10 @@ class Checkpoints:
         """Saves {group: {path: array}} and removes the oldest."""
         self.folder.mkdir(exist_ok=True)
         atomic.write_checked(self.path(step), to_bytes(groups, step=step))
+        self.remove_old()
+
+    def remove_old(self) -> None:
+        """Removes all but the newest few."""
         for old in self.steps()[: -self.keep]:
             self._remove(old)
 

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from tfvae.storage import atomic
+from tfvae.storage import atomic, checked_json
+from tfvae.storage.disk import PathLike
 
 Record = dict[str, Any]
 
@@ -14,13 +15,13 @@ KINDS = (("val_", "validation_"), ("",))
 
 
 class MetricsLog:
-    """A line an epoch, epochs counted from 1.
+    """A line an epoch, epochs counted from 1; a file beside it has its checksum.
 
     Args:
         path: of the file.
     """
 
-    def __init__(self, path: atomic.PathLike) -> None:
+    def __init__(self, path: PathLike) -> None:
         self.path = Path(path)
 
     def lines(self) -> list[Record]:
@@ -28,11 +29,14 @@ class MetricsLog:
 
         A line that a killed process left unfinished is passed over, and of two records of one epoch (a run that was
         resumed) the later counts.
+
+        Raises:
+            DamagedFileError: if the file is not what was written.
         """
         if not self.path.exists():
             return []
         records: dict[int, Record] = {}
-        for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
+        for line in checked_json.read_beside(self.path).decode(errors="replace").splitlines():
             record = _record(line)
             if record is not None:
                 records[record["epoch"]] = record
@@ -60,7 +64,10 @@ class MetricsLog:
 
     def _write(self, lines: Iterable[Record]) -> None:
         text = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines)
-        atomic.write_bytes(self.path, text.encode())
+        if self.path.exists() and not atomic.sidecar(self.path).exists():
+            # Of an older version: it is good until the new one is there, also where this process is killed in between.
+            atomic.write_checked(self.path, self.path.read_bytes())
+        atomic.write_checked(self.path, text.encode())
 
 
 def series(

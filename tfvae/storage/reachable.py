@@ -8,7 +8,7 @@ import errno
 import os
 import socket
 
-from tfvae.storage.atomic import PathLike
+from tfvae.storage.disk import PathLike
 
 # A damaged file sends its reader to places that no file has; every other error with a number is the machine's.
 _OF_CONTENT = (errno.EINVAL, errno.EOVERFLOW)

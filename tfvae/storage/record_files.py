@@ -2,16 +2,16 @@
 
 import errno
 import os
-import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
 import tensorflow as tf
 
-from tfvae.storage import atomic, tfrecord_format
+from tfvae.storage import tfrecord_format, unfinished
+from tfvae.storage.disk import PathLike
 
 
-def write(path: atomic.PathLike, serialised: Iterable[bytes]) -> int:
+def write(path: PathLike, serialised: Iterable[bytes]) -> int:
     """Writes a stream of records.
 
     Args:
@@ -25,22 +25,18 @@ def write(path: atomic.PathLike, serialised: Iterable[bytes]) -> int:
         OSError: if they cannot be written; TensorFlow's writer has errors of its own, and none for a full disk.
     """
     path = Path(path)
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     num, size = 0, 0
     try:
-        with tf.io.TFRecordWriter(str(beside)) as writer:
-            for record in serialised:
-                writer.write(record)
-                num, size = num + 1, size + tfrecord_format.size(record)
-        atomic.sync(beside)
-        written = beside.stat().st_size
-        if written != size:
-            raise OSError(errno.ENOSPC, f"{written} of {size} bytes were written", str(path))
-        beside.rename(path)
+        with unfinished.new_file(path) as file:
+            with tf.io.TFRecordWriter(file.name) as writer:
+                for record in serialised:
+                    writer.write(record)
+                    num, size = num + 1, size + tfrecord_format.size(record)
+            written = os.stat(file.name).st_size
+            if written != size:
+                raise OSError(errno.ENOSPC, f"{written} of {size} bytes were written", str(path))
     except tf.errors.OpError as error:
         known = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES)
         number = next((number for number in known if os.strerror(number) in str(error)), errno.EIO)
         raise OSError(number, os.strerror(number) if number != errno.EIO else str(error), str(path)) from error
-    finally:
-        beside.unlink(missing_ok=True)
     return num

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tfvae.storage.atomic import PathLike
+from tfvae.storage.disk import PathLike
 
 HEADER = 12
 _FOOTER = 4

@@ -5,7 +5,7 @@ and its number, so the steps since the last good checkpoint are done again, this
 """
 
 import functools
-import json
+import io
 import math
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from tfvae.storage import atomic
 from tfvae.training import devices
 
 _HISTORY = 20
@@ -135,13 +136,20 @@ class NanGuard:
         folder = self.state.directory.nan_dump
         try:
             folder.mkdir(exist_ok=True)
-            (folder / "report.json").write_text(json.dumps(_speakable(report), indent=2) + "\n")
+            atomic.write_json(folder / "report.json", _speakable(report))
             if finding:
                 entries = {f"{s}.{e}": x for s, stream in finding.batch.items() for e, x in stream.items()}
-                np.savez(folder / "batch.npz", **entries)
-                np.savez(folder / "terms.npz", **finding.terms)
+                atomic.write_bytes(folder / "batch.npz", _npz(entries))
+                atomic.write_bytes(folder / "terms.npz", _npz(finding.terms))
         except OSError as error:
             logging.error("Could not write the dump to %s: %s.", folder, error)
+
+
+def _npz(arrays):
+    """The content of a file of NumPy's."""
+    out = io.BytesIO()
+    np.savez(out, **arrays)
+    return out.getvalue()
 
 
 def _watched_rounds(model, strategy):

@@ -29,6 +29,7 @@ class TrainingState:
         self.directory = directory
         self.steps_per_epoch = steps_per_epoch
         self.step = 0
+        self.epochs = settings.epochs
         self.monitor = Monitor(settings.monitor, settings.patience, begins(model, steps_per_epoch))
         self.log = MetricsLog(directory.metrics_log)
         self.checkpoints = checkpoints.Checkpoints(directory.checkpoints, settings.keep_checkpoints)
@@ -48,6 +49,11 @@ class TrainingState:
         """Epochs done."""
         return self.step // self.steps_per_epoch
 
+    @property
+    def is_to_go_on(self):
+        """Whether there is anything left to train."""
+        return self.epoch < self.epochs and not self.monitor.exhausted
+
     def save(self):
         """A checkpoint of this step."""
         groups = {name: checkpoints.values(variables) for name, variables in self._variables.items()}
@@ -65,6 +71,7 @@ class TrainingState:
             self.save()
             return
         self.restore(checkpoint)
+        self.checkpoints.remove_old()
         self.draws.remove_after(self.step)
         for line in self.log.truncate(self.epoch):
             self.monitor.observe(line["epoch"], line[self.monitor.key])

@@ -78,6 +78,9 @@ def train(experiment, workdir, test_elsewhere=False, callbacks=()):
         logging.info("%s; the first step takes a while, because it is compiled.", _roles(data))
         tensorboard.describe(directory.tensorboard, experiment, data)
         pictures = tensorboard.Pictures(data, directory.tensorboard, settings.figures_epochs, settings.seed)
+        if state.is_to_go_on:
+            # Before the first new step: however far the run comes, what is drawn of older weights is drawn anew.
+            (directory.tensorboard / _DRAWN).unlink(missing_ok=True)
         _fit(state, experiment, data, interruption, pictures, chain, callbacks)
         if state.step > began_at or not (directory.tensorboard / _DRAWN).exists():
             _finish(state, data, pictures)
@@ -126,7 +129,7 @@ def _fit(state, experiment, data, interruption, pictures, chain, own=()):
     ]
     interruption.waits = True
     stopped = False
-    while state.epoch < settings.epochs and not state.monitor.exhausted and not stopped:
+    while state.is_to_go_on and not stopped:
         done_in_epoch = state.step % state.steps_per_epoch
         state.model.fit(
             devices.training_batches(state.model.distribute_strategy, data, settings.seed, state.step),
