@@ -112,6 +112,7 @@ def local_sweep(
     else:
         seen, around = top.likelihood(geometry, shared, data, positions, pulls), None
         if prior.clusters:
+            assert isinstance(shared.mixture.components, clusters.Gaussians)
             log_evidence = clusters.log_evidence(*seen, shared.mixture.components)
             cluster = clusters.assign(shared.mixture.sticks, log_evidence, cluster_seed, rows)
             around = clusters.around(shared.mixture, cluster)
