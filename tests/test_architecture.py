@@ -99,3 +99,55 @@ def test_only_probability_knows_tfp_and_only_what_is_public():
         assert not [name for name in found if ".python" in name], f"{path} imports what is TFP's own: {found}"
         taken += found
     assert taken, "nothing imports TFP: look for another name"
+
+
+REPOSITORY = ROOT.parent
+# What runs code that it reads, and the one place where each may stand (docs/explanation/security.md says why).
+RUNS_WHAT_IT_READS = {
+    "pickle": {"pipelines/beam.py"},
+    "cPickle": set(), "dill": set(), "cloudpickle": set(), "marshal": set(), "shelve": set(), "joblib": set(),
+    "eval": set(), "exec": set(), "compile_command": set(),
+    "load_model": {"tfvae/evaluation/image_classifier.py"},
+    "unsafe_load": set(), "full_load": set(), "yaml": set(), "enable_unsafe_deserialization": set(),
+}  # fmt: skip
+
+
+def _names(tree):
+    """Imported modules and called names of a module."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield (node.module or "").split(".")[0]
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.Call):
+            of = node.func
+            yield of.id if isinstance(of, ast.Name) else of.attr if isinstance(of, ast.Attribute) else ""
+
+
+def _unsafe_arguments(tree):
+    """`allow_pickle=True` and `safe_mode=False`, or values that are not written out."""
+    safe = {"allow_pickle": False, "safe_mode": True}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg in safe:
+            given = node.value.value if isinstance(node.value, ast.Constant) else None
+            if given is not safe[node.arg]:
+                yield node.arg
+
+
+def test_nothing_runs_what_it_reads():
+    for folder in ("tfvae", "pipelines"):
+        for path in (REPOSITORY / folder).rglob("*.py"):
+            tree, name = ast.parse(path.read_text()), path.relative_to(REPOSITORY).as_posix()
+            found = {used for used in _names(tree) if name not in RUNS_WHAT_IT_READS.get(used, {name})}
+            assert not found, f"{name} uses {found}"
+            assert not set(_unsafe_arguments(tree)), f"{name} sets {set(_unsafe_arguments(tree))}"
+
+
+@pytest.mark.parametrize(
+    "line", ["import pickle", "from pickle import loads", "eval('1')", "np.load(p, allow_pickle=True)",
+             "keras.saving.load_model(p, safe_mode=unsafe)", "import yaml", "keras.models.load_model(p)"],
+)  # fmt: skip
+def test_what_runs_what_it_reads_is_found(line):
+    tree = ast.parse(line)
+    assert set(_names(tree)) & set(RUNS_WHAT_IT_READS) or set(_unsafe_arguments(tree))

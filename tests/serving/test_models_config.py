@@ -14,6 +14,7 @@ ROOT = pathlib.Path(__file__).parent.parent.parent
 def _add(base, *models):
     for model in models:
         (base / model / "1").mkdir(parents=True)
+        (base / model / "1" / "saved_model.pb").touch()
 
 
 def test_every_model_with_a_version_is_listed(tmp_path):
@@ -23,6 +24,23 @@ def test_every_model_with_a_version_is_listed(tmp_path):
     text = models_config.update(tmp_path, "/srv/models/").read_text()
     assert text.count("config {") == 2
     assert 'name: "sdgm"' in text and 'base_path: "/srv/models/sdgm"' in text and "empty" not in text
+
+
+def test_what_is_no_version_of_a_model_is_not_listed(tmp_path, survives):
+    _add(tmp_path, "sdgm")
+    for other in ("draws/0", "photos/2024", "sdgm.backup/v2"):
+        (tmp_path / other).mkdir(parents=True)
+    with survives("69 folders that look like versions"):
+        assert models_config.update(tmp_path).read_text().count("config {") == 1
+
+
+@pytest.mark.parametrize("name", ['a "quoted" one', "back\\slash", "line\nbreak", "größe", "} config {"])
+def test_any_name_of_a_folder_is_escaped(tmp_path, name, survives):
+    _add(tmp_path, name)
+    with survives(f"69 a model called {name!r}"):
+        read = text_format.Parse(models_config.update(tmp_path).read_text(), ModelServerConfig())
+        assert [model.name for model in read.model_config_list.config] == [name]
+        assert read.model_config_list.config[0].base_path == f"/models/{name}"
 
 
 def test_what_is_listed_stays_as_it_was_written(tmp_path):

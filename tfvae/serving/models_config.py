@@ -16,7 +16,8 @@ def update(directory: PathLike, base_path: str = "/models") -> pathlib.Path:
     """Adds the models that `models.config` does not list yet; what stands there, comments too, stays as it is.
 
     Args:
-        directory: that holds a directory for every model, with an integer version in it.
+        directory: that holds a directory for every model, with a SavedModel in an integer version of it; others in it
+            are not listed.
         base_path: where the server sees `directory`.
 
     Returns:
@@ -80,5 +81,10 @@ def _models(directory: pathlib.Path) -> list[str]:
     return sorted(
         model.name
         for model in directory.iterdir()
-        if model.is_dir() and any(version.name.isdigit() for version in model.iterdir())
+        if model.is_dir() and any(_is_version(folder) for folder in model.iterdir())
     )
+
+
+def _is_version(folder: pathlib.Path) -> bool:
+    """Whether a server would load it: not a folder of photographs of 2024, nor draws of a run."""
+    return folder.name.isdigit() and (folder / "saved_model.pb").is_file()
