@@ -4,6 +4,7 @@ import io
 import json
 import os
 import shutil
+import struct
 
 import numpy as np
 import pytest
@@ -11,9 +12,11 @@ import tensorflow as tf
 from absl import logging
 from PIL import Image
 
-from tfvae.data import ingest, manifest, records
+from tfvae.data import ingest, manifest, records, reshard
+from tfvae.data.entries import image
 from tfvae.data.load import Config
 from tfvae.data.sources import shards as source
+from tfvae.serving import requests
 from tfvae.storage import checked_json, tfrecord_format
 
 SHAPE = (6, 6, 1)
@@ -83,6 +86,59 @@ def rewrite(folder_of_shards, payloads, **fields):
     entry.update(vars(manifest.describe(path, len(payloads))))
     described["counts"]["train-labelled"] = len(payloads)
     checked_json.write(folder_of_shards / manifest.NAME, described | fields)
+
+
+def promise(path, record, length):
+    """Gives a record another length, with the right checksum of it."""
+    content, start = bytearray(path.read_bytes()), offsets(path)[record]
+    written = struct.pack("<Q", length)
+    content[start : start + tfrecord_format.HEADER] = written + struct.pack("<I", tfrecord_format.masked_crc(written))
+    path.write_bytes(content)
+
+
+def describe_again(folder_of_shards, **fields):
+    """A manifest made for a shard that is not what it was."""
+    described = checked_json.read(folder_of_shards / manifest.NAME)
+    entry = next(shard for shard in described["shards"] if shard["name"] == SHARD)
+    entry.update(vars(manifest.describe(folder_of_shards / SHARD, entry["records"])) | fields)
+    checked_json.write(folder_of_shards / manifest.NAME, described)
+
+
+# Fault 59: lengths that promise more than there is.
+
+LENGTHS = {"2**40 bytes": 2**40, "2**63 bytes": 2**63, "all bits": 2**64 - 1, "one byte too many": 5000}
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("record", [0, 7, NUM_RECORDS - 1])
+@pytest.mark.parametrize("policy", ["stop", "quarantine"])
+def test_a_record_that_promises_more_than_the_file_has_is_refused(shards, survives, length, record, policy):
+    start = offsets(shards / SHARD)[record]
+    promise(shards / SHARD, record, LENGTHS[length])
+    describe_again(shards)
+    with survives(f"59 a record of {length}"):
+        if policy == "quarantine" and record == NUM_RECORDS - 1:
+            assert len(load(shards, policy).train) == NUM_RECORDS - 1 + 6
+        else:
+            with pytest.raises(ValueError, match=f"record at byte {start}: the file ends inside the record"):
+                load(shards, policy)
+
+
+@pytest.mark.parametrize("records", [0, NUM_RECORDS - 1, NUM_RECORDS + 1, 10**12])
+def test_a_manifest_that_promises_other_records_than_there_are_is_refused(shards, survives, records):
+    describe_again(shards, records=records)
+    with survives("59 a manifest of other counts"), pytest.raises(ValueError, match="records"):
+        load(shards)
+
+
+def test_other_files_of_records_are_asked_for_their_lengths_first(shards, tmp_path, survives):
+    promise(shards / SHARD, 3, 2**40)
+    with survives("59 warm-up"), pytest.raises(requests.WarmupError, match="longer than what is left"):
+        requests.read_warmup(shards / SHARD)
+    with survives("59 examples of a pipeline"), pytest.raises(ValueError, match="longer than what is left"):
+        reshard._shard(tmp_path / "made", shards / SHARD)
+    with survives("59 a stream"), pytest.raises(ValueError, match="longer than what is left"):
+        records.stream([shards / SHARD], image.Image("image", SHAPE), 4, 0)
 
 
 # Faults 1 to 5: bits that flipped.

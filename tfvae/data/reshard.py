@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfvae import batch as batches
 from tfvae.data import manifest
 from tfvae.data.entries.label import NO_LABEL
-from tfvae.storage import atomic, record_files, unfinished
+from tfvae.storage import atomic, record_files, tfrecord_format, unfinished
 
 
 def to_shards(files, folder, described):
@@ -47,6 +47,8 @@ def _shard(path, file):
     That is arbitrary and always the same; the order in which a distributed pipeline wrote them is neither.
     """
     compression = "GZIP" if str(file).endswith(".gz") else ""
+    if not compression:
+        tfrecord_format.count(file)
     try:
         found = [_plain(record.numpy()) for record in tf.data.TFRecordDataset(str(file), compression)]
     except tf.errors.DataLossError as error:

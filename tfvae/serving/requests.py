@@ -10,6 +10,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 from tfvae.batch import IMAGE, is_image
 from tfvae.data import records
 from tfvae.serving import signatures
+from tfvae.storage import tfrecord_format
 
 WARMUP_FILE = "tf_serving_warmup_requests"
 ANSWERS_FILE = "tfvae_answers"
@@ -145,9 +146,10 @@ def _read(path, what):
     if not path.is_file():
         raise WarmupError(f"There is no file of {what} {path.name}.")
     try:
+        tfrecord_format.count(path)
         records = [record.numpy() for record in tf.data.TFRecordDataset(str(path)).take(MAX_WARMUP_RECORDS + 1)]
-    except tf.errors.DataLossError as error:
-        raise WarmupError(f"The {what} cannot be read: {error.message}.") from error
+    except (tf.errors.DataLossError, ValueError) as error:
+        raise WarmupError(f"The {what} cannot be read: {getattr(error, 'message', error)}.") from error
     if not 0 < len(records) <= MAX_WARMUP_RECORDS:
         count = "no records" if not records else f"more than {MAX_WARMUP_RECORDS}"
         raise WarmupError(f"A file of {what} holds 1 to {MAX_WARMUP_RECORDS} records, this one holds {count}.")

@@ -4,6 +4,7 @@ A record is its length (uint64), the length's masked CRC-32C (uint32), the paylo
 little endian. TensorFlow's own reader stops at the first damaged record without saying where it stands.
 """
 
+import os
 import struct
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -59,11 +60,22 @@ def frames(path: PathLike) -> Iterator[Frame]:
 
 
 def count(path: PathLike) -> int:
-    """How many records an intact file holds, without reading their payloads."""
-    records = 0
+    """How many records a file holds by their lengths, without reading their payloads.
+
+    TensorFlow's reader asks for as much memory as a length promises, which may end the process: this comes before it.
+
+    Raises:
+        ValueError: for a record that is longer than what is left of the file; names the byte at which it begins.
+    """
+    records, offset, end = 0, 0, os.stat(path).st_size
     with open(path, "rb") as file:
-        while header := file.read(HEADER):
-            file.seek(struct.unpack("<Q", header[:8])[0] + _FOOTER, 1)
+        while offset < end:
+            header = file.read(HEADER)
+            length = struct.unpack("<Q", header[:8])[0] if len(header) == HEADER else 0
+            if len(header) < HEADER or offset + HEADER + length + _FOOTER > end:
+                raise ValueError(f"{path}, record at byte {offset}: it is longer than what is left of the file.")
+            offset += HEADER + length + _FOOTER
+            file.seek(offset)
             records += 1
     return records
 
