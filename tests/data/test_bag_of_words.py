@@ -89,7 +89,7 @@ def test_counts_reach_a_model_as_they_are(tmp_path, counts):
         (lambda folder, counts: None, "neither an .npz"),
         (lambda folder, counts: np.savez(folder / "a.npz", train_data=[1]), "has no"),
         (lambda folder, counts: npz(folder, counts, None, test_data=[1]), "has no"),
-        (lambda folder, counts: (folder / "a.npz").write_bytes(b"PK\x03\x04 cut off"), "is damaged"),
+        (lambda folder, counts: (folder / "a.npz").write_bytes(b"PK\x03\x04 cut off"), "is not an .npz"),
         (lambda folder, counts: npz(folder, counts - 0.5, None), "whole and not negative"),
         (lambda folder, counts: npz(folder, counts, None, vocab=np.array(["one"])), "its vocabulary has 1"),
         (lambda folder, counts: npz(folder, counts, None, train_labels=np.zeros(3)), "documents and 3 labels"),

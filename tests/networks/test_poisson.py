@@ -75,7 +75,7 @@ def test_what_is_no_count_model_is_refused():
 def test_files_that_hold_no_topics_are_refused_when_training_begins(tmp_path):
     np.save(tmp_path / "unnormalised.npy", np.ones([3, 5]))
     np.savez(tmp_path / "archive.npz", np.ones([3, 5]))
-    for name, told in (("no.npy", "is no .npy"), ("archive.npz", "no matrix"), ("unnormalised.npy", "distribution")):
+    for name, told in (("no.npy", "is no .npy"), ("archive.npz", "is no .npy"), ("unnormalised.npy", "distribution")):
         decoder = poisson.Config(layers=(), loadings=str(tmp_path / name)).decoder("p", 3, (5,), "poisson")
         with pytest.raises(ValueError, match=told):
             decoder.initialise(np.ones([1, 5]))

@@ -13,6 +13,7 @@ from tfvae.layers.loadings import Loadings
 from tfvae.layers.merge import LinearMerge
 from tfvae.networks import implicit, mlp
 from tfvae.probability import families, gibbs
+from tfvae.storage import numpy_files
 
 # Sweeps of a Gibbs chain before it is used, and between two draws of it (Pu 2017, section 4.5.1).
 _BURN_IN, _THIN = 2000, 10
@@ -124,10 +125,10 @@ class TopicDecoder(Conditional):
 def _topics(path):
     """Topics [V, P] of an .npy file; every row adds up to one."""
     try:
-        topics = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"`network.loadings` {path} is no .npy file of topics: {error}") from error
-    if not isinstance(topics, np.ndarray) or topics.ndim != 2:
+        topics = numpy_files.read(path)
+    except numpy_files.UnreadableArrays as error:
+        raise ValueError(f"`network.loadings`: {error}") from error
+    if topics.ndim != 2:
         raise ValueError(f"`network.loadings` {path} holds no matrix [factors, words]: give an .npy of one.")
     if (topics < 0).any() or not np.allclose(topics.sum(axis=1), 1.0, atol=1e-3):
         raise ValueError(f"Every row of {path} is a distribution over words: not negative, with the sum 1.")

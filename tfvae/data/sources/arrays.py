@@ -1,6 +1,5 @@
 """Images in one NumPy file, such as the Frey faces: `images` and, where they are known, `labels`."""
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy as np
 from tfvae.data import images
 from tfvae.data.entries.label import NO_LABEL
 from tfvae.data.examples import Examples, Source
+from tfvae.storage import numpy_files
 
 # Every so many images in the order of the file is a test image: neighbours of a film are alike, so some of each scene.
 _TEST_EVERY = 10
@@ -32,11 +32,7 @@ def _read(path):
             f"`data.source=arrays` reads a file of NumPy with the array `images`; {str(path)!r} is not there. Set "
             "`data.path`."
         )
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            found = {name: stored[name] for name in ("images", "labels") if name in stored}
-    except (ValueError, OSError, zipfile.BadZipFile, AttributeError) as error:
-        raise ValueError(f"{path} is not an .npz file that can be read: {error}.") from error
+    found = numpy_files.read_archive(path, ("images", "labels"))
     image = found.get("images")
     if image is None or image.ndim not in (3, 4) or not len(image):
         shape = None if image is None else image.shape

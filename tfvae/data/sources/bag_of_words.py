@@ -11,13 +11,13 @@ A folder (`config.path`) holds either of
 import glob
 import gzip
 import os
-import zipfile
 import zlib
 
 import numpy as np
 
 from tfvae.data.entries.label import NO_LABEL
 from tfvae.data.examples import Examples, Source
+from tfvae.storage import numpy_files
 
 # Of a collection without a test set; Pu 2017, section 4.5.2.
 _MOST_TEST, _TEST_SHARE = 10_000, 0.1
@@ -94,24 +94,20 @@ def _found(folder):
 
 
 def _npz(path):
-    try:
-        opened = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is damaged or no .npz: {error}") from error
-    with opened as stored:
-        roles = ["train", *(["test"] if "test_data" in stored.files else [])]
-        missing = {f"{role}_{name}" for role in roles for name in ("data", "indices", "indptr")} | {"vocab"}
-        missing -= set(stored.files)
-        if missing:
-            raise ValueError(f"{path} has no {sorted(missing)}; it has {sorted(stored.files)}.")
+    stored = numpy_files.read_archive(path)
+    roles = ["train", *(["test"] if "test_data" in stored else [])]
+    missing = {f"{role}_{name}" for role in roles for name in ("data", "indices", "indptr")} | {"vocab"}
+    missing -= set(stored)
+    if missing:
+        raise ValueError(f"{path} has no {sorted(missing)}; it has {sorted(stored)}.")
 
-        def rows(role):
-            arrays = [stored[f"{role}_{name}"] for name in ("data", "indices", "indptr")]
-            return _Sparse(*arrays, stored[f"{role}_labels"] if f"{role}_labels" in stored.files else None)
+    def rows(role):
+        arrays = [stored[f"{role}_{name}"] for name in ("data", "indices", "indptr")]
+        return _Sparse(*arrays, stored.get(f"{role}_labels"))
 
-        classes = tuple(str(name) for name in stored["classes"]) if "classes" in stored.files else ()
-        test = rows("test") if "test" in roles else None
-        return rows("train"), test, [str(word) for word in np.atleast_1d(stored["vocab"])], classes
+    classes = tuple(str(name) for name in stored.get("classes", ()))
+    test = rows("test") if "test" in roles else None
+    return rows("train"), test, [str(word) for word in np.atleast_1d(stored["vocab"])], classes
 
 
 def _uci(path):
