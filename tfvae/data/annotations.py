@@ -65,7 +65,7 @@ def read(path):
 def _coco(path, content, repairs):
     try:
         described = json.loads(content)
-        names = [(_id(image["id"]), str(image["file_name"])) for image in described["images"]]
+        names = [(_id(image["id"]), _name(image["file_name"])) for image in described["images"]]
         said = [(_id(annotation["image_id"]), annotation["caption"]) for annotation in described["annotations"]]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(
@@ -96,6 +96,12 @@ def _id(value):
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
 
 
+def _name(value):
+    if not isinstance(value, str) or not value.strip():
+        raise TypeError(f"the name {value!r} of an image is no text")
+    return value
+
+
 def _karpathy(path, content, repairs):
     rows = []
     try:
@@ -104,9 +110,10 @@ def _karpathy(path, content, repairs):
             split = "train" if image["split"] == "restval" else metadata.split_name(image["split"])
             if split is None:
                 raise ValueError(f"the split {image['split']!r} is none of train, restval, val and test")
-            rows.append(Annotation(str(image["filename"]), split=split))
+            name = _name(image["filename"])
+            rows.append(Annotation(name, split=split))
             for sentence in image["sentences"]:
-                rows += _row(str(image["filename"]), sentence["raw"], repairs)
+                rows += _row(name, sentence["raw"], repairs)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(
             f"{path} is no caption file of Karpathy & Li ({error!r}): it has `images` with `filename`, `split` and "
