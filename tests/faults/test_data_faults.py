@@ -101,6 +101,7 @@ def describe_again(folder_of_shards, **fields):
     described = checked_json.read(folder_of_shards / manifest.NAME)
     entry = next(shard for shard in described["shards"] if shard["name"] == SHARD)
     entry.update(vars(manifest.describe(folder_of_shards / SHARD, entry["records"])) | fields)
+    described["counts"]["train-labelled"] = entry["records"]
     checked_json.write(folder_of_shards / manifest.NAME, described)
 
 
@@ -122,6 +123,14 @@ def test_a_record_that_promises_more_than_the_file_has_is_refused(shards, surviv
         else:
             with pytest.raises(ValueError, match=f"record at byte {start}: the file ends inside the record"):
                 load(shards, policy)
+
+
+@pytest.mark.parametrize("record", [0, 7, NUM_RECORDS - 1])
+def test_a_manifest_made_for_a_damaged_record_does_not_hide_it(shards, survives, record):
+    flip(shards / SHARD, offsets(shards / SHARD)[record] + FLIPS["1 payload"])
+    describe_again(shards)
+    with survives("58 a manifest made for a damaged record"), pytest.raises(manifest.DamagedShards, match=SHARD):
+        load(shards)
 
 
 @pytest.mark.parametrize("records", [0, NUM_RECORDS - 1, NUM_RECORDS + 1, 10**12])

@@ -328,3 +328,17 @@ def test_a_sixteen_bit_array_is_its_file(tmp_path, rng, survives):
 def test_other_arrays_are_refused(image, message, survives):
     with survives(f"53 {message}"), pytest.raises(ValueError, match=message):
         images.prepared(image)
+
+
+@pytest.mark.parametrize("fault", ["cut in its last checksum", "another last checksum", "no end"])
+def test_a_png_whose_end_is_not_right_is_refused_by_both(served, trained, photo, survives, fault):
+    whole = a_png("rgb", 8, False, False)
+    content = {
+        "cut in its last checksum": whole[:-2], "another last checksum": whole[:-1] + b"\0", "no end": whole[:-12],
+    }[fault]  # fmt: skip
+    assert trained(whole).shape == served([whole])[0].shape
+    with survives(f"52 a PNG, {fault}"):
+        with pytest.raises(images.BadImage, match=r"damaged image|truncated"):
+            trained(content)
+        with pytest.raises(tf.errors.InvalidArgumentError, match="no readable"):
+            served([content])

@@ -196,6 +196,8 @@ class _Decoding:
         try:
             image = Image.open(self.path, formats=FORMATS)
         except Image.UnidentifiedImageError:
+            if damaged := _damaged(self.path):
+                raise BadImage(f"damaged image ({damaged} whose header cannot be read)") from None
             raise BadImage(f"{_kind(self.path)}, not a PNG, JPEG, BMP, GIF or WebP image") from None
         width, height = image.size
         if width * height > max_pixels:
@@ -229,6 +231,13 @@ class _Decoding:
         with self.open(max_pixels) as image:
             image.tile = [tile._replace(args="RGB;16L") for tile in image.tile]
             return np.asarray(image)
+
+
+def _damaged(path):
+    """The format that a file begins as, where it is one of ours."""
+    with open(path, "rb") as file:
+        start = file.read(8)
+    return "a PNG" if start == b"\x89PNG\r\n\x1a\n" else "a JPEG" if start.startswith(b"\xff\xd8\xff") else ""
 
 
 def _kind(path):

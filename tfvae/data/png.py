@@ -12,6 +12,7 @@ from typing import BinaryIO, NamedTuple
 GRAY, RGB, PALETTE = 0, 2, 3
 _CRITICAL = (b"PLTE", b"IDAT", b"IEND")
 _SIGNATURE_BYTES = 8
+_END = b"\xae\x42\x60\x82"  # The checksum of IEND, which has no content.
 
 
 class Header(NamedTuple):
@@ -42,20 +43,27 @@ def header(file: BinaryIO) -> Header:
     Raises:
         ValueError: for a header that libpng refuses where Pillow does not.
     """
+    end = file.seek(0, os.SEEK_END)
     file.seek(_SIGNATURE_BYTES)
     depth, colour, compression = _chunk(file)[1][8:11]
     if compression:
         raise ValueError(f"a PNG of the unknown compression {compression}")
-    num_colours, key = 0, None
+    num_colours, key, pixels = 0, None, False
     for name, content in iter(functools.partial(_chunk, file), None):
-        if name == b"IDAT":
+        if file.tell() > end or name == b"IEND":
             break
+        pixels |= name == b"IDAT"
         if name == b"PLTE":
             num_colours = min(len(content) // 3, 2**depth)
-        elif name == b"tRNS" and key is None:
+        elif name == b"tRNS" and key is None and not pixels:
             key = _key(content, depth, colour, num_colours)
         elif name[:1].isupper() and name not in _CRITICAL:
             raise ValueError(f"a PNG with the chunk {name!r}, which a reader must know or not read on")
+    if file.tell() > end or name != b"IEND":
+        raise ValueError("a truncated PNG, which ends before its last chunk")
+    file.seek(-4, os.SEEK_CUR)
+    if file.read(4) != _END:
+        raise ValueError("a PNG whose last chunk has another checksum")
     return Header(depth, key)
 
 
@@ -77,5 +85,5 @@ def _chunk(file):
         return None
     length, name = struct.unpack(">I4s", start)
     content = b"" if name == b"IDAT" else file.read(length)
-    file.seek(4, os.SEEK_CUR)
+    file.seek(4 + length - len(content), os.SEEK_CUR)
     return name, content

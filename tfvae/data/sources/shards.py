@@ -175,10 +175,13 @@ class _Reader:
                 yield tf.constant([frame.payload for frame in some]), [frame.offset for frame in some]
             return
         begin = 0
-        for serialised in tf.data.TFRecordDataset(str(path)).batch(_BATCH):
-            ends = begin + np.cumsum([tfrecord_format.size(record) for record in serialised.numpy()])
-            yield serialised, [begin, *ends[:-1].tolist()]
-            begin = int(ends[-1])
+        try:
+            for serialised in tf.data.TFRecordDataset(str(path)).batch(_BATCH):
+                ends = begin + np.cumsum([tfrecord_format.size(record) for record in serialised.numpy()])
+                yield serialised, [begin, *ends[:-1].tolist()]
+                begin = int(ends[-1])
+        except tf.errors.DataLossError as error:  # The manifest was made for what is damaged.
+            raise manifest.DamagedShards(f"{path} is damaged: {error.message}. Run ingest again.") from error
 
     def _bad(self, shard, serialised, offsets, parse):
         """The offsets of records that are not as they must be; a ValueError for the first unless they are left out."""
