@@ -17,6 +17,7 @@ from tfvae.configs import sdgm_digits, vae_digits
 from tfvae.data import load
 from tfvae.models import vae
 from tfvae.serving import export
+from tfvae.storage import checkpoints
 
 
 @pytest.fixture(autouse=True)
@@ -47,9 +48,11 @@ def exported_sdgm(tmp_path_factory):
     """(model, data, its first version through the whole gate); nobody may change them."""
     model, data = built(sdgm_digits.get_config("tiny"))
     with _shared_by_processes(tmp_path_factory, "export") as directory:
-        version = directory / "sdgm" / "1"
+        version, weights = directory / "sdgm" / "1", directory / "weights.h5"
         if not version.exists():
+            checkpoints.save_weights(weights, model)
             export.export(model, data, version.parent, origin={"git": "abc"})
+        checkpoints.load_weights(weights, model)  # Of the process that exported it.
     return model, data, version
 
 

@@ -169,7 +169,7 @@ def test_two_steps_train_the_words_on_codes_that_stay_as_they_are(coco, tmp_path
     [
         (lambda e: setattr(e.model, "caption_weight", 0.0), "has no captions"),
         (lambda e: setattr(e.data, "captioned_batch", 0), "data.captioned_batch"),
-        (lambda e: setattr(e.model.caption, "word_vectors", "nowhere.txt"), "cannot be read"),
+        (lambda e: setattr(e.model.caption, "word_vectors", "nowhere.txt"), "does not exist"),
     ],
 )
 def test_what_cannot_be_captioned_is_told_before_the_first_step(coco, tmp_path, change, told):

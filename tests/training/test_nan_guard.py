@@ -88,7 +88,7 @@ def test_a_bad_input_is_the_data_s_fault(tmp_path, monkeypatch):
 
 def test_divergence_is_told_from_a_bad_term(tmp_path, monkeypatch):
     with pytest.raises(nan_guard.NonFiniteError, match=r"training diverged: the norm of the weights rose from"):
-        trainer.train(tiny(learning_rate=1e8), tmp_path)
+        trainer.train(tiny(learning_rate=1e3), tmp_path)
 
 
 def test_a_fault_that_does_not_repeat_points_at_the_machine(tmp_path, monkeypatch):
