@@ -115,7 +115,7 @@ def _sizes(get_config):
 
 
 def refusal(experiment):
-    """What is said of an experiment; None for one that is accepted."""
+    """The error that refuses an experiment; None for one that is accepted."""
     try:
         ranges.check(experiment)
     except ValueError as error:

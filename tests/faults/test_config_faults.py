@@ -33,7 +33,7 @@ def test_a_value_is_refused_by_the_name_of_its_field_or_accepted(value, survives
 
 
 def test_numbers_take_no_nonsense():
-    """Of every field that holds a number, by its type: neither what is none nor what is no finite one."""
+    """A field of a number refuses other types, NaN and infinity, whatever its range."""
     kinds = {int: 0, float: 0}
     for field in FIELDS:
         kind = next(of.type for of in dataclasses.fields(field.kind) if of.name == field.name)

@@ -330,15 +330,16 @@ def test_other_arrays_are_refused(image, message, survives):
         images.prepared(image)
 
 
-@pytest.mark.parametrize("fault", ["cut in its last checksum", "another last checksum", "no end"])
+@pytest.mark.parametrize("fault", ["cut in its last checksum", "another last checksum", "no end", "a header alone"])
 def test_a_png_whose_end_is_not_right_is_refused_by_both(served, trained, photo, survives, fault):
     whole = a_png("rgb", 8, False, False)
     content = {
         "cut in its last checksum": whole[:-2], "another last checksum": whole[:-1] + b"\0", "no end": whole[:-12],
+        "a header alone": whole[:33],
     }[fault]  # fmt: skip
     assert trained(whole).shape == served([whole])[0].shape
     with survives(f"52 a PNG, {fault}"):
-        with pytest.raises(images.BadImage, match=r"damaged image|truncated"):
+        with pytest.raises(images.BadImage, match=r"damaged image|truncated image"):
             trained(content)
         with pytest.raises(tf.errors.InvalidArgumentError, match="no readable"):
             served([content])

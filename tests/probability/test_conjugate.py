@@ -94,3 +94,13 @@ def test_a_gaussian_by_its_precision_has_its_moments():
     covariance = np.linalg.inv(precision)
     np.testing.assert_allclose(drawn.mean(axis=0), covariance @ shift, atol=0.03)
     np.testing.assert_allclose(np.cov(drawn.T), covariance, atol=0.03)
+
+
+def test_a_gaussian_and_its_mean_are_of_one_factor(rng):
+    root = rng.normal(size=[3, 4, 4])
+    precision = tf.constant(root @ root.transpose(0, 2, 1) + np.eye(4), tf.float32)
+    shift, normal = (tf.constant(rng.normal(size=[3, 4]), tf.float32) for _ in range(2))
+    drawn, mean = conjugate.gaussian_and_mean(precision, shift, normal)
+    np.testing.assert_allclose(drawn, conjugate.gaussian(precision, shift, normal), rtol=1e-4, atol=1e-5)
+    expected = np.linalg.solve(precision.numpy(), shift.numpy()[..., None])[..., 0]
+    np.testing.assert_allclose(mean, expected, rtol=1e-3, atol=1e-4)

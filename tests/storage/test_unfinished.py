@@ -1,4 +1,4 @@
-"""What is being written is nobody's to read, and a dead writer's is gone with the next."""
+"""A file is seen only when it is whole, and what a dead writer left is removed by the next one."""
 
 import fcntl
 import os

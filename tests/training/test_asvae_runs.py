@@ -29,15 +29,23 @@ def uninterrupted(tmp_path_factory):
     return workdir
 
 
-def test_killed_within_an_epoch_both_players_end_where_they_would_have(tmp_path, uninterrupted, monkeypatch):
-    with monkeypatch.context() as patch:
-        at_step(patch, 14, kill)
-        with pytest.raises(Killed):
-            trainer.train(experiment(), tmp_path / "run")
-    trainer.train(experiment(), tmp_path / "run")
-    # Bit for bit but for one run of fourteen on a busy machine, in whose first epoch, before it was killed, a sum was
-    # taken in another order.
-    assert_same_end(tmp_path / "run", uninterrupted, rounding=2e-3)
+def test_killed_within_an_epoch_both_players_end_where_they_would_have(tmp_path):
+    """Bit for bit, of one pair of runs of three: on a busy machine one run in fourteen, killed or not, takes a sum
+    in another order in its first epoch. State that a killed run loses would part all three pairs.
+    """
+    for attempt in range(3):
+        whole, killed = tmp_path / f"whole{attempt}", tmp_path / f"killed{attempt}"
+        trainer.train(experiment(), whole)
+        with pytest.MonkeyPatch.context() as patch:
+            at_step(patch, 14, kill)
+            with pytest.raises(Killed):
+                trainer.train(experiment(), killed)
+        trainer.train(experiment(), killed)
+        try:
+            return assert_same_end(killed, whole)
+        except AssertionError:
+            if attempt == 2:
+                raise
 
 
 def test_losses_norms_and_what_tells_of_a_collapse_are_written_down(uninterrupted):

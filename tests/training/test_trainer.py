@@ -43,22 +43,16 @@ def final_state(workdir):
     return checkpoint.step, checkpoint.values, best, lines
 
 
-def assert_same_end(workdir, other, rounding=0.0):
-    """Bit for bit, or to what rounding leaves."""
+def assert_same_end(workdir, other):
     step, values, best, lines = final_state(workdir)
     other_step, other_values, other_best, other_lines = final_state(other)
     assert step == other_step
-    if rounding:
-        assert [line.keys() for line in lines] == [line.keys() for line in other_lines]
-        assert lines == [pytest.approx(line, rel=rounding, abs=rounding) for line in other_lines]
-    else:
-        assert lines == other_lines
+    assert lines == other_lines
     for groups, other_groups in ((values, other_values), (best, other_best)):
         for group in ("model", "optimiser"):
             assert set(groups.get(group, ())) == set(other_groups.get(group, ()))
             for path, array in groups.get(group, {}).items():
-                theirs = other_groups[group][path]
-                np.testing.assert_allclose(array, theirs, rtol=rounding, atol=rounding, err_msg=path)
+                np.testing.assert_array_equal(array, other_groups[group][path], err_msg=path)
 
 
 @pytest.fixture(scope="module")

@@ -41,14 +41,14 @@ def header(file: BinaryIO) -> Header:
         file: open for reading bytes, and left at another place.
 
     Raises:
-        ValueError: for a header that libpng refuses where Pillow does not.
+        ValueError: for chunks that libpng refuses where Pillow does not, and for a file that ends before its last one.
     """
     end = file.seek(0, os.SEEK_END)
     file.seek(_SIGNATURE_BYTES)
     depth, colour, compression = _chunk(file)[1][8:11]
     if compression:
         raise ValueError(f"a PNG of the unknown compression {compression}")
-    num_colours, key, pixels = 0, None, False
+    num_colours, key, pixels, name = 0, None, False, b""
     for name, content in iter(functools.partial(_chunk, file), None):
         if file.tell() > end or name == b"IEND":
             break

@@ -246,3 +246,12 @@ def gaussian(precision, shift, normal):
     lower = tf.linalg.cholesky(precision)
     half = tf.linalg.triangular_solve(lower, shift[..., None]) + normal[..., None]
     return tf.linalg.triangular_solve(lower, half, adjoint=True)[..., 0]
+
+
+def gaussian_and_mean(precision, shift, normal):
+    """(draws as of `gaussian`, Λ⁻¹ h), of one factor: twice [..., d]."""
+    lower = tf.linalg.cholesky(precision)
+    half = tf.linalg.triangular_solve(lower, shift[..., None])
+    both = tf.concat([half + normal[..., None], half], axis=-1)
+    drawn, mean = tf.unstack(tf.linalg.triangular_solve(lower, both, adjoint=True), axis=-1)
+    return drawn, mean

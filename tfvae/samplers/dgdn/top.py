@@ -74,11 +74,8 @@ def code(
     """(s | all else, of all places at once, its mean): [N, H, W, K] twice, of `posterior`; `rows` of noise."""
     precision, shift = of_code
     normal = noise.normal(conjugate.noise_shape(tf.shape(shift), rows), seed)
-    normals = tf.stack([tf.broadcast_to(normal, tf.shape(shift)), tf.zeros_like(shift)], axis=-1)
-    lower = tf.linalg.cholesky(precision)
-    both = tf.linalg.triangular_solve(lower, shift[..., None]) + normals
-    both = tf.linalg.triangular_solve(lower, both, adjoint=True)
-    drawn, mean = (tf.reshape(s, [-1, *geometry.code_shape]) for s in tf.unstack(both, axis=-1))
+    both = conjugate.gaussian_and_mean(precision, shift, tf.broadcast_to(normal, tf.shape(shift)))
+    drawn, mean = (tf.reshape(s, [-1, *geometry.code_shape]) for s in both)
     return drawn, mean
 
 
